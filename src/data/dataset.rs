@@ -1,0 +1,110 @@
+//! The target with its mask, weights, transform and held-out entries, ready to be fitted.
+
+use super::{Observations, Source};
+
+/// `data.transform`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Transform {
+    /// As it is.
+    #[default]
+    None,
+    /// Each column less its mean over observed entries.
+    Center,
+    /// Each column divided by its population deviation.
+    Scale,
+    /// Both.
+    Standardize,
+    /// ln(1 + y), y > -1.
+    Log1p,
+    /// y - c.
+    Subtract(f64),
+}
+
+/// `data.weights`: one per entry, or one per index of an axis (1-based).
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightSource {
+    /// The file.
+    pub source: Source,
+    /// `axis`: 1 = one weight per row, 2 = per column.
+    pub axis: Option<usize>,
+}
+
+/// `data.holdout`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HoldoutRequest {
+    /// This fraction of the observed entries, drawn with the seed.
+    Fraction(f64),
+    /// The nonzero entries of a mask of the target's shape.
+    Mask(Source),
+}
+
+/// Everything the `[data]` table asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataRequest {
+    /// `target`.
+    pub target: Source,
+    /// `mask`: nonzero = observed.
+    pub mask: Option<Source>,
+    /// `weights`.
+    pub weights: Option<WeightSource>,
+    /// `transform`.
+    pub transform: Transform,
+    /// `holdout`.
+    pub holdout: Option<HoldoutRequest>,
+    /// `solver.seed`, for the draw of held-out entries.
+    pub seed: u64,
+    /// The psd mapping wants a symmetric target: `Some(false)` refuses an asymmetric one, `Some(true)` symmetrises.
+    pub symmetric: Option<bool>,
+}
+
+/// A data file that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileRecord {
+    /// As the spec writes it.
+    pub shown: String,
+    /// Lower-case hexadecimal SHA-256 of the file's bytes.
+    pub sha256: String,
+    /// Shape of what was read.
+    pub shape: Vec<usize>,
+    /// Observed entries of what was read.
+    pub observed: usize,
+}
+
+/// Entries kept out of the fit, in the units of the transformed data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldOut {
+    /// Where they are.
+    pub observations: Observations,
+    /// Their values, in observation order.
+    pub y: Vec<f64>,
+}
+
+/// How to undo the transform: column j of the data is `offset[j] + scale[j] * fitted`, then exp(.) - 1 if `log1p`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppliedTransform {
+    /// Added back, per column.
+    pub offset: Vec<f64>,
+    /// Multiplied back, per column.
+    pub scale: Vec<f64>,
+    /// ln(1 + y) was taken first.
+    pub log1p: bool,
+}
+
+/// The data as the problem sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Where the data is. All entries observed: `Full`.
+    pub observations: Observations,
+    /// Targets in observation order.
+    pub y: Vec<f64>,
+    /// Weights > 0 in observation order; `None` if all are 1.
+    pub w: Option<Vec<f64>>,
+    /// Held-out entries.
+    pub holdout: Option<HeldOut>,
+    /// `None` for `transform = "none"`.
+    pub transform: Option<AppliedTransform>,
+    /// The files read: the target first, then mask, weights, holdout.
+    pub files: Vec<FileRecord>,
+    /// Choices made while reading (header or not, shape inferred, missing entries, ..), for log and report.
+    pub notes: Vec<String>,
+}

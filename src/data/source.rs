@@ -1,0 +1,62 @@
+//! What a spec says about one data file: where it is and how to read it.
+
+use std::path::PathBuf;
+
+/// How a file is laid out. By extension unless named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Dense CSV.
+    Csv,
+    /// Coordinate CSV: i, j[, k..], value.
+    Triplets,
+    /// NumPy array.
+    Npy,
+    /// One array of a NumPy archive.
+    Npz,
+    /// Matrix Market, coordinate or array.
+    MatrixMarket,
+}
+
+/// What an entry that a coordinate format does not list means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// Not observed.
+    #[default]
+    Missing,
+    /// Observed, and zero.
+    Zero,
+}
+
+/// A column picked by name or by 1-based number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// By header name.
+    Name(String),
+    /// By position, counted from 1.
+    Number(usize),
+}
+
+/// One data file as the spec describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The path to open (already resolved against the spec's folder).
+    pub path: PathBuf,
+    /// The path as the spec writes it, for messages and reports.
+    pub shown: String,
+    /// `format`; by extension if absent.
+    pub format: Option<Format>,
+    /// `header`; detected if absent.
+    pub header: Option<bool>,
+    /// `delimiter`, one byte; comma if absent.
+    pub delimiter: Option<u8>,
+    /// `key` of the array in an NPZ archive.
+    pub key: Option<String>,
+    /// `columns` of a dense CSV or array, in this order.
+    pub columns: Option<Vec<Column>>,
+    /// `shape`; the largest index seen if absent.
+    pub shape: Option<Vec<usize>>,
+    /// `index_base`; 0, or 1 for Matrix Market.
+    pub index_base: Option<usize>,
+    /// `absent`.
+    pub absent: Absent,
+}

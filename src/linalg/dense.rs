@@ -1,0 +1,91 @@
+//! Dense products and decompositions: nalgebra holds the numbers, faer does the work.
+
+use super::Mat;
+use faer::{Accum, MatMut, MatRef, Par, Side};
+
+/// The threads that a product of `flops` floating-point operations is worth.
+fn par(flops: f64) -> Par {
+    if flops > 4e6 { Par::rayon(0) } else { Par::Seq }
+}
+
+/// A column-major slice seen as an m x n matrix.
+fn view(x: &[f64], m: usize, n: usize) -> MatRef<'_, f64> {
+    MatRef::from_column_major_slice(x, m, n)
+}
+
+fn multiply(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    if out.is_empty() || a.ncols() == 0 {
+        return out;
+    }
+    let flops = 2.0 * a.nrows() as f64 * a.ncols() as f64 * b.ncols() as f64;
+    let (m, n) = out.shape();
+    let c = MatMut::from_column_major_slice_mut(out.as_mut_slice(), m, n);
+    faer::linalg::matmul::matmul(c, Accum::Replace, a, b, 1.0, par(flops));
+    out
+}
+
+/// A B.
+pub fn mul(a: &Mat, b: &Mat) -> Mat {
+    multiply(view(a.as_slice(), a.nrows(), a.ncols()), view(b.as_slice(), b.nrows(), b.ncols()))
+}
+
+/// A' B.
+pub fn tr_mul(a: &Mat, b: &Mat) -> Mat {
+    multiply(view(a.as_slice(), a.nrows(), a.ncols()).transpose(), view(b.as_slice(), b.nrows(), b.ncols()))
+}
+
+/// A B'.
+pub fn mul_tr(a: &Mat, b: &Mat) -> Mat {
+    multiply(view(a.as_slice(), a.nrows(), a.ncols()), view(b.as_slice(), b.nrows(), b.ncols()).transpose())
+}
+
+/// W X for an m x n field W in column-major order.
+pub fn field_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
+    multiply(view(w, m, n), view(x.as_slice(), x.nrows(), x.ncols()))
+}
+
+/// W' X for an m x n field W in column-major order.
+pub fn field_tr_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
+    multiply(view(w, m, n).transpose(), view(x.as_slice(), x.nrows(), x.ncols()))
+}
+
+/// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix; `None` if they did not converge.
+pub fn symmetric_eigen(a: &Mat) -> Option<(Vec<f64>, Mat)> {
+    let n = a.nrows();
+    if n == 0 {
+        return Some((Vec::new(), Mat::zeros(0, 0)));
+    }
+    let e = view(a.as_slice(), n, n).self_adjoint_eigen(Side::Lower).ok()?;
+    let values = (0..n).map(|i| e.S()[i]).collect();
+    Some((values, Mat::from_fn(n, n, |i, j| e.U()[(i, j)])))
+}
+
+/// Thin SVD A = U diag(s) V', s descending; `None` if it did not converge.
+pub fn thin_svd(a: &Mat) -> Option<(Mat, Vec<f64>, Mat)> {
+    let (m, n) = a.shape();
+    let k = m.min(n);
+    if k == 0 {
+        return Some((Mat::zeros(m, 0), Vec::new(), Mat::zeros(n, 0)));
+    }
+    let d = view(a.as_slice(), m, n).thin_svd().ok()?;
+    let s = (0..k).map(|i| d.S()[i]).collect();
+    Some((Mat::from_fn(m, k, |i, j| d.U()[(i, j)]), s, Mat::from_fn(n, k, |i, j| d.V()[(i, j)])))
+}
+
+/// The lower Cholesky factor of a symmetric matrix; `None` if a pivot is not positive.
+pub fn cholesky(a: &Mat) -> Option<Mat> {
+    let n = a.nrows();
+    let l = view(a.as_slice(), n, n).llt(Side::Lower).ok()?;
+    let l = l.L();
+    let out = Mat::from_fn(n, n, |i, j| if i >= j { l[(i, j)] } else { 0.0 });
+    out.iter().all(|x| x.is_finite()).then_some(out)
+}
+
+/// An orthonormal basis of the column space's superset: the thin Q of A = Q R.
+pub fn orthonormal(a: &Mat) -> Mat {
+    let (m, n) = a.shape();
+    let k = m.min(n);
+    let q = view(a.as_slice(), m, n).qr().compute_thin_Q();
+    Mat::from_fn(m, k, |i, j| q[(i, j)])
+}

@@ -1,0 +1,11 @@
+//! Thin kernels over nalgebra (storage) and faer (products, decompositions): products, SVD and eigenvalues, proven norm
+//! bounds, safe sums. Knows nothing of losses or factors.
+
+pub mod dense;
+pub mod sparse;
+pub mod sum;
+
+pub use sparse::Pattern;
+
+/// The one matrix type: dense, column-major, f64.
+pub type Mat = nalgebra::DMatrix<f64>;

@@ -1,0 +1,179 @@
+//! The sparsity pattern of observed entries: rows compressed, with the map to columns.
+//!
+//! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
+
+use super::Mat;
+use rayon::prelude::*;
+
+/// Positions (i, j) in an m x n matrix, in row order, each at most once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pattern {
+    rows: usize,
+    cols: usize,
+    row_start: Vec<usize>,
+    col: Vec<u32>,
+    col_start: Vec<usize>,
+    row_of: Vec<u32>,
+    position: Vec<usize>,
+}
+
+/// Two entries name the same position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Index of the earlier entry in the caller's order.
+    pub first: usize,
+    /// Index of the later entry in the caller's order.
+    pub second: usize,
+}
+
+impl Pattern {
+    /// Sorts `entries` (i, j) into row order. Returns the pattern and the permutation: field position -> index in `entries`.
+    ///
+    /// # Errors
+    /// [`Duplicate`] if a position is listed twice.
+    ///
+    /// # Panics
+    /// If an index lies outside the shape, or a dimension exceeds `u32::MAX`.
+    pub fn new(rows: usize, cols: usize, entries: &[(usize, usize)]) -> Result<(Self, Vec<usize>), Duplicate> {
+        assert!(rows <= u32::MAX as usize && cols <= u32::MAX as usize, "dimension exceeds 2^32 - 1");
+        assert!(entries.iter().all(|&(i, j)| i < rows && j < cols), "an index lies outside the shape");
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by_key(|&k| (entries[k], k));
+        if let Some(w) = order.windows(2).find(|w| entries[w[0]] == entries[w[1]]) {
+            return Err(Duplicate { first: w[0], second: w[1] });
+        }
+        let mut row_start = vec![0; rows + 1];
+        let mut col_start = vec![0; cols + 1];
+        for &(i, j) in entries {
+            row_start[i + 1] += 1;
+            col_start[j + 1] += 1;
+        }
+        for i in 0..rows {
+            row_start[i + 1] += row_start[i];
+        }
+        for j in 0..cols {
+            col_start[j + 1] += col_start[j];
+        }
+        let col: Vec<u32> = order.iter().map(|&k| entries[k].1 as u32).collect();
+        let mut next = col_start.clone();
+        let mut row_of = vec![0; entries.len()];
+        let mut position = vec![0; entries.len()];
+        for (p, &k) in order.iter().enumerate() {
+            let (i, j) = entries[k];
+            row_of[next[j]] = i as u32;
+            position[next[j]] = p;
+            next[j] += 1;
+        }
+        Ok((Self { rows, cols, row_start, col, col_start, row_of, position }, order))
+    }
+
+    /// Number of rows m.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns n.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Number of listed entries.
+    pub fn len(&self) -> usize {
+        self.col.len()
+    }
+
+    /// Whether no entry is listed.
+    pub fn is_empty(&self) -> bool {
+        self.col.is_empty()
+    }
+
+    /// Field positions of row `i`.
+    pub fn row_range(&self, i: usize) -> std::ops::Range<usize> {
+        self.row_start[i]..self.row_start[i + 1]
+    }
+
+    /// (column, field position) of row `i`, columns ascending.
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.row_range(i).map(|p| (self.col[p] as usize, p))
+    }
+
+    /// (row, field position) of column `j`, rows ascending.
+    pub fn column(&self, j: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (self.col_start[j]..self.col_start[j + 1]).map(|q| (self.row_of[q] as usize, self.position[q]))
+    }
+
+    /// (row, column) of every field position, in field order.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (0..self.rows).flat_map(move |i| self.row(i).map(move |(j, _)| (i, j)))
+    }
+
+    /// W X for the sparse W with this pattern and values `w`; X is n x r, the result m x r.
+    pub fn mul(&self, w: &[f64], x: &Mat) -> Mat {
+        let xt = x.transpose();
+        let mut out = Mat::zeros(x.ncols(), self.rows);
+        let r = x.ncols().max(1);
+        out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(i, o)| {
+            for (j, p) in self.row(i) {
+                axpy(w[p], column(&xt, j), o);
+            }
+        });
+        out.transpose()
+    }
+
+    /// W' X; X is m x r, the result n x r.
+    pub fn tr_mul(&self, w: &[f64], x: &Mat) -> Mat {
+        let xt = x.transpose();
+        let mut out = Mat::zeros(x.ncols(), self.cols);
+        let r = x.ncols().max(1);
+        out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(j, o)| {
+            for (i, p) in self.column(j) {
+                axpy(w[p], column(&xt, i), o);
+            }
+        });
+        out.transpose()
+    }
+
+    /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.
+    pub fn sampled_product(&self, u: &Mat, v: &Mat) -> Vec<f64> {
+        let (ut, vt) = (u.transpose(), v.transpose());
+        let mut out = vec![0.0; self.len()];
+        let mut rest = out.as_mut_slice();
+        let mut pieces = Vec::with_capacity(self.rows);
+        for i in 0..self.rows {
+            let (head, tail) = rest.split_at_mut(self.row_range(i).len());
+            pieces.push(head);
+            rest = tail;
+        }
+        pieces.into_par_iter().enumerate().with_min_len(64).for_each(|(i, o)| {
+            let ui = column(&ut, i);
+            for ((j, _), x) in self.row(i).zip(o) {
+                *x = dot(ui, column(&vt, j));
+            }
+        });
+        out
+    }
+}
+
+fn column(x: &Mat, j: usize) -> &[f64] {
+    let r = x.nrows();
+    &x.as_slice()[j * r..(j + 1) * r]
+}
+
+fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
+}
+
+/// Dot product with eight partial sums, so that it vectorises.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut s = [0.0; 8];
+    let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
+    let tail: f64 = ca.remainder().iter().zip(cb.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in ca.zip(cb) {
+        for k in 0..8 {
+            s[k] += x[k] * y[k];
+        }
+    }
+    s.iter().sum::<f64>() + tail
+}

@@ -1,0 +1,88 @@
+//! Squared loss, `loss.kind = "squared"`.
+//!
+//! ```text
+//! l(x)         sum_j w_j (x_j - y_j)^2 / 2
+//! gradient_j   w_j (x_j - y_j)
+//! -l*(-z)      sum_j z_j y_j - z_j^2 / (2 w_j)          domain: everything
+//! z0           w_j y_j
+//! ```
+//!
+//! Units: those of the data, squared. Smooth with constant max w; bounded below by 0.
+//! ||x' - x|| <= e moves sqrt(l) by at most sqrt(max w / 2) e, which bounds l at x' from above.
+
+use super::{DualValue, Kind, Loss, Targets};
+use crate::linalg::sum::{Sum, UNIT_ROUNDOFF};
+
+/// sum_j w_j (x_j - y_j)^2 / 2.
+#[derive(Debug)]
+pub struct Squared;
+
+/// Registration.
+pub const KIND: Kind =
+    Kind { name: "squared", summary: "w (x - y)^2 / 2, summed over observed entries", build: || Box::new(Squared) };
+
+impl Squared {
+    fn sum(t: Targets, x: &[f64]) -> Sum {
+        let mut s = Sum::new();
+        for (j, (&x, &y)) in x.iter().zip(t.y).enumerate() {
+            let r = x - y;
+            s.add_product(0.5 * t.weight(j) * r, r);
+        }
+        s
+    }
+}
+
+impl Loss for Squared {
+    fn value(&self, t: Targets, x: &[f64]) -> f64 {
+        x.iter().zip(t.y).enumerate().map(|(j, (x, y))| 0.5 * t.weight(j) * (x - y) * (x - y)).sum()
+    }
+
+    fn value_upper(&self, t: Targets, x: &[f64], radius: f64) -> f64 {
+        // r = fl(x - y) and fl(w r) each carry one relative rounding; r enters twice
+        let at_x = Self::sum(t, x).upper() * (1.0 + 8.0 * UNIT_ROUNDOFF);
+        let top = t.w.map_or(1.0, |w| w.iter().fold(0.0, |m: f64, w| m.max(*w)));
+        let root = at_x.sqrt() + (top / 2.0).sqrt() * radius;
+        if radius == 0.0 { at_x } else { root * root * (1.0 + 8.0 * UNIT_ROUNDOFF) }
+    }
+
+    fn gradient(&self, t: Targets, x: &[f64], out: &mut [f64]) {
+        for j in 0..out.len() {
+            out[j] = t.weight(j) * (x[j] - t.y[j]);
+        }
+    }
+
+    fn dual_lower(&self, t: Targets, z: &[f64]) -> DualValue {
+        let mut s = Sum::new();
+        let mut division = Sum::new();
+        for (j, (&z, &y)) in z.iter().zip(t.y).enumerate() {
+            s.add_product(z, y);
+            match t.w {
+                None => s.add_product(-0.5 * z, z),
+                Some(w) => {
+                    let q = z / w[j];
+                    s.add_product(-0.5 * z, q);
+                    division.add((z * q).abs());
+                }
+            }
+        }
+        let value = (s.lower() - UNIT_ROUNDOFF * division.upper()).next_down();
+        DualValue { value, slack: s.value() - value }
+    }
+
+    fn best_scale(&self, t: Targets, z: &[f64]) -> f64 {
+        let (mut zy, mut zz) = (0.0, 0.0);
+        for (j, (z, y)) in z.iter().zip(t.y).enumerate() {
+            zy += z * y;
+            zz += z * z / t.weight(j);
+        }
+        if zz > 0.0 { (zy / zz).max(0.0) } else { 0.0 }
+    }
+
+    fn curvature(&self) -> f64 {
+        1.0
+    }
+
+    fn is_quadratic(&self) -> bool {
+        true
+    }
+}

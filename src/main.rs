@@ -1,0 +1,2 @@
+//! The homfac binary.
+fn main() {}

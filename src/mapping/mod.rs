@@ -1,0 +1,76 @@
+//! Elemental mappings phi and Phi_r(X) = sum_i phi(X_i), positively homogeneous of degree p.
+//!
+//! To add one: a file with a `KIND`, and its line in [`KINDS`].
+
+mod factors;
+pub mod matrix;
+pub mod psd;
+
+pub use factors::Factors;
+
+use crate::data::Observations;
+use crate::linalg::Mat;
+
+/// phi and Phi_r.
+pub trait Mapping: Send + Sync {
+    /// The name in the spec.
+    fn name(&self) -> &'static str;
+
+    /// p: phi(a z) = a^p phi(z) for a >= 0.
+    fn degree(&self) -> u32;
+
+    /// Lengths of the factors' columns for an output of this shape.
+    fn factor_rows(&self, shape: (usize, usize)) -> Vec<usize>;
+
+    /// Phi_r(X) at the observed entries, in observation order. Cost: r passes over them.
+    fn apply(&self, at: &Observations, x: &Factors) -> Vec<f64>;
+
+    /// The gradient of <W, Phi_r(X)> in X^k for a field W: card(D^k) x r.
+    fn pullback(&self, at: &Observations, w: &[f64], x: &Factors, k: usize) -> Mat;
+
+    /// The r x r Gram matrix <phi(X_i), phi(X_j)> over the whole output.
+    fn gram(&self, x: &Factors) -> Mat;
+
+    /// An upper bound, rounding included, of sum_i |phi(X_i)| in the Frobenius norm, entries of |phi| summed in absolute
+    /// value: the scale that the rounding error of [`Mapping::apply`] is relative to.
+    fn magnitude(&self, x: &Factors) -> f64;
+}
+
+/// A mapping as the spec names it.
+pub struct Kind {
+    /// `mapping.kind`.
+    pub name: &'static str,
+    /// One line for lists and docs.
+    pub summary: &'static str,
+    /// K, the number of factors.
+    pub factors: usize,
+    /// Builds it.
+    pub build: fn() -> Box<dyn Mapping>,
+}
+
+/// Every mapping. One line each.
+pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND];
+
+/// W X^k-like products of a field with a matrix: W B (m x r).
+pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {
+    match at {
+        Observations::Full { rows, cols } => crate::linalg::dense::field_mul(w, *rows, *cols, b),
+        Observations::Coordinates(p) => p.mul(w, b),
+    }
+}
+
+/// W' B (n x r) for a field W.
+pub fn field_tr_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {
+    match at {
+        Observations::Full { rows, cols } => crate::linalg::dense::field_tr_mul(w, *rows, *cols, b),
+        Observations::Coordinates(p) => p.tr_mul(w, b),
+    }
+}
+
+/// U V' at the observed entries.
+fn product_at(at: &Observations, u: &Mat, v: &Mat) -> Vec<f64> {
+    match at {
+        Observations::Full { .. } => crate::linalg::dense::mul_tr(u, v).data.into(),
+        Observations::Coordinates(p) => p.sampled_product(u, v),
+    }
+}

@@ -1,0 +1,75 @@
+//! The checked spec: every default filled in, every name known.
+
+use crate::data::DataRequest;
+use crate::data::Source;
+use crate::problem::Form;
+use crate::solve::options::SolverOptions;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `lambda`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Lambda {
+    /// A number > 0.
+    Absolute(f64),
+    /// This fraction of lambda_max.
+    Relative(f64),
+}
+
+/// `weight` of a norm: a number, or one value per coordinate from a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NormWeight {
+    /// One number for all coordinates.
+    Uniform(f64),
+    /// One positive value per coordinate.
+    File(Source),
+}
+
+/// One entry of `regularizer.factors`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactorSpec {
+    /// Name of a registered norm.
+    pub norm: String,
+    /// Its weight, default 1.
+    pub weight: NormWeight,
+    /// Name of a registered cone, if any.
+    pub cone: Option<String>,
+}
+
+/// `[certificate]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CertificateSpec {
+    /// Relative, in (0, 1).
+    pub target_gap: f64,
+    /// `cheap` | `default` | `thorough`.
+    pub effort: crate::certify::Effort,
+    /// Time for certifying.
+    pub time_limit: Option<Duration>,
+}
+
+/// A checked spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// `name`, default the file's stem.
+    pub name: String,
+    /// `lambda`.
+    pub lambda: Lambda,
+    /// `[data]`.
+    pub data: DataRequest,
+    /// `mapping.kind`, a registered name.
+    pub mapping: String,
+    /// `regularizer.form`.
+    pub form: Form,
+    /// `regularizer.factors`, one per factor of the mapping (a single entry is repeated).
+    pub factors: Vec<FactorSpec>,
+    /// `loss.kind`, a registered name.
+    pub loss: String,
+    /// `[solver]`.
+    pub solver: SolverOptions,
+    /// `solver.warm_start`: a run folder.
+    pub warm_start: Option<PathBuf>,
+    /// `[certificate]`.
+    pub certificate: CertificateSpec,
+    /// `output.dir`, default `runs/<name>`; relative to the working directory.
+    pub output: PathBuf,
+}
