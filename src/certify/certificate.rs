@@ -135,6 +135,8 @@ pub struct Certificate {
 /// A dual point as it is saved in `dual.npz`: named arrays, proven anew by whoever reads them.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Witness {
+    /// Who made it, for the report; `saved` for one read from a run folder.
+    pub source: String,
     /// (name, values in observation order), such as ("z", ..).
     pub arrays: Vec<(String, Vec<f64>)>,
 }

@@ -1,8 +1,26 @@
-//! What is proven at a point.
+//! What is proven at a point: a pure function of the problem and the factors.
+//!
+//! The objective is rounded up, the bound down. Dual points come from the scaled gradient at the point, from witnesses that
+//! somebody claims are good, and from the ladder of relaxations; each is proven, and the best bound kept. The verdict is a
+//! function of the objective, the best bound and the slices found, never of why a solver stopped. Names no solver state:
+//! that is what makes a check worth something.
 
 pub mod certificate;
+mod conditions;
+pub mod dual;
+mod objective;
+mod refute;
+pub mod relax;
 
 pub use certificate::{Certificate, Verdict, Witness};
+
+use crate::budget::Budget;
+use crate::linalg::sum::UNIT_ROUNDOFF;
+use crate::mapping::Factors;
+use crate::polar::{bound, search};
+use crate::problem::Problem;
+use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
+use dual::{DualPoint, Keeper, relative_gap};
 
 /// How much work certifying may do: work counts, so that results do not depend on the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +32,18 @@ pub enum Effort {
     Default,
     /// More of everything.
     Thorough,
+}
+
+impl Effort {
+    /// The polar search it pays for.
+    pub fn search(self) -> search::Effort {
+        let default = search::Effort::default();
+        match self {
+            Self::Cheap => search::Effort { starts: 16, ..default },
+            Self::Default => search::Effort { starts: 200, ..default },
+            Self::Thorough => search::Effort { starts: 1000, ..default },
+        }
+    }
 }
 
 /// `[certificate]`, as certify sees it.
@@ -38,10 +68,28 @@ pub enum CertifyError {
         /// The objective.
         objective: f64,
     },
+    /// A defect of ours: a slice was found above the proven end of the polar.
+    #[error("a defect in homfac: a slice attains {lower:e}, above the proven upper end {upper:e} of the polar ({method})")]
+    PolarCrossed {
+        /// Attained.
+        lower: f64,
+        /// Said to be proven.
+        upper: f64,
+        /// By this method.
+        method: String,
+    },
     /// The objective is not finite.
     #[error("the objective is not finite at this point: {0}")]
     NotFinite(f64),
-    /// A factor has the wrong shape.
+    /// The factors have different numbers of columns, or too few factors are given.
+    #[error("{found} factors were given, the mapping has {expected}")]
+    Count {
+        /// Factors found.
+        found: usize,
+        /// Factors expected.
+        expected: usize,
+    },
+    /// A factor has the wrong number of rows.
     #[error("factor {factor} has {found} rows, expected {expected}")]
     Shape {
         /// 1-based.
@@ -51,8 +99,18 @@ pub enum CertifyError {
         /// Rows expected.
         expected: usize,
     },
+    /// The factors disagree on the number of slices.
+    #[error("factor {factor} has {found} columns, but factor 1 has {expected}")]
+    Slices {
+        /// 1-based.
+        factor: usize,
+        /// Columns found.
+        found: usize,
+        /// Columns expected.
+        expected: usize,
+    },
     /// An entry lies outside its factor's cone.
-    #[error("factor {factor}, row {row}, slice {slice}: {value:e} lies outside the cone `{cone}`")]
+    #[error("factor {factor}, row {row}, slice {slice} (counted from 0): {value:e} lies outside the cone `{cone}`")]
     OutsideCone {
         /// 1-based.
         factor: usize,
@@ -68,16 +126,153 @@ pub enum CertifyError {
 }
 
 /// Certifies a point from the problem and the factors alone; `witnesses` are dual points that somebody claims are good, and
-/// are proven like any other.
+/// are proven like any other. The cheap part is always completed; the budget stops the climb up the ladder.
 ///
 /// # Errors
 /// [`CertifyError`].
 pub fn certify(
-    _problem: &crate::problem::Problem,
-    _factors: &crate::mapping::Factors,
-    _witnesses: &[Witness],
-    _options: &CertifyOptions,
-    _budget: &crate::budget::Budget,
+    problem: &Problem,
+    factors: &Factors,
+    witnesses: &[Witness],
+    options: &CertifyOptions,
+    budget: &Budget,
 ) -> Result<Certificate, CertifyError> {
-    unimplemented!()
+    admissible(problem, factors)?;
+    let prediction = problem.predict(factors);
+    let objective = objective::objective(problem, factors, &prediction);
+    if !objective.total.is_finite() {
+        return Err(CertifyError::NotFinite(objective.total));
+    }
+    let z = problem.dual_field(&prediction);
+    let upper = bound::upper(problem, &z);
+    let mut keeper = Keeper::new();
+    if let Some(u) = upper {
+        keeper.keep(dual::prove_field(problem, "residual", &z, u));
+    }
+    for w in witnesses {
+        if let Some(point) = DualPoint::from_witness(problem, w) {
+            keeper.offer(problem, &point);
+            keeper.mark(&w.source);
+        }
+    }
+    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(1e-3) };
+    relax::climb(problem, goal, options.effort, budget, &mut keeper);
+
+    let found = search::search(problem, &z, Some(factors), &options.effort.search());
+    let polar = polar_interval(problem, &found, upper)?;
+    let refutation = refute::refutation(problem, &found, &prediction);
+    let rank_bound = rank_bound(problem);
+    let stationarity = conditions::stationarity(problem, factors, &z);
+    let conditions = conditions::conditions(problem, factors, &stationarity, &polar, rank_bound);
+    let best = keeper.best();
+    if let Some(b) = best.filter(|b| b.value > objective.total) {
+        return Err(CertifyError::BoundAboveObjective {
+            bound: b.value,
+            origin: b.point.source.clone(),
+            objective: objective.total,
+        });
+    }
+    let gap = best.map(|b| relative_gap(objective.total, b.value));
+    let decrease = refutation.as_ref().map_or(0.0, |r| r.decrease);
+    Ok(Certificate {
+        verdict: verdict(problem, objective.total, keeper.value(), decrease, options.target_gap),
+        objective,
+        lower_bound: keeper.value(),
+        bound: best.map(|b| BoundOrigin {
+            source: b.point.source.clone(),
+            method: b.method.to_string(),
+            slack: b.slack,
+        }),
+        gap: Gap { absolute: best.map(|b| objective.total - b.value), relative: gap },
+        target_gap: options.target_gap,
+        polar,
+        rank: factors.rank(),
+        rank_bound,
+        degree: Degree { mapping: problem.mapping.degree(), regularizer: problem.regularizer.degree() },
+        conditions,
+        guarantees: guarantees(problem),
+        refutation,
+        witness: best.map(|b| b.point.to_witness()),
+    })
+}
+
+/// The factors fit the problem and lie in their cones.
+fn admissible(problem: &Problem, factors: &Factors) -> Result<(), CertifyError> {
+    let rows = problem.factor_rows();
+    if rows.len() != factors.0.len() {
+        return Err(CertifyError::Count { found: factors.0.len(), expected: rows.len() });
+    }
+    for (k, (x, &expected)) in factors.0.iter().zip(&rows).enumerate() {
+        if x.nrows() != expected {
+            return Err(CertifyError::Shape { factor: k + 1, found: x.nrows(), expected });
+        }
+        if x.ncols() != factors.rank() {
+            return Err(CertifyError::Slices { factor: k + 1, found: x.ncols(), expected: factors.rank() });
+        }
+        let Some(cone) = problem.regularizer.gauges[k].cone() else { continue };
+        for (slice, column) in x.column_iter().enumerate() {
+            if let Some((row, value)) = cone.violation(column.as_slice()) {
+                return Err(CertifyError::OutsideCone { factor: k + 1, row, slice, value, cone: cone.name().into() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// [found, proven] of the polar of -grad l / lambda.
+fn polar_interval(
+    problem: &Problem,
+    found: &search::Found,
+    upper: Option<bound::Upper>,
+) -> Result<PolarInterval, CertifyError> {
+    let lower = found.best() / problem.lambda;
+    let Some(u) = upper else {
+        return Ok(PolarInterval { lower, upper: None, method: "none".into(), exact: false });
+    };
+    let value = (u.value / problem.lambda).next_up();
+    // a found value is computed, not proven: a few roundings of slack before it counts as a contradiction
+    let size = problem.y.len() as f64;
+    if lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + f64::MIN_POSITIVE {
+        return Err(CertifyError::PolarCrossed { lower, upper: value, method: u.method.into() });
+    }
+    Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact })
+}
+
+/// Contract section 4: in this order, from the proven numbers and the slice at hand alone.
+fn verdict(problem: &Problem, objective: f64, bound: Option<f64>, decrease: f64, target: f64) -> Verdict {
+    let rounding = 64.0 * UNIT_ROUNDOFF * (problem.y.len() as f64).sqrt().max(8.0);
+    match bound {
+        Some(b) if relative_gap(objective, b) <= target.min(1e-3) => Verdict::Global,
+        _ if decrease > 1e-7f64.max(rounding) * objective.abs() => Verdict::Refuted,
+        Some(b) if b > problem.loss.infimum() => Verdict::Within,
+        _ => Verdict::Local,
+    }
+}
+
+/// Cor. 18 with D the observed entries, or the smaller bound of the kind.
+fn rank_bound(problem: &Problem) -> usize {
+    let (m, n) = problem.shape();
+    let gauges = &problem.regularizer.gauges;
+    let general = problem.y.len() + 1;
+    let l2 = gauges.iter().all(|g| g.norm().name() == "l2");
+    let free = gauges.iter().all(|g| g.cone().is_none());
+    let kind = match (l2 && free, bound::l1_lines::axis(problem)) {
+        // singular vectors (eigenvectors) suffice
+        (true, _) => m.min(n),
+        // a slice per line and allowed sign
+        (false, Some(axis)) => bound::l1_lines::signs(&gauges[axis]).len() * if axis == 0 { m } else { n },
+        _ => general,
+    };
+    general.min(kind)
+}
+
+fn guarantees(problem: &Problem) -> Vec<String> {
+    let mut lines = vec![
+        "the lower bound holds for every rank r and both forms of the regularizer".to_string(),
+        "bounds include rounding, assuming IEEE 754 double precision and products rounded in any order".to_string(),
+    ];
+    if !bound::is_exact(problem) {
+        lines.push("the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into());
+    }
+    lines
 }

@@ -2,8 +2,11 @@
 //! bounds, safe sums. Knows nothing of losses or factors.
 
 pub mod dense;
+pub mod lanczos;
+pub mod proven;
 pub mod sparse;
 pub mod sum;
+pub mod vector;
 
 pub use sparse::Pattern;
 

@@ -3,6 +3,7 @@
 //! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
 
 use super::Mat;
+use super::vector::{axpy, dot};
 use rayon::prelude::*;
 
 /// Positions (i, j) in an m x n matrix, in row order, each at most once.
@@ -133,6 +134,24 @@ impl Pattern {
         out.transpose()
     }
 
+    /// W W' or W' W, whichever is smaller (W W' if m <= n), lower triangle only. Cost: the sum of squared line counts.
+    pub fn small_gram(&self, w: &[f64]) -> Mat {
+        let wide = self.rows <= self.cols;
+        let (side, lines) = if wide { (self.rows, self.cols) } else { (self.cols, self.rows) };
+        let mut g = Mat::zeros(side, side);
+        let mut line = Vec::new();
+        for l in 0..lines {
+            line.clear();
+            if wide { line.extend(self.column(l)) } else { line.extend(self.row(l)) }
+            for (k, &(j, q)) in line.iter().enumerate() {
+                for &(i, p) in &line[k..] {
+                    g[(i, j)] += w[p] * w[q];
+                }
+            }
+        }
+        g
+    }
+
     /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.
     pub fn sampled_product(&self, u: &Mat, v: &Mat) -> Vec<f64> {
         let (ut, vt) = (u.transpose(), v.transpose());
@@ -157,23 +176,4 @@ impl Pattern {
 fn column(x: &Mat, j: usize) -> &[f64] {
     let r = x.nrows();
     &x.as_slice()[j * r..(j + 1) * r]
-}
-
-fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
-    }
-}
-
-/// Dot product with eight partial sums, so that it vectorises.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut s = [0.0; 8];
-    let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = ca.remainder().iter().zip(cb.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in ca.zip(cb) {
-        for k in 0..8 {
-            s[k] += x[k] * y[k];
-        }
-    }
-    s.iter().sum::<f64>() + tail
 }

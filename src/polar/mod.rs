@@ -1,4 +1,11 @@
-//! The polar (26): search for slices, proven upper bounds.
+//! The polar (26), Omega°(W) = max {<W, phi(z)> : g(z) <= 1}: [`search`] finds slices with a high value (a lower end and a
+//! direction of descent), [`bound`] proves upper ends. Dual points are left to others.
+
+pub mod bound;
+pub mod field;
+pub mod search;
+
+use crate::problem::Problem;
 
 /// An interval that holds lambda_max, the polar of -grad l at X = 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,6 +17,8 @@ pub struct LambdaMax {
 }
 
 /// lambda_max of the problem (its `lambda` plays no part).
-pub fn lambda_max(_problem: &crate::problem::Problem) -> LambdaMax {
-    unimplemented!()
+pub fn lambda_max(problem: &Problem) -> LambdaMax {
+    let z = problem.dual_field(&vec![0.0; problem.y.len()]);
+    let found = search::search(problem, &z, None, &search::Effort::default()).best();
+    LambdaMax { found, upper: bound::upper(problem, &z).map(|b| b.value) }
 }

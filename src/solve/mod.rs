@@ -1,15 +1,23 @@
-//! Algorithm 1.
+//! Algorithm 1 of the paper, practical: descend, reduce, search the polar, append, until the proven gap meets the target or no
+//! slice that descends is found. Printing is left to observers.
 
+pub mod append;
 pub mod descent;
 pub mod observer;
 pub mod options;
+pub mod reduce;
 
 use crate::budget::Budget;
-use crate::certify::{CertifyOptions, Witness};
+use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::certify::{CertifyOptions, Witness, relax};
+use crate::linalg::lanczos;
 use crate::mapping::Factors;
+use crate::polar::{bound, search};
 use crate::problem::Problem;
-use observer::Observer;
+use descent::Descent;
+use observer::{Iteration, Observer};
 use options::SolverOptions;
+use std::time::Instant;
 
 /// Why solving stopped. Never a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +61,177 @@ pub struct Solution {
     pub stopped_by: StopReason,
 }
 
+/// Relative decrease below which descent counts as finished.
+const FINISHED: f64 = 1e-15;
+
 /// Algorithm 1 from `start`, or from `initial_rank` random slices.
 pub fn solve(
-    _problem: &Problem,
-    _options: &SolverOptions,
-    _certify: &CertifyOptions,
-    _start: Option<Factors>,
-    _budget: &Budget,
-    _observer: &mut dyn Observer,
+    problem: &Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    start: Option<Factors>,
+    budget: &Budget,
+    observer: &mut dyn Observer,
 ) -> Solution {
-    unimplemented!()
+    let clock = Instant::now();
+    let strategy = descent::choose(problem, options.descent.as_deref());
+    let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(1e-3) / 10.0);
+    let exact = bound::is_exact(problem);
+    let mut x = start.unwrap_or_else(|| random_slices(problem, options));
+    let mut keeper = Keeper::new();
+    let mut state = Progress { step: "init".into(), ..Progress::default() };
+
+    let stopped_by = 'outer: {
+        for iter in 0.. {
+            // 1. descend; how far depends on what the last polar search promised
+            observer.progress("descending");
+            let value = problem.objective(&x);
+            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
+            strategy.descend(problem, &mut x, effort, budget);
+
+            // 2. drop zero, parallel and dependent slices
+            let dropped = reduce::reduce(problem, &mut x);
+
+            // 3. the polar at this point, and the cheap proofs
+            observer.progress("searching the polar");
+            let prediction = problem.predict(&x);
+            let objective = problem.loss.value(problem.targets(), &prediction) + problem.lambda * problem.regularizer.total(&x);
+            let z = problem.dual_field(&prediction);
+            let effort = search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
+            let found = search::search(problem, &z, Some(&x), &effort);
+            let excess = found.best() / problem.lambda - 1.0;
+            if exact || iter == 0 || excess < 1e-2 {
+                keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, "residual", &z, u)));
+            }
+            if iter == 0 || excess < 1e-3 {
+                // the relaxations do not depend on the point: once is enough
+                let goal = relax::Goal { objective, target: certify.target_gap.min(1e-3) };
+                relax::climb(problem, goal, certify.effort, budget, &mut keeper);
+            }
+            let gap = keeper.value().map(|b| relative_gap(objective, b));
+            if dropped > 0 {
+                state.step = format!("{} -{dropped}", state.step);
+            }
+            observer.iteration(&Iteration {
+                iter,
+                rank: x.rank(),
+                objective,
+                lower_bound: keeper.value(),
+                gap,
+                polar: excess + 1.0,
+                step: std::mem::take(&mut state.step),
+                time_s: clock.elapsed().as_secs_f64(),
+            });
+
+            // 4. stop?
+            if budget.interrupted() {
+                break 'outer StopReason::Interrupt;
+            }
+            if gap.is_some_and(|g| g <= 0.5 * certify.target_gap.min(1e-3)) {
+                break 'outer StopReason::Gap;
+            }
+            if budget.out_of_time() {
+                break 'outer StopReason::Time;
+            }
+            if options.max_outer.is_some_and(|m| iter + 1 >= m) {
+                break 'outer StopReason::MaxOuter;
+            }
+            if state.finished(objective, excess, tolerance, exact) {
+                break 'outer StopReason::Stationary;
+            }
+
+            // 5. append distinct slices with their joint exact step
+            if excess > state.worth_appending(tolerance) {
+                let room = options.max_rank.map_or(usize::MAX, |m| m.saturating_sub(x.rank()));
+                if room == 0 {
+                    break 'outer StopReason::MaxRank;
+                }
+                let added = append::append(problem, &mut x, &found, room);
+                let appended = problem.objective(&x);
+                state.step = format!("+{added}");
+                state.gained(objective - appended);
+            } else {
+                state.step = "polish".into();
+                state.gained(0.0);
+            }
+        }
+        unreachable!("the loop ends by one of its breaks")
+    };
+    problem.regularizer.balance(&mut x);
+    let witnesses = keeper.best().map(|b| b.point.to_witness()).into_iter().collect();
+    Solution { factors: x, witnesses, stopped_by }
+}
+
+/// `initial_rank` random slices with their best joint weights.
+fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
+    let rows = problem.factor_rows();
+    let rank = options.max_rank.map_or(options.initial_rank, |m| options.initial_rank.min(m));
+    let mut x = Factors(
+        rows.iter()
+            .enumerate()
+            .map(|(k, &d)| lanczos::gaussian(d, rank, options.seed.wrapping_mul(31).wrapping_add(k as u64)))
+            .collect(),
+    );
+    for (factor, gauge) in x.0.iter_mut().zip(&problem.regularizer.gauges) {
+        for mut c in factor.column_iter_mut() {
+            if let Some(sign) = gauge.orthant() {
+                c.apply(|x| *x = sign * x.abs());
+            }
+            let size = gauge.value(c.as_slice());
+            c.scale_mut(1.0 / size);
+        }
+    }
+    append::weigh(problem, &mut x);
+    x
+}
+
+/// What the outer loop remembers to decide how hard the next round works.
+#[derive(Default)]
+struct Progress {
+    step: String,
+    gain: f64,
+    polishing: usize,
+    last_objective: Option<f64>,
+    last_excess: f64,
+}
+
+impl Progress {
+    /// Sweeps for the next descent.
+    fn sweeps(&self) -> usize {
+        if self.polishing > 0 { 2000 } else { 300 }
+    }
+
+    /// The decrease per sweep below which appending promises more than descending.
+    fn worthwhile(&self, objective: f64) -> f64 {
+        let floor = FINISHED * objective.abs();
+        if self.polishing > 0 { floor } else { (1e-3 * self.gain).max(floor) }
+    }
+
+    /// Effort of the next search.
+    fn search(&self) -> search::Effort {
+        search::Effort { starts: if self.polishing > 0 { 200 } else { 64 }, ..search::Effort::default() }
+    }
+
+    /// Notes what appending brought.
+    fn gained(&mut self, gain: f64) {
+        self.gain = gain.max(0.0);
+    }
+
+    /// Slices are appended above this excess.
+    fn worth_appending(&self, tolerance: f64) -> f64 {
+        if self.polishing > 1 { 0.0 } else { tolerance }
+    }
+
+    /// Whether nothing more is to be gained: after a polish, the search finds nothing above the tolerance and, where the
+    /// polar is exact, neither objective nor excess still fall.
+    fn finished(&mut self, objective: f64, excess: f64, tolerance: f64, exact: bool) -> bool {
+        let settled = excess <= tolerance;
+        let stalled = self.last_objective.is_some_and(|last| last - objective <= FINISHED * objective.abs())
+            && excess >= 0.9 * self.last_excess;
+        let done = (settled && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
+        self.polishing = if settled || stalled { self.polishing + 1 } else { 0 };
+        self.last_objective = Some(objective);
+        self.last_excess = excess;
+        done
+    }
 }

@@ -1,0 +1,41 @@
+//! A slice that lowers the objective, with the step along it.
+
+use super::certificate::Refutation;
+use crate::linalg::Mat;
+use crate::mapping::Factors;
+use crate::polar::search::Found;
+use crate::problem::Problem;
+
+/// How many of the best slices are tried.
+const CANDIDATES: usize = 8;
+
+/// The best of the found slices by the decrease that appending it brings:
+///
+/// ```text
+/// f(x + t phi(z)) + lambda t,    t = (<Z, phi> - lambda) / (c sum_j w_j phi_j^2)      c: the loss's curvature
+/// ```
+///
+/// The decrease is measured on the objective itself, not read off the model. `None` if no slice has a value above lambda.
+pub fn refutation(problem: &Problem, found: &Found, prediction: &[f64]) -> Option<Refutation> {
+    let targets = problem.targets();
+    let here = problem.loss.value(targets, prediction);
+    let mut best: Option<Refutation> = None;
+    for (i, value) in found.values.iter().enumerate().take(CANDIDATES).filter(|(_, v)| **v > problem.lambda) {
+        let slice = Factors(found.slices.0.iter().map(|x| Mat::from_column_slice(x.nrows(), 1, x.column(i).as_slice())).collect());
+        let phi = problem.predict(&slice);
+        let curvature: f64 =
+            problem.loss.curvature() * phi.iter().enumerate().map(|(j, p)| targets.weight(j) * p * p).sum::<f64>();
+        if curvature <= 0.0 {
+            continue;
+        }
+        let t = (value - problem.lambda) / curvature;
+        let moved: Vec<f64> = prediction.iter().zip(&phi).map(|(x, p)| x + t * p).collect();
+        let decrease = here - problem.loss.value(targets, &moved) - problem.lambda * t;
+        if best.as_ref().is_none_or(|b| decrease > b.decrease) {
+            let root = t.powf(1.0 / f64::from(problem.mapping.degree()));
+            let scaled = slice.0.iter().map(|x| x.iter().map(|x| x * root).collect()).collect();
+            best = Some(Refutation { slice: scaled, polar: value / problem.lambda, decrease });
+        }
+    }
+    best.filter(|b| b.decrease > 0.0)
+}

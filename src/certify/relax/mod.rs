@@ -1,0 +1,104 @@
+//! Tractable convex relaxations Omega_rel <= Omega, whose dual points give the best bounds: min l + lambda Omega_rel is a
+//! lower bound, and its dual feasible set lies inside ours. They depend on the problem alone, not on the factors.
+//!
+//! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
+
+pub mod nuclear;
+pub mod nuclear_nonnegative;
+
+use super::Effort;
+use super::dual::Keeper;
+use crate::budget::Budget;
+use crate::linalg::{Mat, dense};
+use crate::problem::Problem;
+
+/// A relaxation that offers dual points.
+pub trait Relaxation: Sync {
+    /// The source's name in reports, after `relaxation:`.
+    fn name(&self) -> &'static str;
+
+    /// Whether its dual points are valid for this problem and affordable.
+    fn applies(&self, problem: &Problem) -> bool;
+
+    /// Offers dual points; may stop when the bound is within `target` (relative) of `objective`.
+    fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper);
+}
+
+/// What the bound is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal {
+    /// An objective value at hand, +inf if none.
+    pub objective: f64,
+    /// Relative gap asked for.
+    pub target: f64,
+}
+
+impl Goal {
+    /// Whether a bound meets the goal.
+    pub fn met(&self, bound: Option<f64>) -> bool {
+        bound.is_some_and(|b| self.objective.is_finite() && super::dual::relative_gap(self.objective, b) <= self.target)
+    }
+}
+
+/// Every relaxation, cheapest first. One line each.
+pub const RELAXATIONS: &[&dyn Relaxation] = &[&nuclear::Nuclear, &nuclear_nonnegative::NuclearNonnegative];
+
+/// Climbs the ladder until the goal is met, the rungs end, or the budget does.
+pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
+    for r in RELAXATIONS.iter().filter(|r| r.applies(problem)) {
+        if goal.met(keeper.value()) || budget.exhausted() {
+            return;
+        }
+        if !keeper.mark(&source(*r)) {
+            r.offer(problem, goal, effort, budget, keeper);
+        }
+    }
+}
+
+/// The source name of a relaxation's points.
+pub fn source(r: &dyn Relaxation) -> String {
+    format!("relaxation:{}", r.name())
+}
+
+/// Above this small side no dense decomposition is made for a bound.
+const SIDE_LIMIT: usize = 1500;
+
+/// Whether everything is observed with unit weights under a quadratic loss and plain l2 gauges.
+fn plain_l2(problem: &Problem) -> bool {
+    let (m, n) = problem.shape();
+    matches!(problem.observations, crate::data::Observations::Full { .. })
+        && problem.w.is_none()
+        && problem.loss.is_quadratic()
+        && problem.regularizer.gauges.iter().all(|g| g.norm().name() == "l2" && g.weights().is_none())
+        && m.min(n) <= SIDE_LIMIT
+}
+
+/// The projection onto {S : free polar <= lambda}: singular values clipped at lambda, or eigenvalues for the psd mapping
+/// (`y` symmetric). `None` if the decomposition did not converge.
+fn clip(problem: &Problem, s: &Mat) -> Option<Mat> {
+    let lambda = problem.lambda;
+    if problem.mapping.name() == "psd" {
+        let (values, vectors) = dense::symmetric_eigen(s)?;
+        let over: Vec<usize> = (0..values.len()).filter(|&i| values[i] > lambda).collect();
+        let q = vectors.select_columns(&over);
+        let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, k| q[(i, k)] * (values[over[k]] - lambda));
+        let mut out = s - dense::mul_tr(&scaled, &q);
+        out.fill_upper_triangle_with_lower_triangle();
+        return Some(out);
+    }
+    // through the Gram matrix of the small side: S - S Q (1 - lambda / sigma) Q'
+    let tall = s.nrows() >= s.ncols();
+    let gram = if tall { dense::tr_mul(s, s) } else { dense::mul_tr(s, s) };
+    let (values, vectors) = dense::symmetric_eigen(&gram)?;
+    let over: Vec<usize> = (0..values.len()).filter(|&i| values[i] > lambda * lambda).collect();
+    if over.is_empty() {
+        return Some(s.clone());
+    }
+    let q = vectors.select_columns(&over);
+    let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, k| q[(i, k)] * (1.0 - lambda / values[over[k]].sqrt()));
+    Some(if tall {
+        s - dense::mul_tr(&dense::mul(s, &scaled), &q)
+    } else {
+        s - dense::mul(&q, &dense::tr_mul(&scaled, s))
+    })
+}

@@ -1,0 +1,112 @@
+//! Proven upper bounds of the polar Omega°(Z) = max {<Z, phi(z)> : g(z) <= 1}, one file per method.
+//!
+//! Each method says which problems it applies to and whether its bound is the polar itself up to rounding. To add one: a
+//! file with a `PolarBound`, and its line in [`BOUNDS`].
+
+pub mod eigenvalue;
+pub mod l1_lines;
+pub mod linf_diagonal;
+pub mod linf_vertices;
+pub mod singular_value;
+
+use crate::problem::Problem;
+
+/// A proven upper bound of the polar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Upper {
+    /// Omega°(Z) <= value, in floating point too.
+    pub value: f64,
+    /// The method, for the report.
+    pub method: &'static str,
+    /// Whether value is the polar itself up to rounding.
+    pub exact: bool,
+}
+
+/// A method that bounds the polar from above.
+pub trait PolarBound: Sync {
+    /// The method's name in reports.
+    fn name(&self) -> &'static str;
+
+    /// `None`: does not apply to this problem. Otherwise whether its bound is exact for every field.
+    fn applies(&self, problem: &Problem) -> Option<bool>;
+
+    /// The bound for a field Z in observation order; called only where it applies.
+    fn upper(&self, problem: &Problem, z: &[f64]) -> Upper;
+
+    /// What the bound is, in a sentence.
+    fn describe(&self) -> &'static str;
+}
+
+/// Every method, the exact and cheap ones first. One line each.
+pub const BOUNDS: &[&dyn PolarBound] = &[
+    &l1_lines::L1Lines,
+    &linf_vertices::LinfVertices,
+    &eigenvalue::Eigenvalue,
+    &singular_value::SingularValue,
+    &linf_diagonal::LinfDiagonal,
+];
+
+/// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
+/// the field is not finite.
+pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
+    if z.iter().any(|z| !z.is_finite()) {
+        return None;
+    }
+    let mut best: Option<Upper> = None;
+    for bound in BOUNDS {
+        if bound.applies(problem).is_none() {
+            continue;
+        }
+        let found = bound.upper(problem, z);
+        if best.is_none_or(|b| found.value < b.value) {
+            best = Some(found);
+        }
+        if found.exact {
+            break;
+        }
+    }
+    best.filter(|b| b.value.is_finite())
+}
+
+/// Whether some method is exact for every field of this problem.
+pub fn is_exact(problem: &Problem) -> bool {
+    BOUNDS.iter().any(|b| b.applies(problem) == Some(true))
+}
+
+/// The methods that will be used, in words.
+pub fn describe(problem: &Problem) -> Vec<String> {
+    let mut lines = Vec::new();
+    for bound in BOUNDS {
+        if let Some(exact) = bound.applies(problem) {
+            let kind = if exact { "exact" } else { "upper bound" };
+            lines.push(format!("{}: {kind}; {}", bound.name(), bound.describe()));
+            if exact {
+                break;
+            }
+        }
+    }
+    lines
+}
+
+/// The names of the norms of a two-factor problem, or of the single factor twice.
+pub(crate) fn norms(problem: &Problem) -> (&str, &str) {
+    let g = &problem.regularizer.gauges;
+    (g[0].norm().name(), g[g.len() - 1].norm().name())
+}
+
+/// The sign that u v' is confined to when both factors live in orthants.
+pub fn product_sign(problem: &Problem) -> Option<f64> {
+    let g = &problem.regularizer.gauges;
+    Some(g[0].orthant()? * g[g.len() - 1].orthant()?)
+}
+
+/// A proven upper bound of the polar without cones, for plain l2 gauges: sigma_1, or lambda_max for the psd mapping.
+pub fn free_l2_upper(problem: &Problem, at: &crate::data::Observations, z: &[f64]) -> Option<f64> {
+    if z.iter().any(|z| !z.is_finite()) {
+        return None;
+    }
+    Some(match problem.mapping.name() {
+        "psd" => eigenvalue::upper_of(&super::field::symmetric_part(at, z)),
+        _ => super::field::sigma_upper(at, z),
+    })
+}

@@ -1,0 +1,62 @@
+//! l2 norms without cones: leading singular triplets of D_u^-1 Z D_v^-1.
+
+use super::{Effort, Found, PolarSearch};
+use crate::data::Observations;
+use crate::linalg::{Mat, dense, lanczos};
+use crate::mapping::{Factors, field_mul, field_tr_mul};
+use crate::polar::bound::norms;
+use crate::polar::field::unweighted;
+use crate::problem::Problem;
+
+/// Singular triplets.
+#[derive(Debug)]
+pub struct Singular;
+
+/// Below this small side a full SVD of a dense field is taken.
+const DENSE_SIDE: usize = 400;
+
+impl PolarSearch for Singular {
+    fn name(&self) -> &'static str {
+        "singular"
+    }
+
+    fn applies(&self, problem: &Problem) -> bool {
+        problem.mapping.name() == "matrix"
+            && norms(problem) == ("l2", "l2")
+            && problem.regularizer.gauges.iter().all(|g| g.cone().is_none())
+    }
+
+    fn search(&self, problem: &Problem, z: &[f64], _warm: Option<&Factors>, effort: &Effort) -> Found {
+        let z = unweighted(problem, z);
+        let (m, n) = problem.shape();
+        let (mut u, s, mut v) = triplets(&problem.observations, &z.field, m, n, effort);
+        divide_rows(&mut u, problem.regularizer.gauges[0].weights());
+        divide_rows(&mut v, problem.regularizer.gauges[1].weights());
+        Found { slices: Factors(vec![u, v]), values: s }
+    }
+}
+
+fn triplets(at: &Observations, w: &[f64], m: usize, n: usize, effort: &Effort) -> (Mat, Vec<f64>, Mat) {
+    let keep = effort.keep.min(m.min(n));
+    if matches!(at, Observations::Full { .. }) && m.min(n) <= DENSE_SIDE
+        && let Some((u, s, v)) = dense::thin_svd(&Mat::from_column_slice(m, n, w))
+    {
+        let k = s.iter().take(m.min(n)).filter(|s| **s > 0.0).count();
+        return (u.columns(0, k).into_owned(), s[..k].to_vec(), v.columns(0, k).into_owned());
+    }
+    let depth = (effort.iterations / 20).clamp(4, 12);
+    let (mul, tr_mul) = (|x: &Mat| field_mul(at, w, x), |x: &Mat| field_tr_mul(at, w, x));
+    if m >= n {
+        lanczos::top_singular(mul, tr_mul, n, keep, depth, effort.seed)
+    } else {
+        let (v, s, u) = lanczos::top_singular(tr_mul, mul, m, keep, depth, effort.seed);
+        (u, s, v)
+    }
+}
+
+/// x_i <- x_i / d_i for every column.
+pub(super) fn divide_rows(x: &mut Mat, d: Option<&[f64]>) {
+    if let Some(d) = d {
+        x.column_iter_mut().for_each(|mut c| c.iter_mut().zip(d).for_each(|(x, d)| *x /= d));
+    }
+}

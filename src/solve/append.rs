@@ -1,0 +1,117 @@
+//! Appending slices and re-weighting: the exact step along several unit slices at once.
+//!
+//! ```text
+//! min over s >= 0 of   l(sum_i s_i phi(X_i)) + lambda sum_i s_i g(X_i)        (slices at hand: s_i = 1; new ones: s_i = 0)
+//! ```
+//!
+//! For squared loss this is a nonnegative quadratic program in the Gram matrix of the phi(X_i) at the observed entries, solved
+//! by cyclic coordinate descent; for another loss the quadratic with its curvature is an upper model, so the objective still
+//! falls. Slice i is then scaled by s_i^(1/p).
+
+use crate::data::Observations;
+use crate::linalg::{Mat, dense};
+use crate::mapping::Factors;
+use crate::polar::search::Found;
+use crate::problem::Problem;
+
+/// Above this many slices only the new ones are weighted.
+const JOINT_LIMIT: usize = 400;
+/// Entries of the observed Gram matrix are summed in blocks of this many rows.
+const CHUNK: usize = 4096;
+
+/// Appends the found slices whose value exceeds lambda, with the best joint weights. Returns how many remain in use.
+pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) -> usize {
+    let count = found.values.iter().take_while(|v| **v > problem.lambda).count().min(room);
+    let fresh = Factors(found.slices.0.iter().map(|f| f.columns(0, count).into_owned()).collect());
+    let before = x.clone();
+    let value = problem.objective(x);
+    let old = x.rank();
+    x.append(&fresh);
+    let fixed = if x.rank() > JOINT_LIMIT { old } else { 0 };
+    reweight(problem, x, old, fixed);
+    if problem.objective(x) > value {
+        *x = before;
+        return 0;
+    }
+    (old..x.rank()).filter(|&i| problem.regularizer.value(&x.slice(i)) > 0.0).count()
+}
+
+/// Gives the slices at hand their best joint weights.
+pub fn weigh(problem: &Problem, x: &mut Factors) {
+    reweight(problem, x, 0, 0);
+}
+
+/// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1.
+fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
+    let r = x.rank();
+    let kept = Factors(x.0.iter().map(|f| f.columns(0, old).into_owned()).collect());
+    let z = problem.dual_field(&problem.predict(&kept));
+    let moving = Factors(x.0.iter().map(|f| f.columns(fixed, r - fixed).into_owned()).collect());
+    let gram = observed_gram(problem, &moving);
+    // the model in t = s - s0:  t'Gt / 2 - sum_i t_i (<Z, phi_i> - lambda g_i)
+    let p = f64::from(problem.mapping.degree());
+    let pulls: Vec<Mat> =
+        (0..x.0.len()).map(|k| problem.mapping.pullback(&problem.observations, &z, &moving, k)).collect();
+    let start: Vec<f64> = (fixed..r).map(|i| if i < old { 1.0 } else { 0.0 }).collect();
+    let gain: Vec<f64> = (0..r - fixed)
+        .map(|i| {
+            let inner: f64 = pulls.iter().zip(&moving.0).map(|(d, f)| d.column(i).dot(&f.column(i))).sum::<f64>() / p;
+            inner - problem.lambda * problem.regularizer.balanced_value(&moving.slice(i))
+        })
+        .collect();
+    let weights = nonnegative_weights(&gram, &gain, &start);
+    for (i, s) in weights.iter().enumerate() {
+        x.scale_slice(fixed + i, s.powf(1.0 / p));
+    }
+}
+
+/// argmin over s >= 0 of (s - s0)'G(s - s0) / 2 - gain'(s - s0), by cyclic coordinate descent from s0.
+fn nonnegative_weights(gram: &Mat, gain: &[f64], start: &[f64]) -> Vec<f64> {
+    let n = start.len();
+    let mut s = start.to_vec();
+    let mut slope = gain.to_vec(); // minus the gradient
+    for _ in 0..2000 {
+        let mut moved: f64 = 0.0;
+        for i in 0..n {
+            if gram[(i, i)] <= 0.0 {
+                continue;
+            }
+            let next = (s[i] + slope[i] / gram[(i, i)]).max(0.0);
+            let step = next - s[i];
+            if step != 0.0 {
+                s[i] = next;
+                slope.iter_mut().zip(gram.column(i).iter()).for_each(|(l, g)| *l -= step * g);
+                moved = moved.max(step * step * gram[(i, i)]);
+            }
+        }
+        let scale = (0..n).map(|i| s[i] * s[i] * gram[(i, i)]).fold(0.0, f64::max);
+        if moved <= 1e-24 * scale {
+            break;
+        }
+    }
+    s
+}
+
+/// c sum_j w_j phi_i(j) phi_k(j) over the observed entries, c the loss's curvature.
+fn observed_gram(problem: &Problem, x: &Factors) -> Mat {
+    let full = matches!(problem.observations, Observations::Full { .. });
+    if full && problem.w.is_none() {
+        return problem.mapping.gram(x) * problem.loss.curvature();
+    }
+    let (u, v) = (&x.0[0], &x.0[x.0.len() - 1]);
+    let (ut, vt) = (u.transpose(), v.transpose());
+    let r = x.rank();
+    let entries: Vec<(usize, usize)> = problem.observations.entries().collect();
+    let mut gram = Mat::zeros(r, r);
+    for (chunk, block) in entries.chunks(CHUNK).enumerate() {
+        let mut phi = Mat::zeros(r, block.len());
+        for (c, &(i, j)) in block.iter().enumerate() {
+            let root = problem.targets().weight(chunk * CHUNK + c).sqrt();
+            for s in 0..r {
+                phi[(s, c)] = root * ut[(s, i)] * vt[(s, j)];
+            }
+        }
+        gram += dense::mul_tr(&phi, &phi);
+    }
+    gram * problem.loss.curvature()
+}

@@ -1,0 +1,67 @@
+//! Where one factor has the l1 norm and the loss is quadratic: the global minimiser, line by line, in closed form.
+//!
+//! ```text
+//! a slice (u, v) with u in l1 costs the same as its pieces (e_i / d_i, u_i d_i v), so slices with u = a e_i / d_i suffice,
+//! and the lines of X separate:   v = argmin 1/2 sum_j w_ij (a v_j / d_i - y_ij)^2 + lambda gauge_v(v)
+//! ```
+//!
+//! with a in {1, -1} as the cone of u allows. Where u is free and v is confined to an orthant, both signs are used: they fit
+//! entries of opposite sign. Source: the polar of the l1 ball is attained at its vertices (Haeffele & Vidal, (26)).
+
+use super::{Descent, Effort};
+use crate::budget::Budget;
+use crate::linalg::Mat;
+use crate::mapping::Factors;
+use crate::polar::bound::l1_lines::{axis, signs};
+use crate::polar::field::{line, line_count};
+use crate::problem::Problem;
+
+/// Closed form by lines.
+#[derive(Debug)]
+pub struct Lines;
+
+impl Descent for Lines {
+    fn name(&self) -> &'static str {
+        "lines"
+    }
+
+    fn applies(&self, problem: &Problem) -> bool {
+        problem.loss.is_quadratic() && axis(problem).is_some()
+    }
+
+    fn descend(&self, problem: &Problem, x: &mut Factors, _effort: Effort, _budget: &Budget) {
+        let axis = axis(problem).expect("called only where it applies");
+        let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
+        // a free v takes either sign itself
+        let signs = if other.cone().is_none() { &signs(lone)[..1] } else { signs(lone) };
+        let targets = problem.targets();
+        let width = line_count(&problem.observations, 1 - axis);
+        let mut pieces: Vec<(usize, f64, Vec<f64>)> = Vec::new();
+        for l in 0..line_count(&problem.observations, axis) {
+            let d = lone.weights().map_or(1.0, |d| d[l]);
+            let positions = line(&problem.observations, axis, l);
+            for &a in signs {
+                let (mut v, mut h) = (vec![0.0; width], vec![0.0; width]);
+                for &(j, p) in &positions {
+                    v[j] = a * d * targets.y[p];
+                    h[j] = targets.weight(p) / (d * d);
+                }
+                other.prox(&mut v, &h, problem.lambda);
+                if v.iter().any(|v| *v != 0.0) {
+                    pieces.push((l, a / d, v));
+                }
+            }
+        }
+        let mut u = Mat::zeros(line_count(&problem.observations, axis), pieces.len());
+        let mut v = Mat::zeros(width, pieces.len());
+        for (k, (l, scale, values)) in pieces.iter().enumerate() {
+            u[(*l, k)] = *scale;
+            v.column_mut(k).copy_from_slice(values);
+        }
+        let mut best = Factors(if axis == 0 { vec![u, v] } else { vec![v, u] });
+        problem.regularizer.balance(&mut best);
+        if problem.objective(&best) <= problem.objective(x) {
+            *x = best;
+        }
+    }
+}

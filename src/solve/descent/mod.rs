@@ -1,0 +1,52 @@
+//! Descent strategies: each moves the factors downhill from where they are, one file per strategy.
+//!
+//! All of them work on the product form, or on the balanced sum form where that is smooth: both have the same minima, and a
+//! balanced point has the same value in both. None ever raises the objective. To add one: a file with a `Descent`, and its
+//! line in [`STRATEGIES`].
+
+pub mod coordinate;
+pub mod hals;
+pub mod lbfgs;
+pub mod lines;
+pub mod prox_gradient;
+
+use crate::budget::Budget;
+use crate::mapping::Factors;
+use crate::problem::Problem;
+
+/// How far one call of a strategy goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// At most this many sweeps (or iterations).
+    pub sweeps: usize,
+    /// Stop when a sweep lowers the objective by less than this (absolute).
+    pub decrease: f64,
+}
+
+/// A strategy.
+pub trait Descent: Sync {
+    /// Its name in `solver.descent`.
+    fn name(&self) -> &'static str;
+
+    /// Whether it can work on this problem.
+    fn applies(&self, problem: &Problem) -> bool;
+
+    /// Moves `x` downhill. The product-form objective never rises (beyond rounding).
+    fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget);
+}
+
+/// Every strategy, in order of preference. One line each.
+pub const STRATEGIES: &[&dyn Descent] =
+    &[&lines::Lines, &hals::Hals, &lbfgs::Lbfgs, &coordinate::Coordinate, &prox_gradient::ProxGradient];
+
+/// Names accepted by `solver.descent`.
+pub fn names() -> Vec<&'static str> {
+    STRATEGIES.iter().map(|s| s.name()).collect()
+}
+
+/// The strategy named, if it applies; else the first that does.
+pub fn choose(problem: &Problem, name: Option<&str>) -> &'static dyn Descent {
+    let applicable = || STRATEGIES.iter().filter(|s| s.applies(problem));
+    let named = name.and_then(|n| applicable().find(|s| s.name() == n));
+    *named.or_else(|| applicable().next()).expect("some strategy applies to every problem")
+}
