@@ -39,20 +39,41 @@ pub fn stationarity(problem: &Problem, x: &Factors, z: &[f64]) -> Stationarity {
 }
 
 /// All conditions, with the contract's ids.
-pub fn conditions(problem: &Problem, x: &Factors, s: &Stationarity, polar: &PolarInterval, bound: usize) -> Vec<Condition> {
+pub fn conditions(
+    problem: &Problem,
+    x: &Factors,
+    s: &Stationarity,
+    polar: &PolarInterval,
+    bound: usize,
+) -> Vec<Condition> {
     let degrees = (problem.mapping.degree(), problem.regularizer.degree());
     let r = x.rank();
     let smallest = (0..r).map(|i| problem.regularizer.value(&x.slice(i))).fold(f64::INFINITY, f64::min);
     let above = polar.lower - 1.0;
     let proven = polar.upper.map(|u| u - 1.0);
     vec![
-        fact("degree_match", "Def. 8", degrees.0 == degrees.1, format!("mapping and regularizer have degree {}", degrees.0)),
-        fact("nondegenerate", "Def. 8", true, "g vanishes only at zero and bounds phi: gauges are norms on cones".into()),
+        fact(
+            "degree_match",
+            "Def. 8",
+            degrees.0 == degrees.1,
+            format!("mapping and regularizer have degree {}", degrees.0),
+        ),
+        fact(
+            "nondegenerate",
+            "Def. 8",
+            true,
+            "g vanishes only at zero and bounds phi: gauges are norms on cones".into(),
+        ),
         fact("loss_convex", "(A1)", true, "the loss is convex and differentiable".into()),
         fact("extras_convex", "(A2)", true, "there are no extra variables".into()),
         fact("minimum_exists", "(A4)", true, "the loss is bounded below and lambda g grows in every slice".into()),
         measured("stationary", "Cor. 16", s.one_factor, "largest relative gain from changing one factor of one slice"),
-        measured("equal_slices", "Lemma 14", s.equal_slices, "<W, phi(X_i)> = g(X_i) for every slice, relative to the largest"),
+        measured(
+            "equal_slices",
+            "Lemma 14",
+            s.equal_slices,
+            "<W, phi(X_i)> = g(X_i) for every slice, relative to the largest",
+        ),
         Condition {
             id: "zero_slice",
             source: "Thm 15",
@@ -87,5 +108,12 @@ fn fact(id: &'static str, source: &'static str, holds: bool, says: String) -> Co
 }
 
 fn measured(id: &'static str, source: &'static str, value: f64, says: &str) -> Condition {
-    Condition { id, source, value: Some(value), tolerance: Some(TOLERANCE), holds: Some(value <= TOLERANCE), says: says.into() }
+    Condition {
+        id,
+        source,
+        value: Some(value),
+        tolerance: Some(TOLERANCE),
+        holds: Some(value <= TOLERANCE),
+        says: says.into(),
+    }
 }

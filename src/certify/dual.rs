@@ -138,7 +138,11 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
 /// The largest s with s (upper + error) <= lambda, rounded down; +inf if the polar is 0.
 fn largest_scale(lambda: f64, upper: f64, error: f64) -> f64 {
     let total = (upper + 2.0 * error).next_up();
-    if total <= 0.0 || upper == 0.0 { f64::INFINITY } else { (lambda / total).next_down() * (1.0 - 2.0 * UNIT_ROUNDOFF) }
+    if total <= 0.0 || upper == 0.0 {
+        f64::INFINITY
+    } else {
+        (lambda / total).next_down() * (1.0 - 2.0 * UNIT_ROUNDOFF)
+    }
 }
 
 /// An upper bound of the polar of the rounding e in fl(s z) = s z + e, per unit of s: |e| <= u |s z|, and

@@ -69,7 +69,9 @@ pub enum CertifyError {
         objective: f64,
     },
     /// A defect of ours: a slice was found above the proven end of the polar.
-    #[error("a defect in homfac: a slice attains {lower:e}, above the proven upper end {upper:e} of the polar ({method})")]
+    #[error(
+        "a defect in homfac: a slice attains {lower:e}, above the proven upper end {upper:e} of the polar ({method})"
+    )]
     PolarCrossed {
         /// Attained.
         lower: f64,
@@ -272,7 +274,9 @@ fn guarantees(problem: &Problem) -> Vec<String> {
         "bounds include rounding, assuming IEEE 754 double precision and products rounded in any order".to_string(),
     ];
     if !bound::is_exact(problem) {
-        lines.push("the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into());
+        lines.push(
+            "the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into(),
+        );
     }
     lines
 }

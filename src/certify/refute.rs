@@ -21,7 +21,9 @@ pub fn refutation(problem: &Problem, found: &Found, prediction: &[f64]) -> Optio
     let here = problem.loss.value(targets, prediction);
     let mut best: Option<Refutation> = None;
     for (i, value) in found.values.iter().enumerate().take(CANDIDATES).filter(|(_, v)| **v > problem.lambda) {
-        let slice = Factors(found.slices.0.iter().map(|x| Mat::from_column_slice(x.nrows(), 1, x.column(i).as_slice())).collect());
+        let slice = Factors(
+            found.slices.0.iter().map(|x| Mat::from_column_slice(x.nrows(), 1, x.column(i).as_slice())).collect(),
+        );
         let phi = problem.predict(&slice);
         let curvature: f64 =
             problem.loss.curvature() * phi.iter().enumerate().map(|(j, p)| targets.weight(j) * p * p).sum::<f64>();

@@ -142,7 +142,11 @@ impl Pattern {
         let mut line = Vec::new();
         for l in 0..lines {
             line.clear();
-            if wide { line.extend(self.column(l)) } else { line.extend(self.row(l)) }
+            if wide {
+                line.extend(self.column(l))
+            } else {
+                line.extend(self.row(l))
+            }
             for (k, &(j, q)) in line.iter().enumerate() {
                 for &(i, p) in &line[k..] {
                     g[(i, j)] += w[p] * w[q];

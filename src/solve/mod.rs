@@ -95,9 +95,11 @@ pub fn solve(
             // 3. the polar at this point, and the cheap proofs
             observer.progress("searching the polar");
             let prediction = problem.predict(&x);
-            let objective = problem.loss.value(problem.targets(), &prediction) + problem.lambda * problem.regularizer.total(&x);
+            let objective =
+                problem.loss.value(problem.targets(), &prediction) + problem.lambda * problem.regularizer.total(&x);
             let z = problem.dual_field(&prediction);
-            let effort = search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
+            let effort =
+                search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
             let found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
             if exact || iter == 0 || excess < 1e-2 {

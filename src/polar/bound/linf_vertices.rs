@@ -52,8 +52,20 @@ fn rows(problem: &Problem, z: &[f64], axis: usize) -> Mat {
 fn vertex(gauge: &Gauge, bits: usize, l: usize) -> f64 {
     let on = bits >> l & 1 == 1;
     match gauge.orthant() {
-        None => if on { 1.0 } else { -1.0 },
-        Some(s) => if on { s } else { 0.0 },
+        None => {
+            if on {
+                1.0
+            } else {
+                -1.0
+            }
+        }
+        Some(s) => {
+            if on {
+                s
+            } else {
+                0.0
+            }
+        }
     }
 }
 
@@ -72,7 +84,8 @@ impl PolarBound for LinfVertices {
         let x = rows(problem, z, axis);
         let (n, m) = x.shape();
         // the error of Z't, and its effect on the dual norm (a norm: triangle inequality)
-        let error: Vec<f64> = (0..n).map(|j| x.row(j).iter().map(|x| x.abs()).sum::<f64>() * gamma(2 * m + 8)).collect();
+        let error: Vec<f64> =
+            (0..n).map(|j| x.row(j).iter().map(|x| x.abs()).sum::<f64>() * gamma(2 * m + 8)).collect();
         let error = absolute_polar(other, &error);
         let mut best: f64 = 0.0;
         let mut y = vec![0.0; n];

@@ -18,9 +18,7 @@ impl PolarSearch for Eigen {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        problem.mapping.name() == "psd"
-            && norms(problem).0 == "l2"
-            && problem.regularizer.gauges[0].cone().is_none()
+        problem.mapping.name() == "psd" && norms(problem).0 == "l2" && problem.regularizer.gauges[0].cone().is_none()
     }
 
     fn search(&self, problem: &Problem, z: &[f64], _warm: Option<&Factors>, _effort: &Effort) -> Found {

@@ -62,7 +62,8 @@ impl Found {
             if kept.len() >= keep {
                 break;
             }
-            let copy = kept.iter().any(|&k| units.iter().map(|x| x.column(i).dot(&x.column(k))).product::<f64>() > 0.9999);
+            let copy =
+                kept.iter().any(|&k| units.iter().map(|x| x.column(i).dot(&x.column(k))).product::<f64>() > 0.9999);
             if !copy {
                 kept.push(i);
             }

@@ -38,7 +38,8 @@ impl PolarSearch for Singular {
 
 fn triplets(at: &Observations, w: &[f64], m: usize, n: usize, effort: &Effort) -> (Mat, Vec<f64>, Mat) {
     let keep = effort.keep.min(m.min(n));
-    if matches!(at, Observations::Full { .. }) && m.min(n) <= DENSE_SIDE
+    if matches!(at, Observations::Full { .. })
+        && m.min(n) <= DENSE_SIDE
         && let Some((u, s, v)) = dense::thin_svd(&Mat::from_column_slice(m, n, w))
     {
         let k = s.iter().take(m.min(n)).filter(|s| **s > 0.0).count();

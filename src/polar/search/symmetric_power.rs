@@ -34,7 +34,10 @@ impl PolarSearch for SymmetricPower {
         let s = symmetric_part(&problem.observations, &z.field);
         let n = s.nrows();
         let shift = lanczos::lambda_max(&-&s).max(0.0) * 1.01;
-        let mut u = lanczos::hcat(&lanczos::gaussian(n, effort.starts, effort.seed).abs(), &Mat::identity(n, n.min(effort.starts)));
+        let mut u = lanczos::hcat(
+            &lanczos::gaussian(n, effort.starts, effort.seed).abs(),
+            &Mat::identity(n, n.min(effort.starts)),
+        );
         if let Some(warm) = warm {
             u = lanczos::hcat(&u, &warm.0[0].abs());
         }

@@ -69,7 +69,11 @@ fn update_slice(problem: &Problem, pattern: &Pattern, x: &mut Factors, i: usize,
                     pull += wv * rho[p];
                     h += wv * v[c];
                 };
-                if k == 0 { pattern.row(a).for_each(&mut add) } else { pattern.column(a).for_each(&mut add) }
+                if k == 0 {
+                    pattern.row(a).for_each(&mut add)
+                } else {
+                    pattern.column(a).for_each(&mut add)
+                }
                 if h > 0.0 { (u[a] + pull / h, h) } else { (0.0, 0.0) }
             })
             .unzip();

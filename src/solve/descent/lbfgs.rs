@@ -127,7 +127,8 @@ fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) 
             break;
         }
         // coordinates held at the boundary by their gradient stay there
-        let active: Vec<bool> = (0..x.len()).map(|i| signs[i] != 0.0 && x[i] == 0.0 && signs[i] * gradient[i] >= 0.0).collect();
+        let active: Vec<bool> =
+            (0..x.len()).map(|i| signs[i] != 0.0 && x[i] == 0.0 && signs[i] * gradient[i] >= 0.0).collect();
         let mut direction: Vec<f64> = gradient.iter().zip(&active).map(|(g, a)| if *a { 0.0 } else { -g }).collect();
         let steepest = dot(&direction, &direction);
         if steepest == 0.0 {
@@ -140,7 +141,8 @@ fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) 
             direction.iter_mut().zip(&gradient).zip(&active).for_each(|((d, g), a)| *d = if *a { 0.0 } else { -g });
             slope = -steepest;
         }
-        let mut t = if memory.is_empty() { (1.0 / steepest.sqrt()) * (dot(&x, &x).sqrt() * 1e-2).max(1e-8) } else { 1.0 };
+        let mut t =
+            if memory.is_empty() { (1.0 / steepest.sqrt()) * (dot(&x, &x).sqrt() * 1e-2).max(1e-8) } else { 1.0 };
         let mut accepted = None;
         for _ in 0..40 {
             project(&x, &direction, t, &signs, &mut trial);
@@ -206,14 +208,15 @@ impl Memory {
     /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- H d.
     fn apply(&self, d: &mut [f64], active: &[bool]) {
         let any = active.contains(&true);
-        let free = |v: &Vec<f64>| -> Vec<f64> {
-            v.iter().zip(active).map(|(v, held)| if *held { 0.0 } else { *v }).collect()
-        };
-        let pairs: Vec<(Cow<Vec<f64>>, Cow<Vec<f64>>)> = self
-            .0
-            .iter()
-            .map(|(s, y)| if any { (Cow::Owned(free(s)), Cow::Owned(free(y))) } else { (Cow::Borrowed(s), Cow::Borrowed(y)) })
-            .collect();
+        let free =
+            |v: &Vec<f64>| -> Vec<f64> { v.iter().zip(active).map(|(v, held)| if *held { 0.0 } else { *v }).collect() };
+        let pairs: Vec<(Cow<Vec<f64>>, Cow<Vec<f64>>)> =
+            self.0
+                .iter()
+                .map(|(s, y)| {
+                    if any { (Cow::Owned(free(s)), Cow::Owned(free(y))) } else { (Cow::Borrowed(s), Cow::Borrowed(y)) }
+                })
+                .collect();
         let usable: Vec<_> = pairs.iter().map(|(s, y)| (s, y, dot(s, y))).filter(|p| p.2 > 0.0).collect();
         let mut alphas = Vec::new();
         for (s, y, sy) in usable.iter().rev() {

@@ -1,0 +1,399 @@
+//! Weak duality and polar bounds over every (norm, cone) pair, mapping, layout and weighting: no lower bound above any
+//! objective, no upper end of the polar below what brute force attains. Each law rejects a mutant.
+
+use homfac::budget::Budget;
+use homfac::certify::dual::{DualPoint, Keeper, prove, prove_field};
+use homfac::certify::{CertifyOptions, Effort, Verdict, certify, relax};
+use homfac::data::Observations;
+use homfac::gauge::{self, Gauge, pairs};
+use homfac::linalg::{Mat, Pattern};
+use homfac::mapping::Factors;
+use homfac::polar::bound::{self, Upper};
+use homfac::polar::{lambda_max, search};
+use homfac::problem::{Form, Problem, Regularizer};
+use homfac::solve::observer::{Iteration, Observer, Silent};
+use homfac::solve::options::SolverOptions;
+use homfac::solve::solve;
+use homfac::{cone, loss, mapping};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// How an instance is laid out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    Full,
+    FullWeighted,
+    Masked,
+    MaskedWeighted,
+}
+
+const LAYOUTS: [Layout; 4] = [Layout::Full, Layout::FullWeighted, Layout::Masked, Layout::MaskedWeighted];
+
+/// Every (norm, cone, weighted) that has a rule.
+fn gauge_recipes() -> Vec<(&'static str, Option<&'static str>, bool)> {
+    let mut out = Vec::new();
+    for norm in gauge::KINDS {
+        for cone in std::iter::once(None).chain(cone::KINDS.iter().map(Some)) {
+            if let Some(c) = cone
+                && pairs::rule((norm.build)().as_ref(), (c.build)().as_ref()).is_err()
+            {
+                continue;
+            }
+            for weighted in [false, true] {
+                out.push((norm.name, cone.map(|c| c.name), weighted));
+            }
+        }
+    }
+    out
+}
+
+fn build_gauge(recipe: (&str, Option<&str>, bool), n: usize, rng: &mut impl Rng) -> Gauge {
+    let norm = (gauge::KINDS.iter().find(|k| k.name == recipe.0).unwrap().build)();
+    let cone = recipe.1.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().build)());
+    let weights = recipe.2.then(|| (0..n).map(|_| rng.random_range(0.5..2.0)).collect());
+    Gauge::new(norm, weights, cone).unwrap()
+}
+
+/// A random m x n problem with the named gauges; lambda a fraction of lambda_max.
+fn instance(
+    mapping: &str,
+    recipes: &[(&str, Option<&str>, bool)],
+    layout: Layout,
+    (m, n): (usize, usize),
+    fraction: f64,
+    rng: &mut ChaCha8Rng,
+) -> Problem {
+    let square = mapping == "psd";
+    let raw = Mat::from_fn(m, n, |_, _| rng.random_range(-1.0..2.0));
+    let y = if square { &raw + raw.transpose() } else { raw };
+    let masked = matches!(layout, Layout::Masked | Layout::MaskedWeighted);
+    let keep = Mat::from_fn(m, n, |_, _| if rng.random_bool(0.7) { 1.0 } else { 0.0 });
+    let kept =
+        |i: usize, j: usize| !masked || if square { keep[(i.max(j), i.min(j))] > 0.0 } else { keep[(i, j)] > 0.0 };
+    let entries: Vec<(usize, usize)> =
+        (0..n).flat_map(|j| (0..m).map(move |i| (i, j))).filter(|&(i, j)| kept(i, j)).collect();
+    let (observations, order) = if masked {
+        let (p, order) = Pattern::new(m, n, &entries).unwrap();
+        (Observations::Coordinates(p), order)
+    } else {
+        (Observations::Full { rows: m, cols: n }, (0..entries.len()).collect())
+    };
+    let weight = Mat::from_fn(m, n, |_, _| rng.random_range(0.3..3.0));
+    let weight = if square { &weight + weight.transpose() } else { weight };
+    let weighted = matches!(layout, Layout::FullWeighted | Layout::MaskedWeighted);
+    let rows = if square { vec![n] } else { vec![m, n] };
+    let gauges = recipes.iter().zip(&rows).map(|(r, n)| build_gauge(*r, *n, rng)).collect();
+    let mut problem = Problem {
+        observations,
+        y: order.iter().map(|&k| y[entries[k]]).collect(),
+        w: weighted.then(|| order.iter().map(|&k| weight[entries[k]]).collect()),
+        loss: (loss::squared::KIND.build)(),
+        mapping: (mapping::KINDS.iter().find(|k| k.name == mapping).unwrap().build)(),
+        regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
+        lambda: 1.0,
+    };
+    problem.lambda = (fraction * lambda_max(&problem).found).max(0.05);
+    problem
+}
+
+/// Every instance kind: (mapping, recipes).
+fn kinds() -> Vec<(&'static str, Vec<(&'static str, Option<&'static str>, bool)>)> {
+    let recipes = gauge_recipes();
+    let mut out = Vec::new();
+    for &u in &recipes {
+        for &v in &recipes {
+            out.push(("matrix", vec![u, v]));
+        }
+    }
+    for &u in recipes.iter().filter(|r| r.0 == "l2") {
+        out.push(("psd", vec![u]));
+    }
+    out
+}
+
+fn random_factors(problem: &Problem, rank: usize, rng: &mut impl Rng) -> Factors {
+    let size = 10f64.powf(rng.random_range(-1.5..0.5));
+    Factors(
+        problem
+            .factor_rows()
+            .iter()
+            .zip(&problem.regularizer.gauges)
+            .map(|(&d, g)| {
+                let mut x = Mat::from_fn(d, rank, |_, _| size * rng.random_range(-1.0..1.0));
+                if let Some(c) = g.cone() {
+                    x.column_iter_mut().for_each(|mut column| c.project(column.as_mut_slice()));
+                }
+                x
+            })
+            .collect(),
+    )
+}
+
+/// No bound that `proof` gives from the residual at random points exceeds the objective at any of them, or at the point
+/// that descent ends at.
+fn weak_duality(
+    problem: &Problem,
+    rng: &mut ChaCha8Rng,
+    proof: impl Fn(&Problem, &[f64]) -> Option<f64>,
+) -> Result<(), String> {
+    let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Default };
+    let solver = SolverOptions { seed: rng.random_range(0..1000), max_outer: Some(12), ..SolverOptions::default() };
+    let end = solve(problem, &solver, &options, None, &Budget::unlimited(), &mut Silent).factors;
+    let mut points: Vec<Factors> = (0..6).map(|r| random_factors(problem, r, rng)).collect();
+    points.push(end);
+    let best = points.iter().map(|x| problem.objective(x)).fold(f64::INFINITY, f64::min);
+    for x in &points {
+        let z = problem.dual_field(&problem.predict(x));
+        if let Some(bound) = proof(problem, &z)
+            && bound > best * (1.0 + 1e-12)
+        {
+            return Err(format!("bound {bound:e} above the objective {best:e}"));
+        }
+    }
+    Ok(())
+}
+
+fn residual_bound(problem: &Problem, z: &[f64]) -> Option<f64> {
+    prove(problem, &DualPoint::field("residual", z.to_vec())).map(|p| p.value)
+}
+
+#[test]
+fn no_lower_bound_exceeds_any_objective_for_every_pair_layout_and_weighting() {
+    for (k, (mapping, recipes)) in kinds().iter().enumerate() {
+        for (l, layout) in LAYOUTS.iter().enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64((1000 * k + l) as u64);
+            let shape = if *mapping == "psd" { (4, 4) } else { (5, 4) };
+            let problem = instance(mapping, recipes, *layout, shape, 0.3, &mut rng);
+            weak_duality(&problem, &mut rng, residual_bound)
+                .unwrap_or_else(|e| panic!("{mapping} {recipes:?} {layout:?} (seed {}): {e}", 1000 * k + l));
+        }
+    }
+}
+
+#[test]
+fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent() {
+    let cones = [None, Some("nonnegative"), Some("nonpositive")];
+    for seed in 0..30u64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (u, v) = (cones[seed as usize % 3], cones[(seed / 3) as usize % 3]);
+        let (mapping, recipes) = if seed % 5 == 4 {
+            ("psd", vec![("l2", u, false)])
+        } else {
+            ("matrix", vec![("l2", u, false), ("l2", v, false)])
+        };
+        let shape = if mapping == "psd" { (6, 6) } else { (7, 5) };
+        let problem = instance(mapping, &recipes, Layout::Full, shape, 0.2, &mut rng);
+        let mut keeper = Keeper::new();
+        let goal = relax::Goal { objective: f64::INFINITY, target: 1e-6 };
+        relax::climb(&problem, goal, Effort::Thorough, &Budget::unlimited(), &mut keeper);
+        let bound = keeper.value().expect("a relaxation applies");
+        weak_duality(&problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Default };
+        let s = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+        let c = certify(&problem, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap();
+        assert!(c.lower_bound.unwrap() <= c.objective.total);
+        assert!((c.verdict == Verdict::Global) == (c.gap.relative.unwrap() <= 1e-6), "seed {seed}");
+    }
+}
+
+#[test]
+fn weak_duality_rejects_proofs_that_forgive() {
+    let unscaled = |p: &Problem, z: &[f64]| {
+        let pretend = Upper { value: p.lambda, method: "none", exact: false };
+        prove_field(p, "residual", z, pretend).map(|b| b.value)
+    };
+    let ninety_percent = |p: &Problem, z: &[f64]| {
+        let u = bound::upper(p, z)?;
+        prove_field(p, "residual", z, Upper { value: 0.9 * u.value, ..u }).map(|b| b.value)
+    };
+    let mut caught = [0, 0];
+    for seed in 0..10 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let recipes = [("l2", None, false), ("l2", None, false)];
+        let problem = instance("matrix", &recipes, Layout::Full, (5, 4), 0.3, &mut rng);
+        caught[0] += usize::from(weak_duality(&problem, &mut rng.clone(), unscaled).is_err());
+        caught[1] += usize::from(weak_duality(&problem, &mut rng, ninety_percent).is_err());
+    }
+    assert!(caught[0] >= 8 && caught[1] >= 8, "{caught:?}");
+}
+
+/// A brute-force lower end: many random slices, each improved by exact half steps written out here.
+fn brute_force_polar(problem: &Problem, z: &[f64], rng: &mut ChaCha8Rng) -> f64 {
+    let (m, n) = problem.shape();
+    let mut w = Mat::zeros(m, n);
+    problem.observations.entries().zip(z).for_each(|((i, j), z)| w[(i, j)] = *z);
+    let gauges = &problem.regularizer.gauges;
+    let mut best: f64 = 0.0;
+    for _ in 0..300 {
+        let x = random_factors(problem, 1, rng);
+        let (mut u, mut v) = (x.0[0].clone(), x.0[x.0.len() - 1].clone());
+        for _ in 0..30 {
+            if gauges.len() == 1 {
+                let size = gauges[0].value(u.as_slice());
+                if size > 0.0 {
+                    best = best.max((u.transpose() * &w * &u)[(0, 0)] / (size * size));
+                }
+                u = &u + (&w + w.transpose()) * &u * 0.1;
+                gauges[0].cone().iter().for_each(|c| c.project(u.as_mut_slice()));
+            } else {
+                u = &w * &v;
+                gauges[0].polar_argmax(u.as_mut_slice());
+                v = w.transpose() * &u;
+                gauges[1].polar_argmax(v.as_mut_slice());
+                let (a, b) = (gauges[0].value(u.as_slice()), gauges[1].value(v.as_slice()));
+                if a > 0.0 && b > 0.0 {
+                    best = best.max((u.transpose() * &w * &v)[(0, 0)] / (a * b));
+                }
+            }
+        }
+    }
+    best
+}
+
+/// upper >= brute force for the given bound.
+fn upper_end_law(
+    problem: &Problem,
+    rng: &mut ChaCha8Rng,
+    upper: impl Fn(&Problem, &[f64]) -> f64,
+) -> Result<(), String> {
+    let x = random_factors(problem, 2, rng);
+    let z = problem.dual_field(&problem.predict(&x));
+    let (up, low) = (upper(problem, &z), brute_force_polar(problem, &z, rng));
+    if up < low * (1.0 - 1e-13) { Err(format!("upper end {up:e} below the attained {low:e}")) } else { Ok(()) }
+}
+
+#[test]
+fn every_polar_bound_is_above_brute_force_and_degree_one_and_search_attains_its_values() {
+    for (k, (mapping, recipes)) in kinds().iter().enumerate() {
+        for layout in [Layout::Full, Layout::Masked] {
+            let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
+            let shape = if *mapping == "psd" { (4, 4) } else { (4, 3) };
+            let problem = instance(mapping, recipes, layout, shape, 0.3, &mut rng);
+            let label = format!("{mapping} {recipes:?} {layout:?}");
+            for b in bound::BOUNDS.iter().filter(|b| b.applies(&problem).is_some()) {
+                upper_end_law(&problem, &mut rng, |p, z| b.upper(p, z).value)
+                    .unwrap_or_else(|e| panic!("{} on {label}: {e}", b.name()));
+            }
+            let z = problem.y.clone();
+            let upper = bound::upper(&problem, &z).expect("a bound applies to every pair");
+            let scaled: Vec<f64> = z.iter().map(|z| 3.0 * z).collect();
+            let tripled = bound::upper(&problem, &scaled).unwrap().value;
+            assert!((tripled - 3.0 * upper.value).abs() <= 1e-9 * tripled + 1e-300, "{label}: not of degree 1");
+            let found = search::search(&problem, &z, None, &search::Effort::default());
+            assert!(found.best() <= upper.value, "{label}: found {} above {}", found.best(), upper.value);
+            for (i, value) in found.values.iter().enumerate() {
+                let slice = Factors(found.slices.0.iter().map(|x| x.columns(i, 1).into_owned()).collect());
+                let phi = problem.predict(&slice);
+                let attained: f64 = phi.iter().zip(&z).map(|(a, b)| a * b).sum();
+                assert!((attained - value).abs() <= 1e-9 * value.abs(), "{label}: {value} is not attained: {attained}");
+                assert!(problem.regularizer.balanced_value(&slice.slice(0)) <= 1.0 + 1e-9, "{label}: g > 1");
+            }
+            if upper.exact && recipes.iter().all(|r| r.0 != "linf") {
+                assert!(
+                    upper.value <= found.best() * (1.0 + 1e-6) + 1e-12,
+                    "{label}: exact, yet {} < {}",
+                    found.best(),
+                    upper.value
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_upper_end_law_rejects_an_estimate_from_below() {
+    let mut caught = 0;
+    for seed in 0..10 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let recipes = [("l2", Some("nonnegative"), false), ("l2", None, false)];
+        let problem = instance("matrix", &recipes, Layout::Full, (4, 3), 0.3, &mut rng);
+        // a Ritz value is no upper bound: two power steps from one start
+        let ritz = |p: &Problem, z: &[f64]| {
+            search::search(p, z, None, &search::Effort { starts: 1, iterations: 1, keep: 1, seed: 1 }).best()
+        };
+        caught += usize::from(upper_end_law(&problem, &mut rng, ritz).is_err());
+    }
+    assert!(caught >= 5, "{caught}");
+}
+
+/// Watches that the objective never rises.
+struct Monotone(f64);
+
+impl Observer for Monotone {
+    fn iteration(&mut self, i: &Iteration) {
+        assert!(
+            i.objective <= self.0 * (1.0 + 1e-12),
+            "the objective rose from {} to {} at {}",
+            self.0,
+            i.objective,
+            i.iter
+        );
+        self.0 = i.objective;
+    }
+}
+
+#[test]
+fn the_objective_never_rises_and_a_restart_at_the_answer_stays_there() {
+    for (k, (mapping, recipes)) in kinds().iter().enumerate().step_by(7) {
+        for layout in LAYOUTS {
+            for descent in homfac::solve::descent::names() {
+                let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
+                let shape = if *mapping == "psd" { (5, 5) } else { (6, 5) };
+                let problem = instance(mapping, recipes, layout, shape, 0.2, &mut rng);
+                let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Cheap };
+                let solver =
+                    SolverOptions { descent: Some(descent.into()), max_outer: Some(10), ..SolverOptions::default() };
+                let first =
+                    solve(&problem, &solver, &options, None, &Budget::unlimited(), &mut Monotone(f64::INFINITY));
+                let value = problem.objective(&first.factors);
+                let again = solve(
+                    &problem,
+                    &solver,
+                    &options,
+                    Some(first.factors.clone()),
+                    &Budget::unlimited(),
+                    &mut Monotone(f64::INFINITY),
+                );
+                let restarted = problem.objective(&again.factors);
+                assert!(restarted <= value * (1.0 + 1e-10), "{mapping} {recipes:?} {layout:?} {descent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_backward_built_instance_ends_at_its_planted_optimum() {
+    // Y = X + lambda W with ||W|| = 1 and W u = v on the planted directions: X is optimal by construction
+    let (m, n, r, lambda) = (40, 25, 4, 0.7);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let noise = Mat::from_fn(m, n, |_, _| rng.random_range(-1.0..1.0));
+    let svd = noise.svd(true, true);
+    let (u, vt) = (svd.u.unwrap(), svd.v_t.unwrap());
+    let sizes: Vec<f64> = (0..r).map(|k| 1.0 + k as f64).collect();
+    let spread: Vec<f64> = (0..n).map(|k| if k < r { 1.0 } else { 0.9 - 0.02 * k as f64 }).collect();
+    let y = Mat::from_fn(m, n, |i, j| {
+        (0..n).map(|k| u[(i, k)] * (lambda * spread[k] + if k < r { sizes[k] } else { 0.0 }) * vt[(k, j)]).sum()
+    });
+    let residual: f64 = spread.iter().map(|s| (lambda * s).powi(2)).sum::<f64>() / 2.0;
+    let optimum = residual + lambda * sizes.iter().sum::<f64>();
+    let gauges = (0..2).map(|_| build_gauge(("l2", None, false), 1, &mut rng)).collect();
+    let problem = Problem {
+        observations: Observations::Full { rows: m, cols: n },
+        y: y.as_slice().to_vec(),
+        w: None,
+        loss: (loss::squared::KIND.build)(),
+        mapping: (mapping::matrix::KIND.build)(),
+        regularizer: Regularizer { form: Form::Sum, gauges },
+        lambda,
+    };
+    for (seed, rank) in [(0, 1), (1, 3), (2, 10)] {
+        let options = CertifyOptions { target_gap: 1e-8, effort: Effort::Default };
+        let solver = SolverOptions { seed, initial_rank: rank, ..SolverOptions::default() };
+        let s = solve(&problem, &solver, &options, None, &Budget::unlimited(), &mut Silent);
+        let c = certify(&problem, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap();
+        assert_eq!(c.verdict, Verdict::Global);
+        assert_eq!(c.rank, r);
+        assert!((c.objective.total - optimum).abs() <= 1e-9 * optimum);
+        assert!(c.lower_bound.unwrap() <= optimum * (1.0 + 1e-13));
+    }
+}
