@@ -1,10 +1,22 @@
 //! Data files in, observations out: one file per format. Sizes are checked against the file before anything is allocated.
 //! What the numbers mean is left to others.
 
+pub mod array;
+pub mod csv;
 pub mod dataset;
+pub mod error;
+pub mod hash;
+pub mod load;
+pub mod matrix_market;
+pub mod memory;
+pub mod npy;
+pub mod npz;
 pub mod observations;
 pub mod source;
 
-pub use dataset::{DataRequest, Dataset};
+pub use array::Array;
+pub use dataset::{DataRequest, Dataset, FileRecord};
+pub use error::DataError;
+pub use load::{load, read_factor};
 pub use observations::Observations;
 pub use source::Source;

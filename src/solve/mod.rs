@@ -14,7 +14,6 @@ use crate::linalg::lanczos;
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
-use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
 use std::time::Instant;
@@ -61,7 +60,7 @@ pub struct Solution {
     pub stopped_by: StopReason,
 }
 
-/// Relative decrease below which descent counts as finished.
+/// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
 const FINISHED: f64 = 1e-15;
 
 /// Algorithm 1 from `start`, or from `initial_rank` random slices.
@@ -79,7 +78,9 @@ pub fn solve(
     let exact = bound::is_exact(problem);
     let mut x = start.unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
-    let mut state = Progress { step: "init".into(), ..Progress::default() };
+    // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
+    let finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(1e-3) };
+    let mut state = Progress { step: "init".into(), finished, ..Progress::default() };
 
     let stopped_by = 'outer: {
         for iter in 0.. {
@@ -191,6 +192,7 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
 #[derive(Default)]
 struct Progress {
     step: String,
+    finished: f64,
     gain: f64,
     polishing: usize,
     last_objective: Option<f64>,
@@ -205,7 +207,7 @@ impl Progress {
 
     /// The decrease per sweep below which appending promises more than descending.
     fn worthwhile(&self, objective: f64) -> f64 {
-        let floor = FINISHED * objective.abs();
+        let floor = self.finished * objective.abs();
         if self.polishing > 0 { floor } else { (1e-3 * self.gain).max(floor) }
     }
 

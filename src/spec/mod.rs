@@ -1,5 +1,15 @@
 //! Spanned TOML -> checked [`Spec`] -> problem. Solving is left to others.
 
+pub mod assemble;
+mod data;
+pub mod error;
 pub mod model;
+pub mod parse;
+pub mod resolved;
+pub mod tree;
 
+pub use assemble::assemble;
+pub use error::SpecErrors;
 pub use model::Spec;
+pub use parse::{Override, parse};
+pub use resolved::to_toml;

@@ -12,7 +12,7 @@
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::data::Observations;
-use crate::linalg::dense;
+use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
 
@@ -36,22 +36,77 @@ impl Descent for Hals {
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
         let half_norm = 0.5 * problem.y.iter().map(|y| y * y).sum::<f64>();
+        problem.regularizer.balance(x);
+        let mut previous = x.clone();
         let mut last = f64::INFINITY;
+        let mut momentum = Momentum::default();
         for _ in 0..effort.sweeps {
             if budget.exhausted() || x.rank() == 0 {
                 break;
             }
-            problem.regularizer.balance(x);
-            half_sweep(problem, x, 0);
-            let fit = half_sweep(problem, x, 1);
-            let value = half_norm + fit;
-            if last - value < effort.decrease {
+            let mut next = extrapolate(problem, x, &previous, momentum.beta);
+            half_sweep(problem, &mut next, 0);
+            let value = half_norm + half_sweep(problem, &mut next, 1);
+            if value > last && momentum.beta > 0.0 {
+                momentum.fail();
+                previous = x.clone();
+                continue;
+            }
+            problem.regularizer.balance(&mut next);
+            previous = std::mem::replace(x, next);
+            momentum.succeed();
+            let decrease = last - value;
+            last = value;
+            if decrease < effort.decrease {
                 break;
             }
-            last = value;
         }
-        problem.regularizer.balance(x);
     }
+}
+
+/// How far to extrapolate: grows while sweeps succeed, shrinks and is capped when one fails (Ang & Gillis 2019).
+struct Momentum {
+    beta: f64,
+    next: f64,
+    cap: f64,
+}
+
+impl Default for Momentum {
+    fn default() -> Self {
+        Self { beta: 0.0, next: 0.5, cap: 1.0 }
+    }
+}
+
+impl Momentum {
+    fn succeed(&mut self) {
+        if self.beta > 0.0 {
+            self.cap = (1.01 * self.cap).min(1.0);
+            self.next = (1.05 * self.beta).min(self.cap);
+        }
+        self.beta = self.next;
+    }
+
+    /// The next sweep is a plain one; later ones extrapolate less.
+    fn fail(&mut self) {
+        self.cap = self.beta;
+        self.next = self.beta / 1.5;
+        self.beta = 0.0;
+    }
+}
+
+/// x + beta (x - previous), projected onto the cones.
+fn extrapolate(problem: &Problem, x: &Factors, previous: &Factors, beta: f64) -> Factors {
+    if beta == 0.0 {
+        return x.clone();
+    }
+    let blend = |(k, (x, p)): (usize, (&Mat, &Mat))| {
+        let mut y = x + (x - p) * beta;
+        if let Some(cone) = problem.regularizer.gauges[k].cone() {
+            y.column_iter_mut().for_each(|mut c| cone.project(c.as_mut_slice()));
+        }
+        y
+    };
+    Factors(x.0.iter().zip(&previous.0).enumerate().map(blend).collect())
 }
 
 /// Updates factor k, slice by slice; returns the objective less ||Y||^2 / 2.

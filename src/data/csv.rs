@@ -1,0 +1,208 @@
+//! Comma-separated values: dense tables and lists of coordinates.
+//!
+//! A first row with a cell that is neither a number nor missing is a header, unless the spec says. Empty, `NA` and `NaN` are
+//! missing; infinities are errors.
+
+use super::array::Array;
+use super::error::{DataError, Place};
+use super::source::{Column, Source};
+
+/// The cells of a file, row by row.
+struct Table {
+    header: Option<Vec<String>>,
+    /// (row of the file, cells)
+    rows: Vec<(usize, ::csv::StringRecord)>,
+}
+
+/// Whether a cell counts as missing.
+fn is_missing(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.is_empty() || cell == "NA" || cell.eq_ignore_ascii_case("nan")
+}
+
+fn is_number(cell: &str) -> bool {
+    cell.trim().parse::<f64>().is_ok()
+}
+
+/// The number in a cell, NaN if missing.
+fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Result<f64, DataError> {
+    if is_missing(cell) {
+        return Ok(f64::NAN);
+    }
+    let bad = |expected, hint: Option<&str>| DataError::Cell {
+        file: file.into(),
+        place: place(),
+        expected,
+        found: cell.trim().chars().take(60).collect(),
+        hint: hint.map(Into::into),
+    };
+    match cell.trim().parse::<f64>() {
+        Ok(x) if x.is_finite() => Ok(x),
+        Ok(_) => Err(bad("a finite number", Some("leave the cell empty if the entry is missing"))),
+        Err(_) if cell.contains(',') => Err(bad("a number", Some("decimal commas are not accepted"))),
+        Err(_) => Err(bad("a number", None)),
+    }
+}
+
+fn read_table(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Table, DataError> {
+    let file = &source.shown;
+    let delimiter = source.delimiter.unwrap_or(if file.ends_with(".tsv") { b'\t' } else { b',' });
+    let mut reader =
+        ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|e| DataError::Format {
+            file: file.clone(),
+            format: "CSV",
+            expected: "UTF-8 text".into(),
+            found: e.to_string(),
+        })?;
+        let line = record.position().map_or(rows.len() + 1, |p| p.line() as usize);
+        rows.push((line, record));
+    }
+    let detected = rows.first().is_some_and(|(_, r)| r.iter().any(|c| !is_missing(c) && !is_number(c)));
+    let has_header = source.header.unwrap_or(detected);
+    if source.header.is_none() {
+        let found = if detected { "its first row is a header" } else { "it has no header" };
+        notes.push(format!("{file}: {found} (say `header = {}` otherwise)", !detected));
+    }
+    let header =
+        (has_header && !rows.is_empty()).then(|| rows.remove(0).1.iter().map(|c| c.trim().to_string()).collect());
+    Ok(Table { header, rows })
+}
+
+/// Which columns of `width` the spec picks.
+pub(super) fn pick_columns(
+    columns: Option<&[Column]>,
+    header: Option<&[String]>,
+    width: usize,
+    file: &str,
+) -> Result<Vec<usize>, DataError> {
+    let Some(columns) = columns else { return Ok((0..width).collect()) };
+    columns
+        .iter()
+        .map(|c| match c {
+            Column::Number(k) if (1..=width).contains(k) => Ok(k - 1),
+            Column::Number(k) => Err(DataError::Shape {
+                file: file.into(),
+                expected: format!("a column number from 1 to {width}"),
+                found: k.to_string(),
+                hint: None,
+            }),
+            Column::Name(name) => header.unwrap_or(&[]).iter().position(|h| h == name).ok_or_else(|| {
+                let known = header.map_or_else(|| vec!["(no header)".to_string()], <[String]>::to_vec);
+                DataError::Unknown { file: file.into(), what: "column", name: name.clone(), known }
+            }),
+        })
+        .collect()
+}
+
+/// Reads a dense table: one row of the file is one row of the matrix. Returns the columns' names too.
+///
+/// # Errors
+/// [`DataError`] with row and column.
+pub fn read_dense(
+    bytes: &[u8],
+    source: &Source,
+    notes: &mut Vec<String>,
+) -> Result<(Array, Option<Vec<String>>), DataError> {
+    let file = &source.shown;
+    let table = read_table(bytes, source, notes)?;
+    let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(0, |r| r.1.len()), Vec::len);
+    let columns = pick_columns(source.columns.as_deref(), table.header.as_deref(), width, file)?;
+    let (m, n) = (table.rows.len(), columns.len());
+    let mut values = vec![0.0; m * n];
+    for (i, (line, record)) in table.rows.iter().enumerate() {
+        if record.len() != width {
+            return Err(DataError::Shape {
+                file: file.clone(),
+                expected: format!("{width} cells in row {line}"),
+                found: record.len().to_string(),
+                hint: None,
+            });
+        }
+        for (j, &c) in columns.iter().enumerate() {
+            let name = || table.header.as_ref().map(|h| h[c].clone());
+            let place = || Place { row: *line, column: c + 1, name: name() };
+            values[j * m + i] = number(&record[c], file, place)?;
+        }
+    }
+    let names = table.header.map(|h| columns.iter().map(|&c| h[c].clone()).collect());
+    Ok((Array::Dense { shape: vec![m, n], values }, names))
+}
+
+/// Reads a list of coordinates: i, j[, k..], value.
+///
+/// # Errors
+/// [`DataError`] with row and column.
+pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Array, DataError> {
+    let file = &source.shown;
+    let table = read_table(bytes, source, notes)?;
+    let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(3, |r| r.1.len()), Vec::len);
+    let order = source.shape.as_ref().map_or(2, Vec::len);
+    if width != order + 1 {
+        return Err(DataError::Shape {
+            file: file.clone(),
+            expected: format!("{} columns: {order} indices and a value", order + 1),
+            found: format!("{width} columns"),
+            hint: Some("for a dense table say `format = \"csv\"`".into()),
+        });
+    }
+    let base = source.index_base.unwrap_or(0);
+    let (mut index, mut values, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for (line, record) in &table.rows {
+        if record.len() != width {
+            return Err(DataError::Shape {
+                file: file.clone(),
+                expected: format!("{width} cells in row {line}"),
+                found: record.len().to_string(),
+                hint: None,
+            });
+        }
+        let place = |c: usize| Place { row: *line, column: c + 1, name: table.header.as_ref().map(|h| h[c].clone()) };
+        for k in 0..order {
+            index.push(parse_index(&record[k], base, source.shape.as_ref().map(|s| s[k]), file, || place(k))?);
+        }
+        values.push(number(&record[order], file, || place(order))?);
+        rows.push(*line);
+    }
+    let shape = match &source.shape {
+        Some(s) => s.clone(),
+        None => {
+            let largest = |k| index.iter().skip(k).step_by(order).max().map_or(0, |i: &usize| i + 1);
+            let shape: Vec<usize> = (0..order).map(largest).collect();
+            notes.push(format!("{file}: warning: no `shape` given; taken from the largest index seen: {shape:?}"));
+            shape
+        }
+    };
+    if source.index_base.is_none() {
+        notes.push(format!("{file}: indices are counted from {base}"));
+    }
+    Ok(Array::Coordinates { shape, index, values, rows })
+}
+
+/// A 0-based index inside the shape.
+fn parse_index(
+    cell: &str,
+    base: usize,
+    size: Option<usize>,
+    file: &str,
+    place: impl Fn() -> Place,
+) -> Result<usize, DataError> {
+    let bad = |expected, hint| DataError::Cell {
+        file: file.into(),
+        place: place(),
+        expected,
+        found: cell.trim().chars().take(60).collect(),
+        hint,
+    };
+    let cell_value: usize = cell.trim().parse().map_err(|_| bad("a nonnegative whole number as index", None))?;
+    let index = cell_value.checked_sub(base).ok_or_else(|| bad("an index of at least `index_base`", None))?;
+    match size {
+        Some(size) if index >= size => {
+            Err(bad("an index inside `shape`", Some(format!("the shape allows {base} to {}", size + base - 1))))
+        }
+        None if index >= u32::MAX as usize => Err(bad("an index below 2^32", None)),
+        _ => Ok(index),
+    }
+}

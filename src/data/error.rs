@@ -1,0 +1,145 @@
+//! What can be wrong with data. Every message names the file, the place, what was found and what was expected.
+
+use std::fmt;
+
+/// A row and a column of a file, counted from 1, with the column's name if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Row as in the file.
+    pub row: usize,
+    /// Column.
+    pub column: usize,
+    /// Its header.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, column {}", self.row, self.column)?;
+        self.name.as_ref().map_or(Ok(()), |n| write!(f, " (`{n}`)"))
+    }
+}
+
+/// An error in a data file, or between data files. `file` is the path as the spec writes it.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file cannot be read.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A cell does not hold what it should.
+    #[error("{file}: {place}: expected {expected}, found `{found}`{}", with_hint(.hint))]
+    Cell {
+        /// The file.
+        file: String,
+        /// Where.
+        place: Place,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The file is not what its format says.
+    #[error("{file}: not a valid {format} file: expected {expected}, found {found}")]
+    Format {
+        /// The file.
+        file: String,
+        /// The format's name.
+        format: &'static str,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A name that does not exist.
+    #[error("{file}: no {what} `{name}`; expected one of: {}{}", .known.join(", "), did_you_mean(.name, .known))]
+    Unknown {
+        /// The file.
+        file: String,
+        /// Column, key, ..
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// What exists.
+        known: Vec<String>,
+    },
+    /// Sizes that do not fit together.
+    #[error("{file}: expected {expected}, found {found}{}", with_hint(.hint))]
+    Shape {
+        /// The file.
+        file: String,
+        /// The size wanted and why.
+        expected: String,
+        /// The size found.
+        found: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The same coordinate twice.
+    #[error("{file}: entry ({}, {}) is listed twice, in rows {first} and {second}", .index.0, .index.1)]
+    Duplicate {
+        /// The file.
+        file: String,
+        /// The coordinate as in the file.
+        index: (usize, usize),
+        /// Row of the first.
+        first: usize,
+        /// Row of the second.
+        second: usize,
+    },
+    /// More memory than the machine has.
+    #[error("{file}: about {needed_gb:.1} GB of memory would be needed, the machine has {machine_gb:.1} GB")]
+    Memory {
+        /// The file.
+        file: String,
+        /// The estimate.
+        needed_gb: f64,
+        /// The machine's.
+        machine_gb: f64,
+    },
+    /// Nothing is observed.
+    #[error("{file}: no entry is observed{}", with_hint(.hint))]
+    NothingObserved {
+        /// The file.
+        file: String,
+        /// Why that may be.
+        hint: Option<String>,
+    },
+    /// An asymmetric target where a symmetric one is needed.
+    #[error(
+        "{file}: the psd mapping needs a symmetric target: entry ({i}, {j}) is {upper}, entry ({j}, {i}) is {lower} \
+         (counted from 1)\n  hint: `symmetrize = true` under [mapping] averages the two"
+    )]
+    Asymmetric {
+        /// The file.
+        file: String,
+        /// Row, from 1.
+        i: usize,
+        /// Column, from 1.
+        j: usize,
+        /// Entry (i, j).
+        upper: String,
+        /// Entry (j, i).
+        lower: String,
+    },
+}
+
+fn with_hint(hint: &Option<String>) -> String {
+    hint.as_ref().map_or(String::new(), |h| format!("\n  hint: {h}"))
+}
+
+/// "; did you mean `x`?" for the nearest known name, if it is near.
+fn did_you_mean(name: &str, known: &[String]) -> String {
+    known
+        .iter()
+        .map(|k| (strsim::jaro_winkler(name, k), k))
+        .filter(|(score, _)| *score > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or(String::new(), |(_, k)| format!("\n  hint: did you mean `{k}`?"))
+}

@@ -1,0 +1,548 @@
+//! Target, mask, weights, transform and held-out entries put together.
+
+use super::array::Array;
+use super::dataset::{
+    AppliedTransform, DataRequest, Dataset, FileRecord, HeldOut, HoldoutRequest, Transform, WeightSource,
+};
+use super::error::{DataError, Place};
+use super::source::{Absent, Format, Source};
+use super::{Observations, csv, hash, matrix_market, memory, npy, npz};
+use crate::linalg::{Mat, Pattern};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use std::collections::HashMap;
+
+/// A file as read: its array, its columns' names, and its record.
+pub struct Loaded {
+    /// The array.
+    pub array: Array,
+    /// Names of the columns, where the file has any.
+    pub names: Option<Vec<String>>,
+    /// For the report.
+    pub record: FileRecord,
+}
+
+/// Reads one file as its source describes it.
+///
+/// # Errors
+/// [`DataError`].
+pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataError> {
+    let file = &source.shown;
+    let bytes = std::fs::read(&source.path).map_err(|e| DataError::Io { file: file.clone(), source: e })?;
+    let format = format_of(source)?;
+    let (mut array, mut names) = match format {
+        Format::Csv => csv::read_dense(&bytes, source, notes)?,
+        Format::Triplets => (csv::read_triplets(&bytes, source, notes)?, None),
+        Format::Npy => (npy::read(&bytes, file)?, None),
+        Format::Npz => {
+            let (key, array) = npz::read(&bytes, file, source.key.as_deref())?;
+            notes.push(format!("{file}: array `{key}`"));
+            (array, None)
+        }
+        Format::MatrixMarket => (matrix_market::read(&bytes, file)?, None),
+    };
+    if format != Format::Csv && source.columns.is_some() {
+        (array, names) = (select_columns(array, source)?, None);
+    }
+    if let (Some(want), Array::Dense { shape, .. }) = (&source.shape, &array)
+        && want != shape
+    {
+        let (expected, found) = (format!("shape {want:?}"), format!("{shape:?}"));
+        return Err(DataError::Shape { file: file.clone(), expected, found, hint: None });
+    }
+    let record = FileRecord {
+        shown: file.clone(),
+        sha256: hash::sha256(&bytes),
+        shape: array.shape().to_vec(),
+        observed: array.observed(),
+    };
+    Ok(Loaded { array, names, record })
+}
+
+fn format_of(source: &Source) -> Result<Format, DataError> {
+    if let Some(f) = source.format {
+        return Ok(f);
+    }
+    let extension = source.path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    match extension.as_str() {
+        "csv" | "tsv" | "txt" => Ok(Format::Csv),
+        "npy" => Ok(Format::Npy),
+        "npz" => Ok(Format::Npz),
+        "mtx" => Ok(Format::MatrixMarket),
+        other => Err(DataError::Shape {
+            file: source.shown.clone(),
+            expected: "an extension that tells the format (csv, tsv, npy, npz, mtx)".into(),
+            found: format!("`{other}`"),
+            hint: Some("name it: `format = \"csv\"`, `\"triplets\"`, `\"npy\"`, `\"npz\"` or `\"mtx\"`".into()),
+        }),
+    }
+}
+
+fn select_columns(array: Array, source: &Source) -> Result<Array, DataError> {
+    let Array::Dense { shape, values } = array else {
+        return Err(DataError::Shape {
+            file: source.shown.clone(),
+            expected: "a dense array for `columns`".into(),
+            found: "a coordinate format".into(),
+            hint: None,
+        });
+    };
+    let (m, n) = matrix_shape(&shape, &source.shown)?;
+    let picked = csv::pick_columns(source.columns.as_deref(), None, n, &source.shown)?;
+    let values = picked.iter().flat_map(|&j| values[j * m..(j + 1) * m].iter().copied()).collect();
+    Ok(Array::Dense { shape: vec![m, picked.len()], values })
+}
+
+/// One dimension is a column; more than two are refused.
+fn matrix_shape(shape: &[usize], file: &str) -> Result<(usize, usize), DataError> {
+    match shape {
+        [m] => Ok((*m, 1)),
+        [m, n] => Ok((*m, *n)),
+        _ => Err(DataError::Shape {
+            file: file.into(),
+            expected: "a matrix".into(),
+            found: format!("an array of shape {shape:?}"),
+            hint: None,
+        }),
+    }
+}
+
+/// A dense matrix without missing entries: a factor, or weights.
+///
+/// # Errors
+/// [`DataError`], naming the first entry that is missing or not finite.
+pub fn read_factor(source: &Source) -> Result<(Mat, FileRecord), DataError> {
+    let file = &source.shown;
+    let loaded = read(source, &mut Vec::new())?;
+    let (m, n) = matrix_shape(loaded.array.shape(), file)?;
+    let Array::Dense { values, .. } = loaded.array else {
+        return Err(DataError::Shape {
+            file: file.clone(),
+            expected: "a dense array".into(),
+            found: "a coordinate format".into(),
+            hint: None,
+        });
+    };
+    if let Some(k) = values.iter().position(|v| !v.is_finite()) {
+        return Err(cell_error(file, (k % m, k / m), "a finite number", values[k]));
+    }
+    Ok((Mat::from_vec(m, n, values), loaded.record))
+}
+
+fn cell_error(file: &str, (i, j): (usize, usize), expected: &'static str, found: f64) -> DataError {
+    let place = Place { row: i + 1, column: j + 1, name: None };
+    DataError::Cell { file: file.into(), place, expected, found: found.to_string(), hint: None }
+}
+
+/// Observed entries in the order of the file, or column-major for dense data.
+struct Cells {
+    m: usize,
+    n: usize,
+    at: Vec<(u32, u32)>,
+    y: Vec<f64>,
+    w: Option<Vec<f64>>,
+}
+
+impl Cells {
+    fn keep(&mut self, flags: &[bool]) {
+        let mut kept = flags.iter();
+        self.at.retain(|_| *kept.next().unwrap_or(&false));
+        let mut kept = flags.iter();
+        self.y.retain(|_| *kept.next().unwrap_or(&false));
+        if let Some(w) = &mut self.w {
+            let mut kept = flags.iter();
+            w.retain(|_| *kept.next().unwrap_or(&false));
+        }
+    }
+}
+
+/// Reads everything the `[data]` table asks for.
+///
+/// # Errors
+/// [`DataError`], before any work is done on the data.
+pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
+    let mut notes = Vec::new();
+    let mut files = Vec::new();
+    let target = read(&request.target, &mut notes)?;
+    let file = request.target.shown.as_str();
+    let names = target.names;
+    let dense = matches!(target.array, Array::Dense { .. });
+    files.push(target.record);
+    let mut cells = cells(target.array, &request.target)?;
+    let listed = cells.y.len();
+    let flags: Vec<bool> = cells.y.iter().map(|y| !y.is_nan()).collect();
+    cells.keep(&flags);
+    if let Some(infinite) = cells.y.iter().position(|y| y.is_infinite()) {
+        let (i, j) = cells.at[infinite];
+        return Err(cell_error(file, (i as usize, j as usize), "a finite number", cells.y[infinite]));
+    }
+    if let Some(mask) = &request.mask {
+        let loaded = read(mask, &mut notes)?;
+        let value = lookup(&loaded.array, (cells.m, cells.n), &mask.shown)?;
+        let flags: Vec<bool> = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
+        files.push(loaded.record);
+        cells.keep(&flags);
+    }
+    if let Some(weights) = &request.weights {
+        apply_weights(&mut cells, weights, &mut files, &mut notes)?;
+    }
+    if cells.y.is_empty() {
+        let hint =
+            (listed > 0).then(|| format!("{listed} entries were read; mask, weights or missing values left none"));
+        return Err(DataError::NothingObserved { file: file.into(), hint });
+    }
+    if dense && cells.y.len() < listed {
+        notes.push(format!("{file}: {} of {listed} entries are missing or masked", listed - cells.y.len()));
+    }
+    if !dense && request.target.absent == Absent::Missing {
+        notes.push(format!("{file}: entries that are not listed are missing"));
+    }
+    if let Some(symmetrize) = request.symmetric {
+        make_symmetric(&mut cells, symmetrize, &request.transform, file, &mut notes)?;
+    }
+    let held = hold_out(&cells, request, &mut files, &mut notes)?;
+    let transform = apply_transform(&mut cells, &held, &request.transform, file, names.as_deref())?;
+    let (observations, y, w, holdout) = split(cells, &held, file)?;
+    Ok(Dataset { observations, y, w, holdout, transform, files, notes })
+}
+
+/// The target as a list of entries.
+fn cells(array: Array, source: &Source) -> Result<Cells, DataError> {
+    let file = &source.shown;
+    let (m, n) = matrix_shape(array.shape(), file)?;
+    for d in [m, n] {
+        if d > i32::MAX as usize {
+            return Err(DataError::Shape {
+                file: file.clone(),
+                expected: "sizes below 2^31".into(),
+                found: d.to_string(),
+                hint: None,
+            });
+        }
+    }
+    let everywhere = || -> Vec<(u32, u32)> { (0..n as u32).flat_map(|j| (0..m as u32).map(move |i| (i, j))).collect() };
+    let full_bytes = m as f64 * n as f64 * 64.0;
+    match array {
+        Array::Dense { values, .. } => {
+            memory::require(file, full_bytes)?;
+            Ok(Cells { m, n, at: everywhere(), y: values, w: None })
+        }
+        Array::Coordinates { index, values, rows, .. } => {
+            memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
+            let at: Vec<(u32, u32)> = index.chunks_exact(2).map(|e| (e[0] as u32, e[1] as u32)).collect();
+            refuse_duplicates(&at, &rows, source)?;
+            if source.absent == Absent::Missing {
+                return Ok(Cells { m, n, at, y: values, w: None });
+            }
+            memory::require(file, full_bytes)?;
+            let mut y = vec![0.0; m * n];
+            at.iter().zip(&values).for_each(|(&(i, j), v)| y[j as usize * m + i as usize] = *v);
+            Ok(Cells { m, n, at: everywhere(), y, w: None })
+        }
+    }
+}
+
+fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], source: &Source) -> Result<(), DataError> {
+    let mut order: Vec<usize> = (0..at.len()).collect();
+    order.sort_by_key(|&k| (at[k], k));
+    match order.windows(2).find(|w| at[w[0]] == at[w[1]]) {
+        None => Ok(()),
+        Some(w) => {
+            let matrix_market = matches!(format_of(source), Ok(Format::MatrixMarket));
+            let base = source.index_base.unwrap_or(usize::from(matrix_market));
+            let (i, j) = at[w[0]];
+            Err(DataError::Duplicate {
+                file: source.shown.clone(),
+                index: (i as usize + base, j as usize + base),
+                first: rows[w[0]],
+                second: rows[w[1]],
+            })
+        }
+    }
+}
+
+/// Looks values up by entry; `None` where a coordinate array lists nothing.
+fn lookup<'a>(
+    array: &'a Array,
+    (m, n): (usize, usize),
+    file: &str,
+) -> Result<impl Fn((u32, u32)) -> Option<f64> + 'a, DataError> {
+    let shape = matrix_shape(array.shape(), file)?;
+    let fits = match array {
+        Array::Dense { .. } => shape == (m, n),
+        Array::Coordinates { .. } => shape.0 <= m && shape.1 <= n,
+    };
+    if !fits {
+        return Err(DataError::Shape {
+            file: file.into(),
+            expected: format!("the target's shape {m} x {n}"),
+            found: format!("{} x {}", shape.0, shape.1),
+            hint: None,
+        });
+    }
+    let listed: HashMap<(u32, u32), f64> = match array {
+        Array::Dense { .. } => HashMap::new(),
+        Array::Coordinates { index, values, .. } => {
+            index.chunks_exact(2).map(|e| (e[0] as u32, e[1] as u32)).zip(values.iter().copied()).collect()
+        }
+    };
+    Ok(move |(i, j): (u32, u32)| match array {
+        Array::Dense { values, .. } => Some(values[j as usize * m + i as usize]),
+        Array::Coordinates { .. } => listed.get(&(i, j)).copied(),
+    })
+}
+
+fn apply_weights(
+    cells: &mut Cells,
+    weights: &WeightSource,
+    files: &mut Vec<FileRecord>,
+    notes: &mut Vec<String>,
+) -> Result<(), DataError> {
+    let file = &weights.source.shown;
+    let loaded = read(&weights.source, notes)?;
+    let values: Vec<f64> = match weights.axis {
+        None => {
+            let value = lookup(&loaded.array, (cells.m, cells.n), file)?;
+            cells.at.iter().map(|&e| value(e).unwrap_or(0.0)).collect()
+        }
+        Some(axis) => {
+            let size = if axis == 1 { cells.m } else { cells.n };
+            let Array::Dense { values, .. } = &loaded.array else {
+                return Err(DataError::Shape {
+                    file: file.clone(),
+                    expected: "a vector".into(),
+                    found: "a coordinate format".into(),
+                    hint: None,
+                });
+            };
+            if values.len() != size {
+                return Err(DataError::Shape {
+                    file: file.clone(),
+                    expected: format!("{size} weights, one per index of axis {axis}"),
+                    found: values.len().to_string(),
+                    hint: None,
+                });
+            }
+            cells.at.iter().map(|&(i, j)| values[if axis == 1 { i } else { j } as usize]).collect()
+        }
+    };
+    if let Some(k) = values.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        let (i, j) = cells.at[k];
+        return Err(cell_error(file, (i as usize, j as usize), "a finite nonnegative weight", values[k]));
+    }
+    files.push(loaded.record);
+    let flags: Vec<bool> = values.iter().map(|w| *w > 0.0).collect();
+    cells.w = Some(values);
+    cells.keep(&flags);
+    if cells.w.as_ref().is_some_and(|w| w.iter().all(|w| *w == 1.0)) {
+        cells.w = None;
+    }
+    Ok(())
+}
+
+/// Which cells are held out.
+fn hold_out(
+    cells: &Cells,
+    request: &DataRequest,
+    files: &mut Vec<FileRecord>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<bool>, DataError> {
+    let count = cells.y.len();
+    let flags = match &request.holdout {
+        None => return Ok(vec![false; count]),
+        Some(HoldoutRequest::Mask(source)) => {
+            let loaded = read(source, notes)?;
+            let value = lookup(&loaded.array, (cells.m, cells.n), &source.shown)?;
+            let flags = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
+            files.push(loaded.record);
+            flags
+        }
+        Some(HoldoutRequest::Fraction(fraction)) => draw(cells, *fraction, request),
+    };
+    let held = flags.iter().filter(|h| **h).count();
+    if held == count {
+        let hint = Some("every observed entry was held out".to_string());
+        return Err(DataError::NothingObserved { file: request.target.shown.clone(), hint });
+    }
+    notes.push(format!("{}: {held} of {count} observed entries held out", request.target.shown));
+    Ok(flags)
+}
+
+/// round(fraction * count) entries, drawn with the seed; symmetric targets keep (i, j) and (j, i) together.
+fn draw(cells: &Cells, fraction: f64, request: &DataRequest) -> Vec<bool> {
+    let symmetric = request.symmetric.is_some();
+    let mut candidates: Vec<usize> =
+        (0..cells.at.len()).filter(|&k| !symmetric || cells.at[k].0 >= cells.at[k].1).collect();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(request.seed);
+    candidates.shuffle(&mut rng);
+    candidates.truncate((fraction * candidates.len() as f64).round() as usize);
+    let mut flags = vec![false; cells.at.len()];
+    candidates.iter().for_each(|&k| flags[k] = true);
+    if symmetric {
+        let held: std::collections::HashSet<(u32, u32)> = candidates.iter().map(|&k| cells.at[k]).collect();
+        cells.at.iter().zip(&mut flags).for_each(|(&(i, j), f)| *f |= held.contains(&(j, i)));
+    }
+    flags
+}
+
+fn apply_transform(
+    cells: &mut Cells,
+    held: &[bool],
+    transform: &Transform,
+    file: &str,
+    names: Option<&[String]>,
+) -> Result<Option<AppliedTransform>, DataError> {
+    let mut applied = AppliedTransform { offset: vec![0.0; cells.n], scale: vec![1.0; cells.n], log1p: false };
+    match transform {
+        Transform::None => return Ok(None),
+        Transform::Log1p => {
+            applied.log1p = true;
+            for (&(i, j), y) in cells.at.iter().zip(&mut cells.y) {
+                if *y <= -1.0 {
+                    return Err(cell_error(file, (i as usize, j as usize), "a value above -1 for log1p", *y));
+                }
+                *y = y.ln_1p();
+            }
+            return Ok(Some(applied));
+        }
+        Transform::Subtract(c) => applied.offset.fill(*c),
+        Transform::Center | Transform::Scale | Transform::Standardize => {
+            let (mean, deviation) = column_moments(cells, held);
+            if *transform != Transform::Scale {
+                applied.offset = mean;
+            }
+            if *transform != Transform::Center {
+                if let Some(j) = deviation.iter().position(|d| *d == 0.0) {
+                    let name = names.map_or_else(|| (j + 1).to_string(), |n| format!("{} (`{}`)", j + 1, n[j]));
+                    return Err(DataError::Shape {
+                        file: file.into(),
+                        expected: "columns that vary, to divide by their deviation".into(),
+                        found: format!("column {name} is constant"),
+                        hint: Some("leave it out with `columns`, or use `transform = \"center\"`".into()),
+                    });
+                }
+                applied.scale = deviation.into_iter().map(|d| if d.is_nan() { 1.0 } else { d }).collect();
+            }
+        }
+    }
+    for (&(_, j), y) in cells.at.iter().zip(&mut cells.y) {
+        *y = (*y - applied.offset[j as usize]) / applied.scale[j as usize];
+    }
+    Ok(Some(applied))
+}
+
+/// Mean and population deviation of every column over its fitted entries (0 and NaN for a column without any).
+fn column_moments(cells: &Cells, held: &[bool]) -> (Vec<f64>, Vec<f64>) {
+    let fitted = || cells.at.iter().zip(&cells.y).zip(held).filter(|(_, h)| !**h).map(|((e, y), _)| (e.1 as usize, *y));
+    let mut count = vec![0.0; cells.n];
+    let mut mean = vec![0.0; cells.n];
+    for (j, y) in fitted() {
+        count[j] += 1.0;
+        mean[j] += y;
+    }
+    mean.iter_mut().zip(&count).for_each(|(m, c)| *m /= f64::max(*c, 1.0));
+    let mut square = vec![0.0; cells.n];
+    for (j, y) in fitted() {
+        square[j] += (y - mean[j]) * (y - mean[j]);
+    }
+    let deviation = square.iter().zip(&count).map(|(s, c)| (s / c).sqrt()).collect();
+    (mean, deviation)
+}
+
+/// Checks that (i, j) and (j, i) agree, or averages them.
+fn make_symmetric(
+    cells: &mut Cells,
+    symmetrize: bool,
+    transform: &Transform,
+    file: &str,
+    notes: &mut Vec<String>,
+) -> Result<(), DataError> {
+    if matches!(transform, Transform::Center | Transform::Scale | Transform::Standardize) {
+        return Err(DataError::Shape {
+            file: file.into(),
+            expected: "a transform that keeps the target symmetric (none, log1p, { subtract = c })".into(),
+            found: format!("`{transform:?}` by columns").to_lowercase(),
+            hint: None,
+        });
+    }
+    if cells.m != cells.n {
+        return Err(DataError::Shape {
+            file: file.into(),
+            expected: "a square target for the psd mapping".into(),
+            found: format!("{} x {}", cells.m, cells.n),
+            hint: None,
+        });
+    }
+    let value: HashMap<(u32, u32), (f64, f64)> =
+        (0..cells.at.len()).map(|k| (cells.at[k], (cells.y[k], cells.w.as_ref().map_or(1.0, |w| w[k])))).collect();
+    let mirrored = |(i, j): (u32, u32)| value.get(&(j, i));
+    let differs = (0..cells.at.len()).find(|&k| mirrored(cells.at[k]) != value.get(&cells.at[k]));
+    let Some(k) = differs else { return Ok(()) };
+    let (i, j) = cells.at[k];
+    if !symmetrize {
+        let show = |v: Option<&(f64, f64)>| {
+            v.map_or(
+                "missing".to_string(),
+                |(y, w)| if *w == 1.0 { y.to_string() } else { format!("{y} with weight {w}") },
+            )
+        };
+        return Err(DataError::Asymmetric {
+            file: file.into(),
+            i: i as usize + 1,
+            j: j as usize + 1,
+            upper: show(value.get(&(i, j))),
+            lower: show(mirrored((i, j))),
+        });
+    }
+    let missing: Vec<(u32, u32)> = cells.at.iter().map(|&(i, j)| (j, i)).filter(|e| !value.contains_key(e)).collect();
+    for e in missing {
+        let (y, w) = value[&(e.1, e.0)];
+        cells.at.push(e);
+        cells.y.push(y);
+        if let Some(weights) = &mut cells.w {
+            weights.push(w);
+        }
+    }
+    for k in 0..cells.at.len() {
+        if let (Some(a), Some(b)) = (value.get(&cells.at[k]), mirrored(cells.at[k])) {
+            cells.y[k] = 0.5 * (a.0 + b.0);
+            if let Some(w) = &mut cells.w {
+                w[k] = 0.5 * (a.1 + b.1);
+            }
+        }
+    }
+    notes.push(format!("{file}: symmetrised: entries (i, j) and (j, i) were averaged"));
+    Ok(())
+}
+
+type Split = (Observations, Vec<f64>, Option<Vec<f64>>, Option<HeldOut>);
+
+/// Fitted and held-out entries, each in observation order.
+fn split(cells: Cells, held: &[bool], file: &str) -> Result<Split, DataError> {
+    let Cells { m, n, at, y, w } = cells;
+    let (train, test): (Vec<usize>, Vec<usize>) = (0..at.len()).partition(|&k| !held[k]);
+    let pattern = |keys: &[usize]| {
+        let entries: Vec<(usize, usize)> = keys.iter().map(|&k| (at[k].0 as usize, at[k].1 as usize)).collect();
+        Pattern::new(m, n, &entries).map_err(|d| DataError::Duplicate {
+            file: file.into(),
+            index: entries[d.first],
+            first: d.first + 1,
+            second: d.second + 1,
+        })
+    };
+    let full = test.is_empty() && train.len() == m * n && at.windows(2).all(|e| (e[0].1, e[0].0) < (e[1].1, e[1].0));
+    let (observations, order) = if full {
+        (Observations::Full { rows: m, cols: n }, (0..train.len()).collect())
+    } else {
+        let (p, order) = pattern(&train)?;
+        (Observations::Coordinates(p), order)
+    };
+    let pick = |v: &[f64]| order.iter().map(|&k: &usize| v[train[k]]).collect::<Vec<f64>>();
+    let holdout = if test.is_empty() {
+        None
+    } else {
+        let (p, order) = pattern(&test)?;
+        Some(HeldOut { observations: Observations::Coordinates(p), y: order.iter().map(|&k| y[test[k]]).collect() })
+    };
+    Ok((observations, pick(&y), w.as_deref().map(pick), holdout))
+}

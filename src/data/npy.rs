@@ -1,0 +1,122 @@
+//! NumPy arrays: f4, f8, integers and bool, either byte order, C and Fortran order, versions 1 to 3.
+//!
+//! The header is checked against the file's real size before anything is allocated or parsed further.
+
+use super::array::Array;
+use super::error::DataError;
+use npyz::{DType, NpyFile, Order, WriterBuilder};
+use std::io::Write;
+
+/// Longest header accepted: room for any plain array's, and too short to nest deeply.
+const LONGEST_HEADER: usize = 2048;
+const FORMAT: &str = "NPY";
+
+fn error(file: &str, expected: impl Into<String>, found: impl Into<String>) -> DataError {
+    DataError::Format { file: file.into(), format: FORMAT, expected: expected.into(), found: found.into() }
+}
+
+/// Reads an array from the bytes of a file.
+///
+/// # Errors
+/// [`DataError::Format`] if the bytes are not an array of numbers of exactly the size the header says.
+pub fn read(bytes: &[u8], file: &str) -> Result<Array, DataError> {
+    check_preamble(bytes, file)?;
+    let mut rest = bytes;
+    let npy = NpyFile::new(&mut rest).map_err(|e| error(file, "a NumPy header", e.to_string()))?;
+    let shape: Vec<usize> = npy.shape().iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
+    let DType::Plain(kind) = npy.dtype() else {
+        return Err(error(file, "numbers", "a structured dtype"));
+    };
+    let kind = kind.to_string();
+    let fortran = npy.order() == Order::Fortran;
+    let size = kind.trim_start_matches(['<', '>', '|', '=']).get(1..).and_then(|s| s.parse::<usize>().ok());
+    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    let wanted = size.and_then(|s| count?.checked_mul(s));
+    let data = header_end(bytes).map_or(0, |end| bytes.len() - end);
+    if wanted != Some(data) {
+        return Err(error(file, format!("{kind} data of shape {shape:?}"), format!("{data} bytes of data")));
+    }
+    macro_rules! decode {
+        ($($code:literal => $t:ty),*) => {
+            match kind.trim_start_matches(['<', '>', '|', '=']) {
+                $($code => npy.into_vec::<$t>().map(|v| v.into_iter().map(|x| x as f64).collect::<Vec<f64>>()),)*
+                "b1" => npy.into_vec::<bool>().map(|v| v.into_iter().map(|x| f64::from(u8::from(x))).collect()),
+                _ => return Err(error(file, "f4, f8, integer or bool data", format!("dtype `{kind}`"))),
+            }
+        };
+    }
+    let values = decode!("f8" => f64, "f4" => f32, "i1" => i8, "i2" => i16, "i4" => i32, "i8" => i64,
+                         "u1" => u8, "u2" => u16, "u4" => u32, "u8" => u64)
+    .map_err(|e| error(file, format!("{kind} data"), e.to_string()))?;
+    let values = if fortran || shape.len() < 2 { values } else { to_first_index_fastest(&values, &shape) };
+    Ok(Array::Dense { shape, values })
+}
+
+/// Magic, version, and a header that lies inside the file and is of a sane length.
+fn check_preamble(bytes: &[u8], file: &str) -> Result<(), DataError> {
+    if bytes.len() < 10 || &bytes[..6] != b"\x93NUMPY" {
+        return Err(error(file, "the NumPy magic bytes", "something else"));
+    }
+    if !(1..=3).contains(&bytes[6]) {
+        return Err(error(file, "format version 1, 2 or 3", format!("version {}", bytes[6])));
+    }
+    let end = header_end(bytes).filter(|end| *end <= bytes.len());
+    let Some(end) = end else {
+        return Err(error(file, "a header inside the file", "a header length beyond its end"));
+    };
+    if end > LONGEST_HEADER {
+        return Err(error(file, format!("a header of at most {LONGEST_HEADER} bytes"), format!("{end} bytes")));
+    }
+    let text = &bytes[10..end];
+    if text.iter().filter(|b| matches!(b, b'(' | b'[' | b'{')).count() > 32 {
+        return Err(error(file, "the header of a plain array", "deep nesting"));
+    }
+    // a negative or absurd number of dimensions would only cost time, but no array has more than 32
+    if text.iter().filter(|b| **b == b',').count() > 64 {
+        return Err(error(file, "the header of a plain array", "too many fields"));
+    }
+    Ok(())
+}
+
+/// Where the data starts, from the header's length field.
+fn header_end(bytes: &[u8]) -> Option<usize> {
+    match bytes[6] {
+        1 => Some(10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))),
+        _ => {
+            let length = u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?);
+            usize::try_from(length).ok()?.checked_add(12)
+        }
+    }
+}
+
+/// From C order (last index fastest) to first index fastest.
+fn to_first_index_fastest(values: &[f64], shape: &[usize]) -> Vec<f64> {
+    let mut out = vec![0.0; values.len()];
+    let mut index = vec![0; shape.len()];
+    for v in values {
+        let position = index.iter().zip(shape).rev().fold(0, |p, (i, d)| p * d + i);
+        out[position] = *v;
+        for k in (0..shape.len()).rev() {
+            index[k] += 1;
+            if index[k] < shape[k] {
+                break;
+            }
+            index[k] = 0;
+        }
+    }
+    out
+}
+
+/// Writes `values` (first index fastest) as a Fortran-order `<f8` array, as NumPy would; one dimension as C order.
+///
+/// # Errors
+/// Whatever the writer says.
+pub fn write(out: impl Write, shape: &[usize], values: &[f64]) -> std::io::Result<()> {
+    let dims: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
+    // NumPy calls an array that is contiguous both ways C-ordered
+    let both = shape.iter().filter(|d| **d > 1).count() <= 1;
+    let order = if both { Order::C } else { Order::Fortran };
+    let mut w = npyz::WriteOptions::new().default_dtype().shape(&dims).order(order).writer(out).begin_nd()?;
+    w.extend(values.iter().copied())?;
+    w.finish()
+}

@@ -1,0 +1,362 @@
+//! From text to a checked [`Spec`]: all errors of the file at once.
+
+use super::data;
+use super::error::{Origin, SpecError, SpecErrors};
+use super::model::{CertificateSpec, FactorSpec, Lambda, NormWeight, Spec};
+use super::tree::{self, Node, Reader, Value};
+use crate::certify::Effort;
+use crate::problem::Form;
+use crate::solve::descent;
+use crate::solve::options::SolverOptions;
+use crate::{cone, gauge, loss, mapping};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+/// A key set from the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Dotted path, such as `regularizer.factors[0].norm`.
+    pub key: String,
+    /// TOML, or else a bare string.
+    pub value: String,
+    /// How the command line names it, such as `--set lambda`.
+    pub flag: String,
+}
+
+/// Names of the contract whose turn has not come.
+mod planned {
+    pub(super) const LOSSES: &[&str] = &["huber", "logistic", "squared_hinge", "poisson", "multinomial", "quantile"];
+    pub(super) const NORMS: &[&str] = &["lp", "group_l2", "tv", "frobenius", "spectral", "nuclear"];
+    pub(super) const CONES: &[&str] = &["monotone", "sparse", "halfspaces", "kernel", "psd"];
+    pub(super) const MAPPINGS: &[&str] = &["cp", "relu", "relu_deep", "linear_net"];
+}
+
+/// Parses and checks a spec. `file` names it in messages, and its folder resolves relative paths.
+///
+/// # Errors
+/// Every error found, in the order of the file.
+pub fn parse(text: &str, file: &Path, overrides: &[Override]) -> Result<Spec, SpecErrors> {
+    let name = file.display().to_string();
+    let fail = |errors| SpecErrors { file: name.clone(), errors };
+    let mut root = tree::parse(text).map_err(|e| fail(vec![e]))?;
+    let errors = RefCell::new(Vec::new());
+    for o in overrides {
+        if let Err(found) = tree::set(&mut root, &o.key, tree::parse_value(&o.value, &o.flag)) {
+            let origin = Origin::Flag(o.flag.clone());
+            errors.borrow_mut().push(SpecError { origin, key: o.key.clone(), found, expected: None, hint: None });
+        }
+    }
+    let spec = read(&Reader::root(&root, &errors), file);
+    let mut errors = errors.into_inner();
+    errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+    match spec {
+        Some(spec) if errors.is_empty() => Ok(spec),
+        _ => Err(fail(errors)),
+    }
+}
+
+fn read(root: &Reader, file: &Path) -> Option<Spec> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let stem = file.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
+    let name = root.text("name").map_or(stem, |n| n.0.to_string());
+    let lambda = lambda(root);
+    let (solver, warm_start) = solver(root, folder);
+    let data = data::read(root, folder, solver.seed);
+    let (mapping, symmetrize) = mapping_kind(root)?;
+    let (form, factors) = regularizer(root, &mapping, folder);
+    let loss = loss_kind(root);
+    let certificate = certificate(root);
+    let output = output(root, &name);
+    if let Some(extra) = root.get("extra") {
+        root.report("extra", &extra.origin, "`[[extra]]` is not available in this version".into(), None, None);
+    }
+    root.unknown_keys();
+    let mut data = data?;
+    data.symmetric = (mapping == "psd").then_some(symmetrize);
+    Some(Spec {
+        name,
+        lambda: lambda?,
+        data,
+        mapping,
+        form,
+        factors: factors?,
+        loss: loss?,
+        solver,
+        warm_start,
+        certificate,
+        output,
+    })
+}
+
+fn lambda(root: &Reader) -> Option<Lambda> {
+    let Some(node) = root.get("lambda") else {
+        root.missing("lambda", "a number > 0, or { relative = x }");
+        return None;
+    };
+    let number = |v: &Value| match v {
+        Value::Integer(i) => Some(*i as f64),
+        Value::Float(x) => Some(*x),
+        _ => None,
+    };
+    let positive = |x: &f64| *x > 0.0 && x.is_finite();
+    if let Value::Table(_) = &node.value {
+        let t = root.enter("lambda".into(), node)?;
+        let relative = t.get("relative");
+        if relative.is_none() {
+            t.missing("relative", "a fraction of lambda_max > 0");
+        }
+        t.finish();
+        let value = relative.and_then(|r| number(&r.value)).filter(positive);
+        if let (None, Some(r)) = (value, relative) {
+            let found = format!("found {}", r.value.describe());
+            root.report("lambda.relative", &r.origin, found, Some("a finite number > 0".into()), None);
+        }
+        return value.map(Lambda::Relative);
+    }
+    let value = number(&node.value).filter(positive);
+    if value.is_none() {
+        let found = format!("found {}", node.value.describe());
+        root.report("lambda", &node.origin, found, Some("a finite number > 0, or { relative = x }".into()), None);
+    }
+    value.map(Lambda::Absolute)
+}
+
+fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
+    let known: Vec<&str> = mapping::KINDS.iter().map(|k| k.name).collect();
+    let Some(t) = root.table("mapping") else {
+        if root.get("mapping").is_none() {
+            root.missing("mapping", "a table with `kind`");
+        }
+        return None;
+    };
+    let kind = t.name("kind", "mapping", &known, planned::MAPPINGS);
+    if t.get("kind").is_none() {
+        t.missing("kind", &format!("one of: {}", known.join(", ")));
+    }
+    let symmetrize = t.boolean("symmetrize");
+    if let (Some(k), Some((_, origin))) = (&kind, symmetrize)
+        && k != "psd"
+    {
+        t.report("symmetrize", origin, format!("`symmetrize` belongs to the psd mapping, not to `{k}`"), None, None);
+    }
+    if kind.is_some() {
+        t.finish();
+    }
+    kind.map(|k| (k, symmetrize.is_some_and(|s| s.0)))
+}
+
+fn regularizer(root: &Reader, mapping: &str, folder: &Path) -> (Form, Option<Vec<FactorSpec>>) {
+    let Some(t) = root.table("regularizer") else {
+        if root.get("regularizer").is_none() {
+            root.missing("regularizer", "a table with `factors`");
+        }
+        return (Form::Product, None);
+    };
+    let form = match t.name("form", "form", &["product", "sum"], &[]).as_deref() {
+        Some("sum") => Form::Sum,
+        _ => Form::Product,
+    };
+    power(&t, form);
+    let wanted = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(1, |k| k.factors);
+    let factors = factors(&t, mapping, wanted, folder);
+    t.later(&["allow_unbalanced"]);
+    t.finish();
+    (form, factors)
+}
+
+/// `power` must be the mapping's degree.
+fn power(t: &Reader, form: Form) {
+    let Some((power, origin)) = t.number("power") else { return };
+    if form == Form::Product {
+        let hint = Some("a product of K gauges has degree K; drop `power`".into());
+        t.report("power", origin, "`power` belongs to form = \"sum\"".into(), None, hint);
+    } else if power != 2.0 {
+        let found = format!("unbalanced: the regularizer would have degree {power}, the mapping has degree 2");
+        let expected = "g of the mapping's degree (Prop. 19: otherwise slices shrink to nothing or grow without bound, \
+                        and neither the rank nor the polar argument holds)";
+        t.report(
+            "power",
+            origin,
+            found,
+            Some(expected.into()),
+            Some("the nearest balanced spec has `power = 2`".into()),
+        );
+    }
+}
+
+fn factors(t: &Reader, mapping: &str, wanted: usize, folder: &Path) -> Option<Vec<FactorSpec>> {
+    let Some(node) = t.get("factors") else {
+        t.missing("factors", "a list such as [ { norm = \"l2\" } ]; one entry applies to all factors");
+        return None;
+    };
+    let Value::Array(items) = &node.value else {
+        let found = format!("found {}", node.value.describe());
+        t.report("factors", &node.origin, found, Some("a list of tables such as { norm = \"l2\" }".into()), None);
+        return None;
+    };
+    let read: Vec<Option<FactorSpec>> =
+        items.iter().enumerate().map(|(k, item)| factor(t, k, item, mapping, folder)).collect();
+    if items.len() != 1 && items.len() != wanted {
+        let expected = if wanted == 1 {
+            format!("one entry: the {mapping} mapping has one factor")
+        } else {
+            format!("one entry for all factors, or {wanted}: one for each factor of the {mapping} mapping")
+        };
+        t.report("factors", &node.origin, format!("found {} entries", items.len()), Some(expected), None);
+        return None;
+    }
+    let read: Vec<FactorSpec> = read.into_iter().collect::<Option<_>>()?;
+    Some(if read.len() == wanted { read } else { vec![read[0].clone(); wanted] })
+}
+
+fn factor(t: &Reader, k: usize, node: &Node, mapping: &str, folder: &Path) -> Option<FactorSpec> {
+    let path = t.path(&format!("factors[{k}]"));
+    let Some(r) = t.enter(path.clone(), node) else {
+        let found = format!("found {}", node.value.describe());
+        t.report_at(path, &node.origin, found, Some("a table such as { norm = \"l2\" }".into()), None);
+        return None;
+    };
+    let norms: Vec<&str> = gauge::KINDS.iter().map(|k| k.name).collect();
+    let norm = match r.get("norm") {
+        None => {
+            r.missing("norm", &format!("one of: {}", norms.join(", ")));
+            None
+        }
+        Some(n) if matches!(n.value, Value::Array(_)) => {
+            let found = "sums of norms are not available in this version".to_string();
+            r.report("norm", &n.origin, found, Some(format!("one of: {}", norms.join(", "))), None);
+            None
+        }
+        Some(_) => r.name("norm", "norm", &norms, planned::NORMS),
+    };
+    let cones: Vec<&str> = cone::KINDS.iter().map(|k| k.name).collect();
+    let cone = match r.get("cone") {
+        None => Some(None),
+        Some(n) if matches!(n.value, Value::Table(_)) => {
+            let kind = r.enter(r.path("cone"), n).and_then(|c| c.name("kind", "cone", &cones, planned::CONES));
+            kind.map(Some)
+        }
+        Some(_) => r.name("cone", "cone", &cones, planned::CONES).map(Some),
+    };
+    let weight = weight(&r, folder);
+    r.foreign(&[("p", "norm `lp`"), ("groups", "norm `group_l2`")]);
+    let origin = r.origin().clone();
+    let (norm, cone, weight) = (norm?, cone?, weight?);
+    if let Some(refusal) = unsupported(mapping, &norm, cone.as_deref()) {
+        r.report_at(path, &origin, refusal, None, None);
+        return None;
+    }
+    r.finish();
+    Some(FactorSpec { norm, weight, cone })
+}
+
+/// Why a (mapping, norm, cone) has no rule known to be right.
+fn unsupported(mapping: &str, norm: &str, cone: Option<&str>) -> Option<String> {
+    let build = gauge::KINDS.iter().find(|k| k.name == norm)?.build;
+    let cone_kind = cone.and_then(|c| cone::KINDS.iter().find(|k| k.name == c));
+    if let Some(c) = cone_kind
+        && let Err(refusal) = gauge::pairs::rule(build().as_ref(), (c.build)().as_ref())
+    {
+        return Some(refusal);
+    }
+    (mapping == "psd" && norm != "l2").then(|| {
+        format!(
+            "norm `{norm}` has no rule known to be right with the psd mapping: only `l2`, free or on an orthant, has"
+        )
+    })
+}
+
+fn weight(r: &Reader, folder: &Path) -> Option<NormWeight> {
+    let Some(node) = r.get("weight") else { return Some(NormWeight::Uniform(1.0)) };
+    let number = match node.value {
+        Value::Integer(i) => i as f64,
+        Value::Float(x) => x,
+        _ => return data::source(r, "weight", node, folder).map(NormWeight::File),
+    };
+    if number > 0.0 && number.is_finite() {
+        return Some(NormWeight::Uniform(number));
+    }
+    r.report("weight", &node.origin, format!("found {number}"), Some("a finite number > 0, or a file".into()), None);
+    None
+}
+
+fn loss_kind(root: &Reader) -> Option<String> {
+    if root.get("loss").is_none() {
+        return Some(loss::squared::KIND.name.into());
+    }
+    let t = root.table("loss")?;
+    let known: Vec<&str> = loss::KINDS.iter().map(|k| k.name).collect();
+    let kind = t.name("kind", "loss", &known, planned::LOSSES);
+    if t.get("kind").is_none() {
+        t.missing("kind", &format!("one of: {}", known.join(", ")));
+    }
+    if kind.is_some() {
+        t.foreign(&[("delta", "loss `huber`"), ("level", "loss `quantile`"), ("smoothing", "loss `quantile`")]);
+        t.finish();
+    }
+    kind
+}
+
+fn solver(root: &Reader, folder: &Path) -> (SolverOptions, Option<PathBuf>) {
+    let mut options = SolverOptions::default();
+    if root.get("solver").is_none() {
+        return (options, None);
+    }
+    let Some(t) = root.table("solver") else { return (options, None) };
+    options.seed = t.count("seed", 0).unwrap_or(0);
+    options.initial_rank = t.count("initial_rank", 0).map_or(options.initial_rank, |r| r as usize);
+    options.max_rank = t.count("max_rank", 1).map(|r| r as usize);
+    options.max_outer = t.count("max_outer", 1).map(|r| r as usize);
+    options.threads = t.count("threads", 1).map(|r| r as usize);
+    options.time_limit = t.duration("time_limit");
+    options.descent = t.name("descent", "descent", &descent::names(), &[]);
+    options.stationarity_tolerance = t.number("stationarity_tolerance").and_then(|(x, origin)| {
+        if !(x > 0.0 && x < 1.0) {
+            t.report(
+                "stationarity_tolerance",
+                origin,
+                format!("found {x}"),
+                Some("a number between 0 and 1".into()),
+                None,
+            );
+        }
+        (x > 0.0 && x < 1.0).then_some(x)
+    });
+    let warm_start = t.text("warm_start").map(|w| folder.join(w.0));
+    t.finish();
+    (options, warm_start)
+}
+
+fn certificate(root: &Reader) -> CertificateSpec {
+    let mut spec = CertificateSpec { target_gap: 1e-4, effort: Effort::Default, time_limit: None };
+    if root.get("certificate").is_none() {
+        return spec;
+    }
+    let Some(t) = root.table("certificate") else { return spec };
+    if let Some((gap, origin)) = t.number("target_gap") {
+        if gap > 0.0 && gap < 1.0 {
+            spec.target_gap = gap;
+        } else {
+            t.report("target_gap", origin, format!("found {gap}"), Some("a number between 0 and 1".into()), None);
+        }
+    }
+    spec.effort = match t.name("effort", "effort", &["cheap", "default", "thorough"], &[]).as_deref() {
+        Some("cheap") => Effort::Cheap,
+        Some("thorough") => Effort::Thorough,
+        _ => Effort::Default,
+    };
+    spec.time_limit = t.duration("time_limit");
+    t.finish();
+    spec
+}
+
+fn output(root: &Reader, name: &str) -> PathBuf {
+    let default = Path::new("runs").join(name);
+    if root.get("output").is_none() {
+        return default;
+    }
+    let Some(t) = root.table("output") else { return default };
+    let dir = t.text("dir").map(|d| PathBuf::from(d.0));
+    t.finish();
+    dir.unwrap_or(default)
+}
