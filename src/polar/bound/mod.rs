@@ -3,6 +3,7 @@
 //! Each method says which problems it applies to and whether its bound is the polar itself up to rounding. To add one: a
 //! file with a `PolarBound`, and its line in [`BOUNDS`].
 
+pub mod cone_branch;
 pub mod eigenvalue;
 pub mod l1_lines;
 pub mod linf_diagonal;
@@ -43,6 +44,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &linf_vertices::LinfVertices,
     &eigenvalue::Eigenvalue,
     &singular_value::SingularValue,
+    &cone_branch::ConeBranch,
     &linf_diagonal::LinfDiagonal,
 ];
 
