@@ -100,13 +100,11 @@ pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upp
 
 fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> {
     let sign = product_sign(problem)?;
-    if problem.regularizer.gauges.iter().any(|g| g.weights().is_some() || g.norm().name() != "l2") {
-        return None;
-    }
+    let lambda = plain_lambda(problem)?;
     let (rows, cols) = problem.shape();
     let everywhere = Observations::Full { rows, cols };
     let upper = bound::free_l2_upper(problem, &everywhere, m)?;
-    let limit = largest_scale(problem.lambda, upper, UNIT_ROUNDOFF * norm_upper(m));
+    let limit = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(m));
     let s = limit.min(1.0);
     let m: Vec<f64> = m.iter().map(|m| s * m).collect();
     let mut peak = vec![0.0; problem.y.len()];
@@ -128,6 +126,26 @@ fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> 
         return None;
     }
     finish(problem, z, DualPoint::majorant(source, m), "cholesky")
+}
+
+/// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for
+/// the psd mapping). `None` for other norms and for weights that vary.
+pub fn plain_lambda(problem: &Problem) -> Option<f64> {
+    let gauges = &problem.regularizer.gauges;
+    let mut lambda = problem.lambda;
+    for g in gauges.iter().cycle().take(2) {
+        if g.norm().name() != "l2" {
+            return None;
+        }
+        if let Some(d) = g.weights() {
+            let first = *d.first()?;
+            if d.iter().any(|x| *x != first) {
+                return None;
+            }
+            lambda = (lambda * first).next_down();
+        }
+    }
+    Some(lambda)
 }
 
 fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str) -> Option<Proven> {

@@ -7,7 +7,7 @@ pub mod nuclear;
 pub mod nuclear_nonnegative;
 
 use super::Effort;
-use super::dual::Keeper;
+use super::dual::{Keeper, plain_lambda};
 use crate::budget::Budget;
 use crate::linalg::{Mat, dense};
 use crate::problem::Problem;
@@ -69,14 +69,14 @@ fn plain_l2(problem: &Problem) -> bool {
     matches!(problem.observations, crate::data::Observations::Full { .. })
         && problem.w.is_none()
         && problem.loss.is_quadratic()
-        && problem.regularizer.gauges.iter().all(|g| g.norm().name() == "l2" && g.weights().is_none())
+        && plain_lambda(problem).is_some()
         && m.min(n) <= SIDE_LIMIT
 }
 
 /// The projection onto {S : free polar <= lambda}: singular values clipped at lambda, or eigenvalues for the psd mapping
 /// (`y` symmetric). `None` if the decomposition did not converge.
 fn clip(problem: &Problem, s: &Mat) -> Option<Mat> {
-    let lambda = problem.lambda;
+    let lambda = plain_lambda(problem)?;
     if problem.mapping.name() == "psd" {
         let (values, vectors) = dense::symmetric_eigen(s)?;
         let over: Vec<usize> = (0..values.len()).filter(|&i| values[i] > lambda).collect();

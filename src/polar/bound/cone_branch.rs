@@ -6,14 +6,15 @@
 //! ```
 //!
 //! On the cone of vertices p_1..p_d, u = sum c_i p_i with c >= 0, and f(u) <= c'Bc with B_ij = q_i'q_j, q_i = Z'p_i or
-//! (Z'p_i)_+ (which is subadditive and nonnegative), or B_ij = p_i'S p_j. So T ||u||^2 - f(u) >= 0 on the cell once
+//! (Z'p_i)_+ (which is subadditive and nonnegative), or B_ij = p_i'S p_j. So T ||u||^2 - f(u) >= 0 on the cell once the
+//! matrix M_ij = T p_i'p_j - B_ij is copositive, for which either of these suffices, rounding included:
 //!
 //! ```text
-//! T p_i'p_j - B_ij >= rounding      for all pairs i, j of its vertices
+//! M positive semidefinite,    or    M with its positive off-diagonal entries set to 0 positive semidefinite
 //! ```
 //!
-//! A cell that fails is bisected at the middle of its longest edge. Pairs are tested once; T only grows (a vertex with a higher
-//! value raises it), so a test that was passed stays passed. Midpoints are formed exactly in floating point, or the cell is
+//! A cell that fails is bisected at the middle of its longest edge. T only grows (a vertex with a higher value raises it, and
+//! M with it), so a cell that was passed stays passed. Midpoints are formed exactly in floating point, or the cell is
 //! given up: children whose common vertex is a rounded one would leave a sliver of the parent uncovered.
 //!
 //! The first T is the best value found, raised by 1e-7: the bound is the polar to that accuracy, or does not exist.
@@ -85,7 +86,7 @@ struct Form {
     /// Rows are the coordinates of the short side: d x long, or S itself.
     rows: Mat,
     kind: FormKind,
-    /// A bound of the rounding of one pair's test, relative to T + size^2 (or T + size).
+    /// ||Z||_F^2, or ||S||_F: what the rounding of B is relative to.
     scale: f64,
 }
 
@@ -146,13 +147,49 @@ impl Form {
         (dot(&a.p, &b.p), image)
     }
 
-    /// Whether T p_i'p_j - B_ij >= 0 for the exact numbers behind the stored vertices. All |p| <= 1, so p_i'p_j, q and B are
-    /// sums of at most d + long products with magnitudes below 1, ||Z||_F and ||Z||_F^2.
-    fn passes(&self, a: &Vertex, b: &Vertex, t: f64) -> bool {
-        let (inner, image) = self.pair(a, b);
-        let rounding = gamma(4 * (self.side + self.rows.ncols()) + 16) * (t.abs() + self.scale);
-        t * inner - image >= rounding
+    /// A bound of |fl(M_ij) - M_ij|. All |p| <= 1, so p_i'p_j, q and B are sums of at most d + long products with magnitudes
+    /// below 1, ||Z||_F and ||Z||_F^2.
+    fn rounding(&self, t: f64) -> f64 {
+        gamma(4 * (self.side + self.rows.ncols()) + 16) * (t.abs() + self.scale)
     }
+
+    /// Whether the cell's M is copositive, for the exact numbers behind the stored vertices.
+    fn passes(&self, pairs: &[(f64, f64)], t: f64) -> bool {
+        let d = self.side;
+        // an error of e per entry moves eigenvalues by at most d e
+        let shift = d as f64 * self.rounding(t);
+        let entry = |i: usize, j: usize| t * pairs[i * d + j].0 - pairs[i * d + j].1;
+        if (0..d).any(|i| entry(i, i) <= shift) {
+            return false;
+        }
+        positive_definite(d, shift, entry)
+            || positive_definite(d, shift, |i, j| if i == j { entry(i, i) } else { entry(i, j).min(0.0) })
+    }
+}
+
+/// Whether the symmetric d x d matrix (read from its lower triangle) less `shift` I is proven positive semidefinite: a
+/// floating-point Cholesky factorization that completes on A - s I proves A >= 0 for s = 1.02 gamma_(d + 2) trace(A) / (1 - 2
+/// gamma_(d + 2)) (Rump 2006).
+fn positive_definite(d: usize, shift: f64, entry: impl Fn(usize, usize) -> f64) -> bool {
+    let trace: f64 = (0..d).map(|i| entry(i, i).abs()).sum();
+    let shift = shift + 2.0 * gamma(d + 4) * trace;
+    let mut l = [[0.0; SIDE_LIMIT]; SIDE_LIMIT];
+    for j in 0..d {
+        for i in j..d {
+            let dot: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
+            let a = if i == j { entry(i, i) - shift } else { entry(i, j) };
+            if i == j {
+                let pivot = a - dot;
+                if pivot.is_nan() || pivot <= 0.0 {
+                    return false;
+                }
+                l[j][j] = pivot.sqrt();
+            } else {
+                l[i][j] = (a - dot) / l[j][j];
+            }
+        }
+    }
+    true
 }
 
 /// The smallest T >= start (1 + margin) that all cells pass, or `None` if the cells run out or a midpoint is not exact.
@@ -163,23 +200,17 @@ fn branch(form: &Form, start: f64) -> Option<f64> {
     let mut vertices: Vec<Vertex> =
         (0..d).map(|k| form.vertex((0..d).map(|i| f64::from(u8::from(i == k))).collect())).collect();
     vertices.iter().for_each(|v| raise(form, v, &mut t));
-    // (vertices, whether each pair has passed): only pairs with a new vertex are tested again
-    let mut stack = vec![((0..d).collect::<Vec<usize>>(), vec![false; d * d])];
+    let first: Vec<usize> = (0..d).collect();
+    let mut pairs = vec![(0.0, 0.0); d * d];
+    (0..d).for_each(|k| fill_pairs(form, &vertices, &first, k, &mut pairs));
+    let mut stack = vec![(first, pairs)];
     let mut visited = 0;
-    while let Some((cell, mut passed)) = stack.pop() {
+    while let Some((cell, pairs)) = stack.pop() {
         visited += 1;
         if visited > CELL_LIMIT {
             return None;
         }
-        let mut all = true;
-        for i in 0..d {
-            for j in 0..=i {
-                let ok = passed[i * d + j] || form.passes(&vertices[cell[i]], &vertices[cell[j]], t);
-                passed[i * d + j] = ok;
-                all &= ok;
-            }
-        }
-        if all {
+        if form.passes(&pairs, t) {
             continue;
         }
         let (a, b) = longest_edge(&cell, &vertices)?;
@@ -188,16 +219,23 @@ fn branch(form: &Form, start: f64) -> Option<f64> {
         raise(form, &vertex, &mut t);
         vertices.push(vertex);
         for replaced in [a, b] {
-            let (mut child, mut passed) = (cell.clone(), passed.clone());
+            let (mut child, mut pairs) = (cell.clone(), pairs.clone());
             child[replaced] = vertices.len() - 1;
-            (0..d).for_each(|k| {
-                passed[replaced * d + k] = false;
-                passed[k * d + replaced] = false;
-            });
-            stack.push((child, passed));
+            fill_pairs(form, &vertices, &child, replaced, &mut pairs);
+            stack.push((child, pairs));
         }
     }
     Some(t)
+}
+
+/// p_i'p_j and B_ij of vertex k of a cell with all its vertices.
+fn fill_pairs(form: &Form, vertices: &[Vertex], cell: &[usize], k: usize, pairs: &mut [(f64, f64)]) {
+    let d = form.side;
+    for i in 0..d {
+        let pair = form.pair(&vertices[cell[i]], &vertices[cell[k]]);
+        pairs[i * d + k] = pair;
+        pairs[k * d + i] = pair;
+    }
 }
 
 /// A vertex with a higher value raises T: the search may have missed it.
@@ -259,14 +297,16 @@ mod tests {
     fn every_kind_is_bracketed_by_a_grid_even_from_a_start_that_is_too_low() {
         for seed in 0..20 {
             for kind in [FormKind::Free, FormKind::PositivePart, FormKind::Symmetric] {
-                let mut rows = crate::linalg::lanczos::gaussian(3, if kind == FormKind::Symmetric { 3 } else { 5 }, seed);
+                let mut rows =
+                    crate::linalg::lanczos::gaussian(3, if kind == FormKind::Symmetric { 3 } else { 5 }, seed);
                 if kind == FormKind::Symmetric {
                     rows = &rows + rows.transpose();
                 }
                 let size = norm_upper(rows.as_slice());
                 let scale = if kind == FormKind::Symmetric { size } else { size * size };
                 let form = Form { side: 3, rows, kind, scale };
-                let (t, grid) = (branch(&form, 0.0).expect("few cells suffice in three dimensions"), grid_maximum(&form));
+                let (t, grid) =
+                    (branch(&form, 0.0).expect("few cells suffice in three dimensions"), grid_maximum(&form));
                 assert!(t >= grid, "seed {seed}: {t} < {grid}");
                 assert!(t <= grid.max(0.0) * 1.01 + 2e-9 * scale, "seed {seed}: {t} is far above {grid}");
             }
