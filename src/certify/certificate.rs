@@ -1,9 +1,9 @@
 //! What is proven, as plain numbers: the in-memory form of `certificate.json` that [`super::certify`] fills.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What may be said of a point; decided from the proven numbers alone, in the order of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Relative gap <= min(target, 1e-3), the bound proven including rounding.
@@ -17,7 +17,7 @@ pub enum Verdict {
 }
 
 /// The parts of (20), lambda included in `regularizer`; `total` is their sum rounded up.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
     /// Sum, rounded up.
     pub total: f64,
@@ -30,7 +30,7 @@ pub struct Objective {
 }
 
 /// Where `lower_bound` came from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundOrigin {
     /// The source of the dual point, such as `residual` or `relaxation:nuclear_nonnegative`.
     pub source: String,
@@ -41,7 +41,7 @@ pub struct BoundOrigin {
 }
 
 /// Objective minus lower bound.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// objective - lower_bound.
     pub absolute: Option<f64>,
@@ -50,7 +50,7 @@ pub struct Gap {
 }
 
 /// The polar (26) of -grad l / lambda at the written point.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolarInterval {
     /// Attained by a slice that was found.
     pub lower: f64,
@@ -63,7 +63,7 @@ pub struct PolarInterval {
 }
 
 /// Degrees of positive homogeneity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degree {
     /// p of the mapping.
     pub mapping: u32,
@@ -72,12 +72,12 @@ pub struct Degree {
 }
 
 /// One condition of the theory, checked at the written point.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// The contract's id, such as `equal_slices`.
-    pub id: &'static str,
+    pub id: String,
     /// Where it stands in the paper, such as `Lemma 14`.
-    pub source: &'static str,
+    pub source: String,
     /// The measured value, if the condition is measured.
     pub value: Option<f64>,
     /// What it was compared with.

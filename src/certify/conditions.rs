@@ -75,16 +75,16 @@ pub fn conditions(
             "<W, phi(X_i)> = g(X_i) for every slice, relative to the largest",
         ),
         Condition {
-            id: "zero_slice",
-            source: "Thm 15",
+            id: "zero_slice".into(),
+            source: "Thm 15".into(),
             value: (r > 0).then_some(smallest),
             tolerance: Some(0.0),
             holds: Some(r == 0 || smallest == 0.0),
             says: "a zero slice suggests optimality; the polar decides".into(),
         },
         Condition {
-            id: "polar",
-            source: "(46)",
+            id: "polar".into(),
+            source: "(46)".into(),
             value: Some(above),
             tolerance: Some(TOLERANCE),
             // refuted by a slice found, affirmed only by a proof
@@ -93,8 +93,8 @@ pub fn conditions(
         },
         fact("extras_optimal", "(39)", true, "there are no extra variables".into()),
         Condition {
-            id: "rank_bound",
-            source: "Cor. 18",
+            id: "rank_bound".into(),
+            source: "Cor. 18".into(),
             value: Some(r as f64),
             tolerance: Some(bound as f64),
             holds: Some(r <= bound),
@@ -104,13 +104,13 @@ pub fn conditions(
 }
 
 fn fact(id: &'static str, source: &'static str, holds: bool, says: String) -> Condition {
-    Condition { id, source, value: None, tolerance: None, holds: Some(holds), says }
+    Condition { id: id.into(), source: source.into(), value: None, tolerance: None, holds: Some(holds), says }
 }
 
 fn measured(id: &'static str, source: &'static str, value: f64, says: &str) -> Condition {
     Condition {
-        id,
-        source,
+        id: id.into(),
+        source: source.into(),
         value: Some(value),
         tolerance: Some(TOLERANCE),
         holds: Some(value <= TOLERANCE),

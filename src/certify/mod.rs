@@ -252,7 +252,7 @@ fn verdict(problem: &Problem, objective: f64, bound: Option<f64>, decrease: f64,
 }
 
 /// Cor. 18 with D the observed entries, or the smaller bound of the kind.
-fn rank_bound(problem: &Problem) -> usize {
+pub fn rank_bound(problem: &Problem) -> usize {
     let (m, n) = problem.shape();
     let gauges = &problem.regularizer.gauges;
     let general = problem.y.len() + 1;

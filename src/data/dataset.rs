@@ -108,3 +108,14 @@ pub struct Dataset {
     /// Choices made while reading (header or not, shape inferred, missing entries, ..), for log and report.
     pub notes: Vec<String>,
 }
+
+impl Dataset {
+    /// A fitted or transformed value of column j in the units of the file.
+    pub fn original(&self, j: usize, x: f64) -> f64 {
+        match &self.transform {
+            None => x,
+            Some(t) if t.log1p => x.exp_m1(),
+            Some(t) => t.offset[j] + t.scale[j] * x,
+        }
+    }
+}

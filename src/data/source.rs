@@ -60,3 +60,21 @@ pub struct Source {
     /// `absent`.
     pub absent: Absent,
 }
+
+impl Source {
+    /// A file of which nothing but the path is said.
+    pub fn plain(path: PathBuf, shown: String) -> Self {
+        Self {
+            path,
+            shown,
+            format: None,
+            header: None,
+            delimiter: None,
+            key: None,
+            columns: None,
+            shape: None,
+            index_base: None,
+            absent: Absent::Missing,
+        }
+    }
+}

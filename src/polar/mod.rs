@@ -6,9 +6,10 @@ pub mod field;
 pub mod search;
 
 use crate::problem::Problem;
+use serde::{Deserialize, Serialize};
 
 /// An interval that holds lambda_max, the polar of -grad l at X = 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LambdaMax {
     /// Found by the polar search at its fixed default effort and a fixed seed of its own.
     pub found: f64,

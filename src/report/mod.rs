@@ -1,1 +1,8 @@
-//! TODO
+//! What people read: the problem in words ([`describe`]), the solver log ([`log`]), `trace.csv` ([`trace`]) and `report.md`
+//! ([`markdown`]). Computes nothing: every number comes from elsewhere.
+
+pub mod describe;
+pub mod log;
+pub mod markdown;
+pub mod trace;
+pub mod verdict;

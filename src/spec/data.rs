@@ -50,18 +50,7 @@ pub fn source(parent: &Reader, key: &'static str, node: &Node, folder: &Path) ->
 }
 
 fn plain(path: &str, folder: &Path) -> Source {
-    Source {
-        path: folder.join(path),
-        shown: path.into(),
-        format: None,
-        header: None,
-        delimiter: None,
-        key: None,
-        columns: None,
-        shape: None,
-        index_base: None,
-        absent: Absent::Missing,
-    }
+    Source::plain(folder.join(path), path.into())
 }
 
 /// The keys of a file's table.

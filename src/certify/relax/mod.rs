@@ -17,6 +17,9 @@ pub trait Relaxation: Sync {
     /// The source's name in reports, after `relaxation:`.
     fn name(&self) -> &'static str;
 
+    /// What it is, in a sentence.
+    fn describe(&self) -> &'static str;
+
     /// Whether its dual points are valid for this problem and affordable.
     fn applies(&self, problem: &Problem) -> bool;
 

@@ -22,6 +22,10 @@ impl Relaxation for Nuclear {
         "nuclear"
     }
 
+    fn describe(&self) -> &'static str {
+        "nuclear norm without the cones, closed form from one decomposition"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         plain_l2(problem)
     }

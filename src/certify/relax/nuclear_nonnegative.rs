@@ -25,6 +25,10 @@ impl Relaxation for NuclearNonnegative {
         "nuclear_nonnegative"
     }
 
+    fn describe(&self) -> &'static str {
+        "nuclear norm with the sign of the product, by accelerated projected gradient"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         plain_l2(problem) && product_sign(problem).is_some()
     }

@@ -1,0 +1,166 @@
+//! What the command line may say.
+
+use crate::spec::{Override, tree};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Fit positively homogeneous factor models and prove how close the answer is to the global optimum.
+///
+/// Exit codes: 0 done, and a verdict's gap is proven to meet the target; 1 a solution was written or checked but its gap is
+/// larger or unknown, or it is refuted; 2 usage or spec error; 3 data or I/O error; 4 numerical failure or a defect found by
+/// homfac itself; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "homfac", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Solve a spec, certify the answer, write the run folder.
+    Solve(SolveArgs),
+    /// Prove or refute saved factors, homfac's own or another tool's, from the data alone.
+    Check(CheckArgs),
+    /// Say what a spec's problem is, which bounds apply, and the memory it needs.
+    Explain(ExplainArgs),
+    /// Rebuild report.md of a run folder from its certificate.json.
+    Report(ReportArgs),
+    /// A command of a later version, or none at all.
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+/// `homfac solve`.
+#[derive(Debug, Args)]
+pub struct SolveArgs {
+    /// The spec, a TOML file.
+    pub spec: PathBuf,
+    /// Flags about the spec.
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// Flags about output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `homfac check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A run folder.
+    #[arg(required_unless_present = "spec", conflicts_with_all = ["spec", "factors"])]
+    pub run: Option<PathBuf>,
+    /// A spec, for factors that any tool made.
+    #[arg(long, requires = "factors")]
+    pub spec: Option<PathBuf>,
+    /// One file per factor (.npy, .csv, .npz), each D^k x r; an archive may hold them all.
+    #[arg(long, num_args = 1.., requires = "spec", value_name = "FILE")]
+    pub factors: Vec<PathBuf>,
+    /// Files of the extra variables.
+    #[arg(long, num_args = 1.., requires = "spec", value_name = "FILE")]
+    pub extras: Vec<PathBuf>,
+    /// Factor K (counted from 1) is stored as r x D^k (repeatable).
+    #[arg(long, value_name = "K")]
+    pub transpose: Vec<usize>,
+    /// Project entries that lie outside a cone onto it, instead of refusing them.
+    #[arg(long)]
+    pub project: bool,
+    /// Flags about the spec.
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// Flags about output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `homfac explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The spec, a TOML file.
+    pub spec: PathBuf,
+    /// Flags about the spec.
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+/// `homfac report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A run folder.
+    pub run: PathBuf,
+}
+
+/// Flags that change the spec.
+#[derive(Debug, Args)]
+pub struct OverrideArgs {
+    /// Set a key of the spec, such as `--set solver.max_rank=5` (repeatable; the value is TOML, or else a string).
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Set lambda: a number, or `{ relative = 0.1 }`.
+    #[arg(long, value_name = "LAMBDA")]
+    pub lambda: Option<String>,
+    /// Set solver.seed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set solver.threads.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Flags about time and output.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// The run folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Bound solving and certifying together, such as `60s`, `500ms`, `1h30m`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub time_limit: Option<Duration>,
+    /// Print certificate.json on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Print errors only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more: conditions of the theory, and what the solver does.
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// No progress line, even on a terminal.
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Replace an existing run folder.
+    #[arg(long)]
+    pub force: bool,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as solver.max_rank=5")?;
+    Ok((key.trim().into(), value.trim().into()))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    tree::seconds(text).ok_or_else(|| "expected a positive duration such as 60s, 500ms, 1h30m".into())
+}
+
+impl OverrideArgs {
+    /// As the spec reader takes them; dedicated flags win over `--set`.
+    pub fn overrides(&self) -> Vec<Override> {
+        let set = self.set.iter().map(|(key, value)| Override {
+            key: key.clone(),
+            value: value.clone(),
+            flag: format!("--set {key}"),
+        });
+        let dedicated = [
+            ("lambda", "--lambda", self.lambda.clone()),
+            ("solver.seed", "--seed", self.seed.map(|s| s.to_string())),
+            ("solver.threads", "--threads", self.threads.map(|t| t.to_string())),
+        ];
+        let dedicated = dedicated
+            .into_iter()
+            .filter_map(|(key, flag, value)| value.map(|value| Override { key: key.into(), value, flag: flag.into() }));
+        set.chain(dedicated).collect()
+    }
+}

@@ -1,0 +1,132 @@
+//! `homfac check`: prove or refute saved factors from the data alone. Shares the mathematics with the solver, and nothing else.
+
+use super::args::CheckArgs;
+use super::console::{Console, start_tracing};
+use super::failure::Usage;
+use super::finish::{Outcome, finish};
+use super::interrupt;
+use super::session::Session;
+use crate::certify::{self, Witness};
+use crate::data::source::Format;
+use crate::data::{DataError, npz, read_factor};
+use crate::linalg::Mat;
+use crate::mapping::Factors;
+use crate::report::{describe, log};
+use crate::run::document::Time;
+use crate::run::{Staging, load};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Runs the command; the exit code.
+///
+/// # Errors
+/// Spec, data, I/O, or a defect.
+pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
+    let budget = interrupt::budget();
+    start_tracing(&args.output);
+    let all = budget.within(args.output.time_limit);
+    let (session, mut factors, witnesses) = match &args.run {
+        Some(folder) => open_run(folder, args)?,
+        None => open_factors(args)?,
+    };
+    if args.project {
+        for (x, gauge) in factors.0.iter_mut().zip(&session.problem.regularizer.gauges) {
+            if let Some(cone) = gauge.cone() {
+                x.column_iter_mut().for_each(|mut c| cone.project(c.as_mut_slice()));
+            }
+        }
+    }
+    let staging = args.output.out.as_deref().map(|o| Ok((Staging::create(o, args.output.force)?, o)));
+    let target = staging.transpose().map_err(|e: crate::run::RunError| e)?;
+    let console = Console::new(&args.output);
+    let s = &session.spec;
+    let lines = [
+        ("problem", describe::data(&session.problem, &s.loss)),
+        ("regularizer", describe::regularizer(&session.problem, s, &session.lambda_max)),
+        ("polar", describe::exactness(&session.problem)),
+        ("checks", format!("{} slices, nothing else taken from whoever made them", factors.rank())),
+    ];
+    console.log(&log::head(&s.name, &lines));
+    let clock = Instant::now();
+    let budget_left = all.within(s.certificate.time_limit);
+    let certificate =
+        certify::certify(&session.problem, &factors, &witnesses, &session.certify_options(), &budget_left)?;
+    let time = Time { solve_s: 0.0, certify_s: clock.elapsed().as_secs_f64() };
+    let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time };
+    finish(&session, &outcome, target, &console, &args.output, &budget)
+}
+
+/// A run folder: its spec, its factors, its dual point as a witness; its data must be what it was.
+fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<(Session, Factors, Vec<Witness>)> {
+    let session = Session::open(&load::spec_path(folder)?, &args.overrides)?;
+    if let Some(remark) = load::same_data(folder, &session.files)? {
+        tracing::warn!("{}: {remark}", folder.display());
+    }
+    let mut factors = load::factors(folder, session.problem.factor_rows().len())?;
+    transpose(&mut factors.0, &args.transpose)?;
+    let witnesses = load::witness(folder)?.into_iter().collect();
+    Ok((session, factors, witnesses))
+}
+
+/// A spec and factors from any tool.
+fn open_factors(args: &CheckArgs) -> anyhow::Result<(Session, Factors, Vec<Witness>)> {
+    if !args.extras.is_empty() {
+        return Err(Usage("--extras: extra variables are not available in this version".into()).into());
+    }
+    let spec = args.spec.as_deref().ok_or_else(|| Usage("--spec SPEC is missing".into()))?;
+    let session = Session::open(spec, &args.overrides)?;
+    let mut factors = Vec::new();
+    for file in &args.factors {
+        factors.extend(read_factors(file)?);
+    }
+    transpose(&mut factors, &args.transpose)?;
+    Ok((session, Factors(factors), Vec::new()))
+}
+
+/// One factor from `.npy` or `.csv`, all arrays of an `.npz` (by name where they are called X1, X2, .., else in order).
+fn read_factors(file: &PathBuf) -> Result<Vec<Mat>, DataError> {
+    let shown = file.display().to_string();
+    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    let format = match extension.as_str() {
+        "npy" => Format::Npy,
+        "csv" | "tsv" | "txt" => Format::Csv,
+        "npz" => Format::Npz,
+        other => {
+            return Err(DataError::Shape {
+                file: shown,
+                expected: "a factor as .npy, .csv or .npz".into(),
+                found: format!("`.{other}`"),
+                hint: None,
+            });
+        }
+    };
+    let source = load::array_source(file, format);
+    if format != Format::Npz {
+        return Ok(vec![read_factor(&source)?.0]);
+    }
+    let bytes = std::fs::read(file).map_err(|source| DataError::Io { file: shown.clone(), source })?;
+    let mut names: Vec<String> = npz::read_all(&bytes, &shown)?.into_iter().map(|a| a.0).collect();
+    let number = |n: &str| n.strip_prefix('X').and_then(|k| k.parse::<usize>().ok());
+    if names.iter().all(|n| number(n).is_some()) {
+        names.sort_by_key(|n| number(n));
+    }
+    names
+        .into_iter()
+        .map(|key| {
+            let mut source = source.clone();
+            source.key = Some(key);
+            Ok(read_factor(&source)?.0)
+        })
+        .collect()
+}
+
+/// Transposes the factors named, counted from 1.
+fn transpose(factors: &mut [Mat], which: &[usize]) -> Result<(), Usage> {
+    for &k in which {
+        let count = factors.len();
+        let x = k.checked_sub(1).and_then(|k| factors.get_mut(k));
+        let x = x.ok_or_else(|| Usage(format!("--transpose {k}: expected a factor from 1 to {count}")))?;
+        *x = x.transpose();
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What every command on a spec starts with: the checked spec, its data, the problem with lambda as a number.
+
+use super::args::OverrideArgs;
+use super::failure::Usage;
+use crate::certify::CertifyOptions;
+use crate::data::{self, Dataset, FileRecord};
+use crate::polar::{self, LambdaMax};
+use crate::problem::Problem;
+use crate::spec::model::Lambda;
+use crate::spec::{self, Spec};
+use anyhow::Context;
+use std::path::Path;
+
+/// Why no problem could be made of spec and data.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A relative lambda of nothing.
+    #[error(
+        "lambda = {{ relative = {relative} }} needs a positive lambda_max, but it is {found:e}: {why}\n  hint: give lambda as a number"
+    )]
+    NoLambdaMax {
+        /// The fraction asked for.
+        relative: f64,
+        /// lambda_max as found.
+        found: f64,
+        /// Why it is so.
+        why: &'static str,
+    },
+}
+
+/// A spec with its data, ready to work on.
+pub struct Session {
+    /// The checked spec.
+    pub spec: Spec,
+    /// Its data.
+    pub dataset: Dataset,
+    /// The assembled problem.
+    pub problem: Problem,
+    /// The interval that holds lambda_max.
+    pub lambda_max: LambdaMax,
+    /// Every file read.
+    pub files: Vec<FileRecord>,
+}
+
+impl Session {
+    /// Reads spec and data, starts the worker threads, resolves lambda.
+    ///
+    /// # Errors
+    /// Spec, data, or [`SessionError`].
+    pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
+        let spec = spec::parse(&text, path, &overrides.overrides())?;
+        start_threads(spec.solver.threads)?;
+        let dataset = data::load(&spec.data)?;
+        let (mut problem, weight_files) = spec::assemble(&spec, &dataset)?;
+        let lambda_max = polar::lambda_max(&problem);
+        problem.lambda = resolve(spec.lambda, &lambda_max)?;
+        let files = dataset.files.iter().cloned().chain(weight_files).collect();
+        Ok(Self { spec, dataset, problem, lambda_max, files })
+    }
+
+    /// `[certificate]` as certify takes it.
+    pub fn certify_options(&self) -> CertifyOptions {
+        CertifyOptions { target_gap: self.spec.certificate.target_gap, effort: self.spec.certificate.effort }
+    }
+}
+
+/// A pool of as many threads as asked for, in place before the first parallel loop.
+fn start_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    let Some(n) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new().num_threads(n).build_global().context("the worker threads could not be started")
+}
+
+fn resolve(lambda: Lambda, lambda_max: &LambdaMax) -> Result<f64, SessionError> {
+    match lambda {
+        Lambda::Absolute(x) => Ok(x),
+        Lambda::Relative(relative) => {
+            let found = lambda_max.found;
+            let lambda = relative * found;
+            if found > 0.0 && lambda.is_finite() && lambda > 0.0 {
+                return Ok(lambda);
+            }
+            let why = if found > 0.0 {
+                "the data is too large or too small for double precision"
+            } else {
+                "no slice lowers the loss at X = 0 (is the target zero, or of the sign that the cones exclude?)"
+            };
+            Err(SessionError::NoLambdaMax { relative, found, why })
+        }
+    }
+}

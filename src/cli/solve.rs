@@ -1,0 +1,101 @@
+//! `homfac solve SPEC`: solve, certify, write the run folder.
+
+use super::args::SolveArgs;
+use super::console::{Console, start_tracing};
+use super::finish::{Outcome, finish};
+use super::interrupt;
+use super::session::Session;
+use crate::budget::Budget;
+use crate::certify;
+use crate::data::DataError;
+use crate::mapping::Factors;
+use crate::report::{describe, log};
+use crate::run::document::Time;
+use crate::run::{Staging, load};
+use crate::solve;
+use std::time::{Duration, Instant};
+
+/// The share of `--time-limit` that solving leaves for certifying.
+const CERTIFY_SHARE: f64 = 0.15;
+
+/// Runs the command; the exit code.
+///
+/// # Errors
+/// Spec, data, I/O, or a defect.
+pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
+    let budget = interrupt::budget();
+    start_tracing(&args.output);
+    let all = budget.within(args.output.time_limit);
+    let session = Session::open(&args.spec, &args.overrides)?;
+    let target = args.output.out.as_ref().unwrap_or(&session.spec.output);
+    let staging = Staging::create(target, args.output.force)?;
+    let start = warm_start(&session)?;
+    let mut console = Console::new(&args.output);
+    console.log(&head(&session, args.output.time_limit));
+
+    let clock = Instant::now();
+    let solution = solve::solve(
+        &session.problem,
+        &session.spec.solver,
+        &session.certify_options(),
+        start,
+        &solving(&all, &session),
+        &mut console,
+    );
+    let solve_s = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let certificate = certify::certify(
+        &session.problem,
+        &solution.factors,
+        &solution.witnesses,
+        &session.certify_options(),
+        &all.within(session.spec.certificate.time_limit),
+    )?;
+    let time = Time { solve_s, certify_s: clock.elapsed().as_secs_f64() };
+    let outcome =
+        Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
+    finish(&session, &outcome, Some((staging, target)), &console, &args.output, &budget)
+}
+
+/// Solving ends in time for certifying.
+fn solving(all: &Budget, session: &Session) -> Budget {
+    let left = all.remaining().map(|d| d.mul_f64(1.0 - CERTIFY_SHARE));
+    all.within(left).within(session.spec.solver.time_limit)
+}
+
+fn head(session: &Session, limit: Option<Duration>) -> String {
+    let s = &session.spec;
+    let limits = [("", limit), ("solving: ", s.solver.time_limit), ("certifying: ", s.certificate.time_limit)];
+    let limits = limits.iter().filter_map(|(what, t)| t.map(|t| format!(", {what}{} s", t.as_secs_f64())));
+    let mut lines = vec![
+        ("problem", describe::data(&session.problem, &s.loss)),
+        ("regularizer", describe::regularizer(&session.problem, s, &session.lambda_max)),
+        ("polar", describe::exactness(&session.problem)),
+        ("stops at", format!("gap <= {:e}{}", s.certificate.target_gap, limits.collect::<String>())),
+    ];
+    lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
+    log::head(&s.name, &lines)
+}
+
+/// The factors of `solver.warm_start`, projected onto the cones.
+fn warm_start(session: &Session) -> anyhow::Result<Option<Factors>> {
+    let Some(folder) = &session.spec.warm_start else { return Ok(None) };
+    let rows = session.problem.factor_rows();
+    let mut x = load::factors(folder, rows.len())?;
+    for (k, (factor, &d)) in x.0.iter_mut().zip(&rows).enumerate() {
+        if factor.nrows() != d {
+            return Err(DataError::Shape {
+                file: folder.join(format!("factors/X{}.npy", k + 1)).display().to_string(),
+                expected: format!("{d} rows, as this problem has"),
+                found: factor.nrows().to_string(),
+                hint: None,
+            }
+            .into());
+        }
+        if let Some(cone) = session.problem.regularizer.gauges[k].cone() {
+            factor.column_iter_mut().for_each(|mut c| cone.project(c.as_mut_slice()));
+        }
+    }
+    Ok(Some(x))
+}

@@ -1,0 +1,104 @@
+//! The problem as understood, in words: for the head of the log and for `explain`.
+
+use crate::certify::relax;
+use crate::data::{Dataset, Observations, memory};
+use crate::polar::{LambdaMax, bound};
+use crate::problem::{Form, Problem};
+use crate::spec::Spec;
+use crate::spec::model::Lambda;
+
+/// A label and what it says.
+pub type Line = (&'static str, String);
+
+/// Shape, entries, loss.
+pub fn data(problem: &Problem, loss: &str) -> String {
+    let (m, n) = problem.shape();
+    let observed = problem.observations.len();
+    let share = 100.0 * observed as f64 / (m as f64 * n as f64);
+    let weighted = if problem.w.is_some() { ", weighted" } else { "" };
+    format!("{} {m} x {n}, {observed} observed ({share:.3} %){weighted}, {loss} loss", problem.mapping.name())
+}
+
+/// Gauges, form, degree, lambda.
+pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
+    let gauge = |g: &crate::gauge::Gauge| {
+        let weight = if g.weights().is_some() { "weighted " } else { "" };
+        let cone = g.cone().map_or(String::new(), |c| format!(" ({})", c.name()));
+        format!("{weight}{}{cone}", g.norm().name())
+    };
+    let gauges: Vec<String> = problem.regularizer.gauges.iter().map(gauge).collect();
+    let words = match (gauges.as_slice(), problem.regularizer.form) {
+        ([one], _) => format!("square of {one}"),
+        (all, Form::Product) => format!("product of {}", all.join(" x ")),
+        (all, Form::Sum) => format!("half the sum of squares of {}", all.join(", ")),
+    };
+    let (p, q) = (problem.mapping.degree(), problem.regularizer.degree());
+    format!("{words}, degree {q} = mapping degree {p}; {}", lambda(problem, spec, lambda_max))
+}
+
+fn lambda(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
+    let share = problem.lambda / lambda_max.found;
+    match spec.lambda {
+        Lambda::Relative(r) => format!("lambda {:.6e} = {r} lambda_max", problem.lambda),
+        Lambda::Absolute(x) if share.is_finite() => format!("lambda {x} = {share:.3e} lambda_max"),
+        Lambda::Absolute(x) => format!("lambda {x}"),
+    }
+}
+
+/// The interval that holds lambda_max.
+pub fn lambda_max(l: &LambdaMax) -> String {
+    let upper = l.upper.map_or("not bounded".into(), |u| format!("proven <= {u:.10e}"));
+    format!("found {:.10e}, {upper}", l.found)
+}
+
+/// The polar bounds and the ladder of relaxations, one line each.
+pub fn ladder(problem: &Problem) -> Vec<String> {
+    let mut lines: Vec<String> = bound::describe(problem);
+    let relaxations = relax::RELAXATIONS.iter().filter(|r| r.applies(problem));
+    lines.extend(relaxations.map(|r| format!("{}: dual point; {}", relax::source(*r), r.describe())));
+    lines
+}
+
+/// Whether the certificate can close for every field.
+pub fn exactness(problem: &Problem) -> String {
+    if bound::is_exact(problem) {
+        "exact: lower and upper ends coincide up to rounding".into()
+    } else {
+        "bounded, not computed: a gap may remain at the global optimum".into()
+    }
+}
+
+/// Memory in words: data and fields, then each slice.
+pub fn memory(problem: &Problem) -> String {
+    let (m, n) = problem.shape();
+    let observed = problem.observations.len() as f64;
+    let index = if matches!(problem.observations, Observations::Full { .. }) { 0.0 } else { 24.0 };
+    let bytes = observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0;
+    let side = m.min(n) as f64;
+    let dense = 6.0 * 8.0 * side * side;
+    let slice = 8.0 * 8.0 * problem.factor_rows().iter().sum::<usize>() as f64;
+    let mb = |b: f64| format!("{:.1} MB", b / 1e6);
+    format!(
+        "about {} for data and fields, {} for proofs, {} per slice; the machine has {}",
+        mb(bytes),
+        mb(dense),
+        mb(slice),
+        mb(memory::machine_bytes() as f64)
+    )
+}
+
+/// Everything, for `explain`.
+pub fn everything(problem: &Problem, spec: &Spec, dataset: &Dataset, l: &LambdaMax, rank_bound: usize) -> Vec<Line> {
+    let mut lines = vec![
+        ("problem", data(problem, &spec.loss)),
+        ("regularizer", regularizer(problem, spec, l)),
+        ("nondegenerate", "yes: gauges are norms on cones, so g(x) = 0 only at 0 (Def. 8)".into()),
+        ("lambda_max", lambda_max(l)),
+        ("rank bound", format!("{rank_bound} slices always suffice (Cor. 18)")),
+        ("polar", exactness(problem)),
+    ];
+    lines.extend(ladder(problem).into_iter().map(|l| ("bound", l)));
+    lines.push(("memory", memory(problem)));
+    lines.extend(dataset.notes.iter().map(|n| ("data", n.clone())));
+    lines
+}

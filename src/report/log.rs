@@ -1,0 +1,87 @@
+//! The solver log: a head with the problem as understood, a row per outer iteration, a foot with the verdict.
+
+use super::describe::Line;
+use super::verdict;
+use crate::run::Document;
+use crate::solve::observer::Iteration;
+use std::fmt::Write;
+use std::path::Path;
+
+/// The table's header is repeated after this many rows.
+const REPEAT: usize = 20;
+
+/// The head.
+pub fn head(name: &str, lines: &[Line]) -> String {
+    let mut out = format!("homfac {}   {name}\n", env!("CARGO_PKG_VERSION"));
+    lines.iter().for_each(|(label, text)| row(&mut out, label, text));
+    out
+}
+
+fn row(out: &mut String, label: &str, text: &str) {
+    // writing to a string does not fail
+    let _ = writeln!(out, "{label:<15}{text}");
+}
+
+/// One row of the table, with the header where it is due.
+pub fn iteration(i: &Iteration) -> String {
+    let mut out = String::new();
+    if i.iter % REPEAT == 0 {
+        out.push_str("\n iter  rank     objective   lower bound       gap      polar  step           time\n");
+    }
+    let number = |x: Option<f64>, digits: usize| x.map_or("-".into(), |x| format!("{x:.digits$e}"));
+    let _ = writeln!(
+        out,
+        "{:5} {:5}  {:>12}  {:>12}  {:>8}  {:>9}  {:<10}{:8.2}s",
+        i.iter,
+        i.rank,
+        number(Some(i.objective), 6),
+        number(i.lower_bound, 6),
+        number(i.gap, 2),
+        polar(i.polar),
+        i.step,
+        i.time_s
+    );
+    out
+}
+
+/// Close to 1 the excess is what matters.
+fn polar(value: f64) -> String {
+    if (value - 1.0).abs() < 5e-3 { format!("1{:+.1e}", value - 1.0) } else { format!("{value:.4}") }
+}
+
+/// The foot.
+pub fn foot(d: &Document, written: Option<&Path>) -> String {
+    let mut out = String::from("\n");
+    row(&mut out, "verdict", &verdict::sentence(d));
+    if let Some(limit) = verdict::limited_by(d) {
+        row(&mut out, "limited by", &limit);
+    }
+    let o = &d.objective;
+    let extras = if o.extras == 0.0 { String::new() } else { format!(" + extras {:.6e}", o.extras) };
+    row(
+        &mut out,
+        "objective",
+        &format!("{:.10e} = loss {:.6e} + regularizer {:.6e}{extras}", o.total, o.loss, o.regularizer),
+    );
+    row(&mut out, "lower bound", &verdict::bound(d));
+    row(&mut out, "polar", &verdict::polar(d));
+    row(&mut out, "rank", &format!("{} (stopped by: {})", d.rank, d.stopped_by));
+    if let Some(h) = d.holdout {
+        row(&mut out, "held out", &format!("RMSE {:.6e} over {} entries", h.rmse, h.entries));
+    }
+    if let Some(path) = written {
+        row(&mut out, "written to", &path.display().to_string());
+    }
+    out
+}
+
+/// The conditions of the theory, for `-v`.
+pub fn conditions(d: &Document) -> String {
+    let mut out = String::new();
+    for c in &d.conditions {
+        let holds = c.holds.map_or("unknown", |h| if h { "holds" } else { "fails" });
+        let value = c.value.map_or(String::new(), |v| format!(" [{v:.2e}]"));
+        row(&mut out, &c.id, &format!("{holds}{value}  {} ({})", c.says, c.source));
+    }
+    out
+}

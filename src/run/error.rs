@@ -1,0 +1,42 @@
+//! What can go wrong with a run folder.
+
+use std::path::PathBuf;
+
+/// An error with a run folder; messages name the path.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The folder exists and may not be replaced.
+    #[error("{}: exists already\n  hint: `--force` replaces it, `-o DIR` writes elsewhere", .0.display())]
+    Exists(PathBuf),
+    /// `--force` would replace something that is not a run folder.
+    #[error("{}: exists and is not a run folder (it has no certificate.json), so `--force` will not replace it", .0.display())]
+    NotARun(PathBuf),
+    /// The file system refused.
+    #[error("{}: cannot {doing}: {source}", .path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A file of the folder is missing or damaged.
+    #[error("{}: {problem}\n  hint: a run folder has spec.toml, factors/X1.npy .. and certificate.json", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The data is not what the run was made from.
+    #[error("{path}: the data changed since the run was written: SHA-256 is {found}, the run has {recorded}")]
+    DataChanged {
+        /// The data file.
+        path: String,
+        /// Digest now.
+        found: String,
+        /// Digest in certificate.json.
+        recorded: String,
+    },
+}
