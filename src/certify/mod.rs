@@ -22,6 +22,9 @@ use crate::problem::Problem;
 use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
 use dual::{DualPoint, Keeper, relative_gap};
 
+/// The largest relative gap that is called `global`, whatever the target.
+pub const GLOBAL_GAP: f64 = 1e-3;
+
 /// How much work certifying may do: work counts, so that results do not depend on the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
@@ -157,7 +160,7 @@ pub fn certify(
             keeper.mark(&w.source);
         }
     }
-    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(1e-3) };
+    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP) };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     let found = search::search(problem, &z, Some(factors), &options.effort.search());
@@ -240,12 +243,31 @@ fn polar_interval(
     Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact })
 }
 
+/// Whether a slice that lowers the objective by `decrease` refutes a point: by more than 1e-7 of it, and than rounding.
+fn refutes(problem: &Problem, objective: f64, decrease: f64) -> bool {
+    let rounding = 64.0 * UNIT_ROUNDOFF * (problem.y.len() as f64).sqrt().max(8.0);
+    decrease > 1e-7f64.max(rounding) * objective.abs()
+}
+
+/// The slices that the certificate's own search finds at a point, if one of them refutes it.
+pub fn refuting_slices(
+    problem: &Problem,
+    factors: &Factors,
+    prediction: &[f64],
+    objective: f64,
+    effort: Effort,
+) -> Option<search::Found> {
+    let z = problem.dual_field(prediction);
+    let found = search::search(problem, &z, Some(factors), &effort.search());
+    let decrease = refute::refutation(problem, &found, prediction).map_or(0.0, |r| r.decrease);
+    refutes(problem, objective, decrease).then_some(found)
+}
+
 /// Contract section 4: in this order, from the proven numbers and the slice at hand alone.
 fn verdict(problem: &Problem, objective: f64, bound: Option<f64>, decrease: f64, target: f64) -> Verdict {
-    let rounding = 64.0 * UNIT_ROUNDOFF * (problem.y.len() as f64).sqrt().max(8.0);
     match bound {
-        Some(b) if relative_gap(objective, b) <= target.min(1e-3) => Verdict::Global,
-        _ if decrease > 1e-7f64.max(rounding) * objective.abs() => Verdict::Refuted,
+        Some(b) if relative_gap(objective, b) <= target.min(GLOBAL_GAP) => Verdict::Global,
+        _ if refutes(problem, objective, decrease) => Verdict::Refuted,
         Some(b) if b > problem.loss.infimum() => Verdict::Within,
         _ => Verdict::Local,
     }

@@ -1,5 +1,6 @@
 //! The problem as understood, in words: for the head of the log and for `explain`.
 
+use super::number::sci;
 use crate::certify::relax;
 use crate::data::{Dataset, Observations, memory};
 use crate::polar::{LambdaMax, bound};
@@ -39,16 +40,16 @@ pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> St
 fn lambda(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
     let share = problem.lambda / lambda_max.found;
     match spec.lambda {
-        Lambda::Relative(r) => format!("lambda {:.6e} = {r} lambda_max", problem.lambda),
-        Lambda::Absolute(x) if share.is_finite() => format!("lambda {x} = {share:.3e} lambda_max"),
+        Lambda::Relative(r) => format!("lambda {} = {r} lambda_max", sci(problem.lambda, 6)),
+        Lambda::Absolute(x) if share.is_finite() => format!("lambda {x} = {share:.3} lambda_max"),
         Lambda::Absolute(x) => format!("lambda {x}"),
     }
 }
 
 /// The interval that holds lambda_max.
 pub fn lambda_max(l: &LambdaMax) -> String {
-    let upper = l.upper.map_or("not bounded".into(), |u| format!("proven <= {u:.10e}"));
-    format!("found {:.10e}, {upper}", l.found)
+    let upper = l.upper.map_or("not bounded".into(), |u| format!("proven <= {}", sci(u, 10)));
+    format!("found {}, {upper}", sci(l.found, 10))
 }
 
 /// The polar bounds and the ladder of relaxations, one line each.

@@ -1,6 +1,7 @@
 //! The solver log: a head with the problem as understood, a row per outer iteration, a foot with the verdict.
 
 use super::describe::Line;
+use super::number::{sci, sci_or_dash};
 use super::verdict;
 use crate::run::Document;
 use crate::solve::observer::Iteration;
@@ -28,15 +29,14 @@ pub fn iteration(i: &Iteration) -> String {
     if i.iter % REPEAT == 0 {
         out.push_str("\n iter  rank     objective   lower bound       gap      polar  step           time\n");
     }
-    let number = |x: Option<f64>, digits: usize| x.map_or("-".into(), |x| format!("{x:.digits$e}"));
     let _ = writeln!(
         out,
         "{:5} {:5}  {:>12}  {:>12}  {:>8}  {:>9}  {:<10}{:8.2}s",
         i.iter,
         i.rank,
-        number(Some(i.objective), 6),
-        number(i.lower_bound, 6),
-        number(i.gap, 2),
+        sci(i.objective, 6),
+        sci_or_dash(i.lower_bound, 6),
+        sci_or_dash(i.gap, 2),
         polar(i.polar),
         i.step,
         i.time_s
@@ -46,7 +46,12 @@ pub fn iteration(i: &Iteration) -> String {
 
 /// Close to 1 the excess is what matters.
 fn polar(value: f64) -> String {
-    if (value - 1.0).abs() < 5e-3 { format!("1{:+.1e}", value - 1.0) } else { format!("{value:.4}") }
+    if (value - 1.0).abs() < 5e-3 {
+        let sign = if value < 1.0 { "-" } else { "+" };
+        format!("1{sign}{}", sci((value - 1.0).abs(), 1))
+    } else {
+        format!("{value:.4}")
+    }
 }
 
 /// The foot.
@@ -57,17 +62,17 @@ pub fn foot(d: &Document, written: Option<&Path>) -> String {
         row(&mut out, "limited by", &limit);
     }
     let o = &d.objective;
-    let extras = if o.extras == 0.0 { String::new() } else { format!(" + extras {:.6e}", o.extras) };
+    let extras = if o.extras == 0.0 { String::new() } else { format!(" + extras {}", sci(o.extras, 6)) };
     row(
         &mut out,
         "objective",
-        &format!("{:.10e} = loss {:.6e} + regularizer {:.6e}{extras}", o.total, o.loss, o.regularizer),
+        &format!("{} = loss {} + regularizer {}{extras}", sci(o.total, 10), sci(o.loss, 6), sci(o.regularizer, 6)),
     );
     row(&mut out, "lower bound", &verdict::bound(d));
     row(&mut out, "polar", &verdict::polar(d));
     row(&mut out, "rank", &format!("{} (stopped by: {})", d.rank, d.stopped_by));
     if let Some(h) = d.holdout {
-        row(&mut out, "held out", &format!("RMSE {:.6e} over {} entries", h.rmse, h.entries));
+        row(&mut out, "held out", &format!("RMSE {} over {} entries", sci(h.rmse, 6), h.entries));
     }
     if let Some(path) = written {
         row(&mut out, "written to", &path.display().to_string());
@@ -80,7 +85,7 @@ pub fn conditions(d: &Document) -> String {
     let mut out = String::new();
     for c in &d.conditions {
         let holds = c.holds.map_or("unknown", |h| if h { "holds" } else { "fails" });
-        let value = c.value.map_or(String::new(), |v| format!(" [{v:.2e}]"));
+        let value = c.value.map_or(String::new(), |v| format!(" [{}]", sci(v, 2)));
         row(&mut out, &c.id, &format!("{holds}{value}  {} ({})", c.says, c.source));
     }
     out

@@ -1,5 +1,6 @@
 //! `report.md`: the certificate for people.
 
+use super::number::{sci, sci_or_dash};
 use super::verdict;
 use crate::run::Document;
 use std::fmt::Write;
@@ -40,8 +41,8 @@ fn section(out: &mut String, title: &str) {
 
 fn numbers(out: &mut String, d: &Document) {
     section(out, "Numbers");
-    let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.12e}"));
-    let upper = d.lambda_max.upper.map_or("not bounded".into(), |u| format!("{u:.6e}"));
+    let number = |x: Option<f64>| sci_or_dash(x, 12);
+    let upper = d.lambda_max.upper.map_or("not bounded".into(), |u| sci(u, 6));
     let rows = [
         ("objective", number(Some(d.objective.total))),
         ("of which loss", number(Some(d.objective.loss))),
@@ -56,7 +57,7 @@ fn numbers(out: &mut String, d: &Document) {
         ("polar of -grad l / lambda", verdict::polar(d)),
         ("rank", format!("{} ({} always suffice)", d.rank, d.rank_bound)),
         ("lambda", format!("{:?}", d.lambda)),
-        ("lambda_max", format!("found {:.6e}, proven upper end {upper}", d.lambda_max.found)),
+        ("lambda_max", format!("found {}, proven upper end {upper}", sci(d.lambda_max.found, 6))),
         ("stopped by", d.stopped_by.clone()),
     ];
     out.push_str("| | |\n| --- | --- |\n");
@@ -64,7 +65,7 @@ fn numbers(out: &mut String, d: &Document) {
         let _ = writeln!(out, "| {label} | {value} |");
     }
     if let Some(h) = d.holdout {
-        let _ = writeln!(out, "| RMSE over {} held-out entries | {:.12e} |", h.entries, h.rmse);
+        let _ = writeln!(out, "| RMSE over {} held-out entries | {} |", h.entries, sci(h.rmse, 12));
     }
 }
 
@@ -74,7 +75,7 @@ fn conditions(out: &mut String, d: &Document) {
     out.push_str("| --- | --- | --- | --- | --- |\n");
     for c in &d.conditions {
         let holds = c.holds.map_or("unknown", |h| if h { "yes" } else { "no" });
-        let value = c.value.map_or("-".into(), |v| format!("{v:.3e}"));
+        let value = c.value.map_or("-".into(), |v| sci(v, 3));
         let _ = writeln!(out, "| {} | {} | {holds} | {value} | {} |", c.id, c.source, c.says);
     }
 }

@@ -4,5 +4,6 @@
 pub mod describe;
 pub mod log;
 pub mod markdown;
+mod number;
 pub mod trace;
 pub mod verdict;

@@ -1,11 +1,12 @@
 //! A verdict in a sentence that says no more than what is proven.
 
+use super::number::{sci, sci_or_dash};
 use crate::certify::Verdict;
 use crate::run::Document;
 
 /// The sentence.
 pub fn sentence(d: &Document) -> String {
-    let gap = d.gap.relative.map_or("-".into(), |g| format!("{g:.2e}"));
+    let gap = sci_or_dash(d.gap.relative, 2);
     match d.verdict {
         Verdict::Global => format!("global: proven to be within {gap} (relative) of the global optimum"),
         Verdict::Within => format!("within {gap} (relative) of the global optimum, proven"),
@@ -46,7 +47,7 @@ pub fn polar(d: &Document) -> String {
 /// Where the bound came from, in words.
 pub fn bound(d: &Document) -> String {
     match (&d.bound, d.lower_bound) {
-        (Some(b), Some(value)) => format!("{value:.10e} from {}, polar proven by {}", b.source, b.method),
+        (Some(b), Some(value)) => format!("{} from {}, polar proven by {}", sci(value, 10), b.source, b.method),
         _ => "-".into(),
     }
 }

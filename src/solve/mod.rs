@@ -9,7 +9,7 @@ pub mod reduce;
 
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
-use crate::certify::{CertifyOptions, Witness, relax};
+use crate::certify::{CertifyOptions, GLOBAL_GAP, Witness, refuting_slices, relax};
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
@@ -74,12 +74,12 @@ pub fn solve(
 ) -> Solution {
     let clock = Instant::now();
     let strategy = descent::choose(problem, options.descent.as_deref());
-    let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(1e-3) / 10.0);
+    let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
     let exact = bound::is_exact(problem);
     let mut x = start.unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
-    let finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(1e-3) };
+    let finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
     let mut state = Progress { step: "init".into(), finished, ..Progress::default() };
 
     let stopped_by = 'outer: {
@@ -101,14 +101,14 @@ pub fn solve(
             let z = problem.dual_field(&prediction);
             let effort =
                 search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
-            let found = search::search(problem, &z, Some(&x), &effort);
+            let mut found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
             if exact || iter == 0 || excess < 1e-2 {
                 keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, "residual", &z, u)));
             }
             if iter == 0 || excess < 1e-3 {
                 // the relaxations do not depend on the point: once is enough
-                let goal = relax::Goal { objective, target: certify.target_gap.min(1e-3) };
+                let goal = relax::Goal { objective, target: certify.target_gap.min(GLOBAL_GAP) };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
             }
             let gap = keeper.value().map(|b| relative_gap(objective, b));
@@ -130,7 +130,8 @@ pub fn solve(
             if budget.interrupted() {
                 break 'outer StopReason::Interrupt;
             }
-            if gap.is_some_and(|g| g <= 0.5 * certify.target_gap.min(1e-3)) {
+            let met = gap.is_some_and(|g| g <= 0.8 * certify.target_gap);
+            if met && gap.is_some_and(|g| g <= 0.8 * GLOBAL_GAP) {
                 break 'outer StopReason::Gap;
             }
             if budget.out_of_time() {
@@ -139,12 +140,18 @@ pub fn solve(
             if options.max_outer.is_some_and(|m| iter + 1 >= m) {
                 break 'outer StopReason::MaxOuter;
             }
-            if state.finished(objective, excess, tolerance, exact) {
-                break 'outer StopReason::Stationary;
+            let finished = state.finished(objective, excess, tolerance, exact);
+            if finished || (met && excess <= GLOBAL_GAP) {
+                // a point that the certificate's search refutes is not an answer, whatever its gap
+                match refuting_slices(problem, &x, &prediction, objective, certify.effort) {
+                    None if met => break 'outer StopReason::Gap,
+                    None => break 'outer StopReason::Stationary,
+                    Some(wider) => found = wider,
+                }
             }
 
             // 5. append distinct slices with their joint exact step
-            if excess > state.worth_appending(tolerance) {
+            if found.best() / problem.lambda - 1.0 > state.worth_appending(tolerance) {
                 let room = options.max_rank.map_or(usize::MAX, |m| m.saturating_sub(x.rank()));
                 if room == 0 {
                     break 'outer StopReason::MaxRank;
