@@ -66,14 +66,16 @@ impl Sum {
             + (self.terms + 1) as f64 * f64::MIN_POSITIVE
     }
 
-    /// A number the exact sum does not fall below.
+    /// A number the exact sum does not fall below; -inf once the accumulation has overflowed.
     pub fn lower(&self) -> f64 {
-        (self.value() - self.error()).next_down()
+        let lower = (self.value() - self.error()).next_down();
+        if lower.is_nan() { f64::NEG_INFINITY } else { lower }
     }
 
-    /// A number the exact sum does not exceed.
+    /// A number the exact sum does not exceed; +inf once the accumulation has overflowed.
     pub fn upper(&self) -> f64 {
-        (self.value() + self.error()).next_up()
+        let upper = (self.value() + self.error()).next_up();
+        if upper.is_nan() { f64::INFINITY } else { upper }
     }
 }
 
