@@ -20,12 +20,13 @@ pub const GRAM_LIMIT: usize = 6000;
 /// mirror it). Cost: a few n^3.
 pub fn lambda_max_upper(g: &Mat) -> f64 {
     let n = g.nrows();
+    // entry by entry: a maximum may pass over a NaN
+    if g.iter().any(|x| !x.is_finite()) {
+        return f64::INFINITY;
+    }
     let top = g.amax();
     if n == 0 || top == 0.0 {
         return 0.0;
-    }
-    if !top.is_finite() {
-        return f64::INFINITY;
     }
     // a power of two, so that scaling is exact
     let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
@@ -83,11 +84,11 @@ pub fn sigma_max_upper_sparse(w: &[f64], p: &Pattern) -> f64 {
 /// sqrt(lambda_max(fl(gram)) + gamma_long ||W||_F^2) on the field scaled to unit size; `long` bounds the terms per product.
 fn sigma_from_gram(w: &[f64], long: usize, gram: impl Fn(&[f64]) -> Mat) -> f64 {
     let top = w.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    if w.iter().any(|x| !x.is_finite()) {
+        return f64::INFINITY;
+    }
     if top == 0.0 {
         return 0.0;
-    }
-    if !top.is_finite() {
-        return f64::INFINITY;
     }
     let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
     let scaled: Vec<f64> = w.iter().map(|x| x * scale).collect();
