@@ -56,7 +56,8 @@ impl Norm for L2 {
         }
         let s = root(&pull, h, t, size);
         for ((b, p), h) in b.iter_mut().zip(&pull).zip(h) {
-            *b = p * s / (h * s + t);
+            // the quotient first: p s overflows or vanishes long before p and s do
+            *b = p * (s / (h * s + t));
         }
     }
 
