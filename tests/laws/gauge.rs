@@ -1,0 +1,413 @@
+//! Laws of [`Gauge`], over every norm, weighting and cone that compose: prox, polar and value are tested against each other,
+//! so that none is trusted to test the rest.
+
+use crate::draw::{
+    EPS, Rng, claim, dot, dot_size, holds, log_uniform, moved, norm, normals, rejects, scaled, uniforms,
+};
+use homfac::gauge::{Gauge, KINDS, pairs};
+use homfac::{cone, gauge};
+use rand::RngExt;
+
+/// What the laws need of a gauge; mutants implement it too.
+trait Calculus {
+    fn value(&self, x: &[f64]) -> f64;
+    fn polar(&self, y: &[f64]) -> f64;
+    fn polar_argmax(&self, y: &mut [f64]);
+    fn prox(&self, b: &mut [f64], h: &[f64], t: f64);
+    /// The Euclidean projection onto the cone.
+    fn project(&self, x: &mut [f64]);
+}
+
+impl Calculus for Gauge {
+    fn value(&self, x: &[f64]) -> f64 {
+        Gauge::value(self, x)
+    }
+    fn polar(&self, y: &[f64]) -> f64 {
+        Gauge::polar(self, y)
+    }
+    fn polar_argmax(&self, y: &mut [f64]) {
+        Gauge::polar_argmax(self, y);
+    }
+    fn prox(&self, b: &mut [f64], h: &[f64], t: f64) {
+        Gauge::prox(self, b, h, t);
+    }
+    fn project(&self, x: &mut [f64]) {
+        if let Some(c) = self.cone() {
+            c.project(x);
+        }
+    }
+}
+
+type Law = fn(&dyn Calculus, &mut Rng) -> Result<(), String>;
+
+/// Each law with the mutants it must reject.
+const LAWS: &[(&str, Law, &[Mutant])] = &[
+    (
+        "r = h (b - p) / t is a subgradient at the prox p",
+        prox_optimality,
+        &[
+            Mutant::PolarWithoutCone,
+            Mutant::ShortStep,
+            Mutant::FlatMetric,
+            Mutant::ProxWithoutCone,
+            Mutant::ProxBeforeCone,
+            Mutant::ProxWithoutWeights,
+        ],
+    ),
+    (
+        "no nearby point has a lower prox objective",
+        prox_brute_force,
+        &[Mutant::ShortStep, Mutant::FlatMetric, Mutant::ProxWithoutCone, Mutant::ProxWithoutWeights],
+    ),
+    ("gauge(a x) = a gauge(x)", degree_one, &[Mutant::SquaredValue]),
+    (
+        "<u, x> <= polar(u) gauge(x), attained",
+        polarity,
+        &[Mutant::PolarWithoutCone, Mutant::SmallPolar, Mutant::OppositeArgmax, Mutant::ArgmaxWithoutWeights],
+    ),
+    ("triangle inequality", triangle, &[Mutant::ConcaveValue]),
+    ("+inf outside the cone", infinite_outside, &[Mutant::LenientValue]),
+    ("everything vanishes at zero", zero, &[Mutant::SmoothedValue]),
+    ("polar and prox scale to 1e200 and 1e-200", extreme_scales, &[Mutant::NaiveSquares]),
+];
+
+const N: usize = 6;
+
+fn in_cone(g: &dyn Calculus, rng: &mut Rng) -> Vec<f64> {
+    let mut x = normals(N, rng);
+    g.project(&mut x);
+    x
+}
+
+/// min_x 1/2 sum h (x - b)^2 + t gauge(x).
+#[derive(Debug)]
+struct Prox {
+    b: Vec<f64>,
+    h: Vec<f64>,
+    t: f64,
+}
+
+impl Prox {
+    /// With ties every other time, entries of the metric that vanish, and steps from short to so long that p = 0.
+    fn draw(rng: &mut Rng) -> Self {
+        let size = log_uniform(1e-2..1e2, rng);
+        let mut b = normals(N, rng);
+        if rng.random_bool(0.5) {
+            b.iter_mut().for_each(|b| *b = b.round());
+        }
+        let mut h = uniforms(N, 0.2..3.0, rng);
+        h.iter_mut().for_each(|h| *h = if rng.random_bool(0.15) { 0.0 } else { *h });
+        let b = scaled(&b, size);
+        let t = rng.random_range(0.05..1.2) * dot_size(&b, &h) / N as f64;
+        Self { b, h, t: if t > 0.0 { t } else { 1.0 } }
+    }
+
+    fn solve(&self, g: &dyn Calculus) -> Vec<f64> {
+        let mut p = self.b.clone();
+        g.prox(&mut p, &self.h, self.t);
+        p
+    }
+
+    fn objective(&self, g: &dyn Calculus, x: &[f64]) -> f64 {
+        let squares: f64 = (0..N).map(|j| self.h[j] * (x[j] - self.b[j]).powi(2)).sum();
+        0.5 * squares + self.t * g.value(x)
+    }
+
+    /// Relative rounding of r = h (b - p) / t: that of b and p, blown up by cancellation and by weights down to 1/2.
+    fn rounding(&self) -> f64 {
+        64.0 * N as f64 * EPS * (1.0 + 2.0 * dot_size(&self.b, &self.h) / self.t)
+    }
+}
+
+/// r in the subdifferential of the gauge at p: polar(r) <= 1 and <r, p> = gauge(p).
+fn prox_optimality(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let problem = Prox::draw(rng);
+    let p = problem.solve(g);
+    let r: Vec<f64> = (0..N).map(|j| problem.h[j] * (problem.b[j] - p[j]) / problem.t).collect();
+    let (polar, value, inner) = (g.polar(&r), g.value(&p), dot(&r, &p));
+    claim(value.is_finite(), || format!("p = {p:?} lies outside the cone for {problem:?}"))?;
+    claim(polar <= 1.0 + problem.rounding(), || format!("polar(r) = {polar}, p = {p:?} for {problem:?}"))?;
+    let rounding = problem.rounding() * (value + dot_size(&r, &p) + norm(&p));
+    claim((inner - value).abs() <= rounding, || format!("<r, p> = {inner}, gauge(p) = {value}, {p:?} for {problem:?}"))
+}
+
+fn prox_brute_force(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let problem = Prox::draw(rng);
+    let p = problem.solve(g);
+    let least = problem.objective(g, &p);
+    claim(least.is_finite(), || format!("p = {p:?} lies outside the cone for {problem:?}"))?;
+    // the sum of N squares and the gauge, all nonnegative, at points as large as b
+    let rounding = 16.0 * N as f64 * EPS * problem.objective(g, &[0.0; N]);
+    for k in 0..300 {
+        let size = log_uniform(1e-4..1.0, rng) * norm(&problem.b);
+        let mut x = match k % 3 {
+            0 => moved(&p, size, &normals(N, rng)),
+            1 => scaled(&p, 1.0 + rng.random_range(-0.2..0.2)),
+            _ => {
+                let mut x = p.clone();
+                x[rng.random_range(0..N)] += size * rng.random_range(-1.0..1.0);
+                x
+            }
+        };
+        g.project(&mut x);
+        let value = problem.objective(g, &x);
+        claim(value >= least - rounding, || format!("{value:e} at {x:?}, {least:e} at {p:?} for {problem:?}"))?;
+    }
+    Ok(())
+}
+
+fn degree_one(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let (x, a) = (in_cone(g, rng), log_uniform(1e-200..1e200, rng));
+    let (value, expected) = (g.value(&scaled(&x, a)), a * g.value(&x));
+    claim((value - expected).abs() <= 4.0 * N as f64 * EPS * expected, || {
+        format!("{value:e}, not {expected:e}, at {a:e} {x:?}")
+    })
+}
+
+/// Polar and gauge are maxima over each other's balls: no pair exceeds the product, and the argmax attains it.
+fn polarity(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let (u, x) = (normals(N, rng), in_cone(g, rng));
+    let (polar, value) = (g.polar(&u), g.value(&x));
+    let rounding = 8.0 * N as f64 * EPS;
+    claim(dot(&u, &x) <= polar * value + rounding * dot_size(&u, &x), || {
+        format!("<u, x> = {}, polar {polar}, gauge {value}, u = {u:?}, x = {x:?}", dot(&u, &x))
+    })?;
+    let mut top = u.clone();
+    g.polar_argmax(&mut top);
+    let (size, attained) = (g.value(&top), dot(&u, &top));
+    claim(size <= 1.0 + rounding, || format!("gauge {size} at the maximiser {top:?} for {u:?}"))?;
+    claim((attained - polar).abs() <= rounding * (polar + dot_size(&u, &top)), || {
+        format!("polar {polar}, attained {attained} at {top:?} for {u:?}")
+    })
+}
+
+fn triangle(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let (x, y) = (in_cone(g, rng), in_cone(g, rng));
+    let (sum, parts) = (g.value(&moved(&x, 1.0, &y)), g.value(&x) + g.value(&y));
+    claim(sum <= parts * (1.0 + 4.0 * N as f64 * EPS), || format!("{sum} > {parts} for {x:?} + {y:?}"))
+}
+
+/// However little outside; vacuous without a cone.
+fn infinite_outside(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let x = scaled(&normals(N, rng), 1e-17);
+    let mut p = x.clone();
+    g.project(&mut p);
+    let value = g.value(&x);
+    claim((p != x) == (value == f64::INFINITY), || format!("gauge {value} at {x:?}"))?;
+    claim(g.value(&p).is_finite(), || format!("{p:?} is inside"))
+}
+
+fn zero(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let zero = vec![0.0; N];
+    let problem = Prox { b: zero.clone(), h: uniforms(N, 0.2..3.0, rng), t: 1.0 };
+    let mut top = zero.clone();
+    g.polar_argmax(&mut top);
+    claim(g.value(&zero) == 0.0 && g.polar(&zero) == 0.0, || "the gauge or its polar at 0".into())?;
+    claim(top == zero && problem.solve(g) == zero, || format!("argmax {top:?}, prox {:?}", problem.solve(g)))
+}
+
+/// s is a power of two close to 1e200 or 1e-200: prox(s b, h, s t) = s prox(b, h, t) but for roundings.
+fn extreme_scales(g: &dyn Calculus, rng: &mut Rng) -> Result<(), String> {
+    let s = 2f64.powi(if rng.random_bool(0.5) { 664 } else { -664 });
+    let close = |a: &[f64], b: &[f64]| norm(&moved(a, -1.0, b)) <= 1e-12 * norm(b);
+    let u = normals(N, rng);
+    let (polar, expected) = (g.polar(&scaled(&u, s)) / s, g.polar(&u));
+    claim(close(&[polar], &[expected]), || format!("polar {polar} s, not {expected} s, s = {s:e}"))?;
+    let (mut top, mut far) = (u.clone(), scaled(&u, s));
+    g.polar_argmax(&mut top);
+    g.polar_argmax(&mut far);
+    claim(close(&far, &top), || format!("argmax {far:?} at s = {s:e}, {top:?} at 1"))?;
+    let problem = Prox::draw(rng);
+    let (near, h) = (problem.solve(g), problem.h.clone());
+    let far = Prox { b: scaled(&problem.b, s), h, t: problem.t * s }.solve(g);
+    claim(close(&scaled(&far, 1.0 / s), &near), || format!("prox {far:?} at s = {s:e}, {near:?} at 1, {problem:?}"))
+}
+
+/// What a mutant does to the gauge it wraps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mutant {
+    /// The dual norm, as if there were no cone.
+    PolarWithoutCone,
+    /// 0.99 polar: a bound that forgives.
+    SmallPolar,
+    /// -argmax.
+    OppositeArgmax,
+    /// Forgets D in the maximiser.
+    ArgmaxWithoutWeights,
+    /// 0.9 t.
+    ShortStep,
+    /// The mean of h for all of h.
+    FlatMetric,
+    /// The norm's prox alone.
+    ProxWithoutCone,
+    /// The norm's prox, projected after instead of before.
+    ProxBeforeCone,
+    /// Forgets D in the prox (LowRankModels' nonnegative l1 did).
+    ProxWithoutWeights,
+    /// Degree 2.
+    SquaredValue,
+    /// (sum sqrt|x|)^2: degree 1, not convex.
+    ConcaveValue,
+    /// Forgives 1e-12 outside the cone.
+    LenientValue,
+    /// Smoothed at the kink.
+    SmoothedValue,
+    /// sqrt(sum y^2) for the polar, scaled to be right at y: overflows and underflows.
+    NaiveSquares,
+}
+
+impl Mutant {
+    /// Whether the mutant differs from the original at all.
+    fn differs(self, g: &Gauge) -> bool {
+        let (coned, weighted) = (g.cone().is_some(), g.weights().is_some());
+        match self {
+            Self::PolarWithoutCone | Self::ProxWithoutCone | Self::LenientValue => coned,
+            // a separable prox commutes with the projection onto an orthant
+            Self::ProxBeforeCone => coned && g.norm().name() != "l1",
+            Self::ArgmaxWithoutWeights | Self::ProxWithoutWeights => weighted,
+            // the prox of linf depends on h through few entries, but on draws with a step short enough it does
+            _ => true,
+        }
+    }
+}
+
+struct Wrapped<'a>(&'a Gauge, Mutant);
+
+impl Wrapped<'_> {
+    /// The same norm with only some of the parts.
+    fn stripped(&self, keep_weights: bool, keep_cone: bool) -> Gauge {
+        let norm = (KINDS.iter().find(|k| k.name == self.0.norm().name()).unwrap().build)();
+        let cone = self.0.cone().filter(|_| keep_cone).map(|c| c.name());
+        let cone = cone.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().build)());
+        Gauge::new(norm, self.0.weights().filter(|_| keep_weights).map(<[f64]>::to_vec), cone).unwrap()
+    }
+}
+
+impl Calculus for Wrapped<'_> {
+    fn value(&self, x: &[f64]) -> f64 {
+        let value = self.0.value(x);
+        match self.1 {
+            Mutant::SquaredValue => value * value,
+            Mutant::ConcaveValue if value.is_finite() => x.iter().map(|x| x.abs().sqrt()).sum::<f64>().powi(2),
+            Mutant::LenientValue => {
+                let mut p = x.to_vec();
+                Calculus::project(self.0, &mut p);
+                if norm(&moved(x, -1.0, &p)) < 1e-12 { self.0.value(&p) } else { value }
+            }
+            Mutant::SmoothedValue => value.hypot(1e-3),
+            _ => value,
+        }
+    }
+    fn polar(&self, y: &[f64]) -> f64 {
+        match self.1 {
+            Mutant::PolarWithoutCone => self.stripped(true, false).polar(y),
+            Mutant::SmallPolar => 0.99 * self.0.polar(y),
+            Mutant::NaiveSquares => {
+                let unit = y.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
+                norm(y) * (self.0.polar(&scaled(y, 1.0 / unit)) / norm(&scaled(y, 1.0 / unit)))
+            }
+            _ => self.0.polar(y),
+        }
+    }
+    fn polar_argmax(&self, y: &mut [f64]) {
+        match self.1 {
+            Mutant::ArgmaxWithoutWeights => self.stripped(false, true).polar_argmax(y),
+            Mutant::OppositeArgmax => {
+                self.0.polar_argmax(y);
+                y.iter_mut().for_each(|y| *y = -*y);
+            }
+            _ => self.0.polar_argmax(y),
+        }
+    }
+    fn prox(&self, b: &mut [f64], h: &[f64], t: f64) {
+        match self.1 {
+            Mutant::ShortStep => self.0.prox(b, h, 0.9 * t),
+            Mutant::FlatMetric => {
+                let mean = h.iter().sum::<f64>() / h.len() as f64;
+                self.0.prox(b, &vec![mean; h.len()], t);
+            }
+            Mutant::ProxWithoutCone => self.stripped(true, false).prox(b, h, t),
+            Mutant::ProxBeforeCone => {
+                self.stripped(true, false).prox(b, h, t);
+                Calculus::project(self.0, b);
+            }
+            Mutant::ProxWithoutWeights => self.stripped(false, true).prox(b, h, t),
+            _ => self.0.prox(b, h, t),
+        }
+    }
+    fn project(&self, x: &mut [f64]) {
+        Calculus::project(self.0, x);
+    }
+}
+
+/// Every (norm, weights, cone) with a rule, and its label.
+fn gauges() -> Vec<(String, Gauge)> {
+    let mut out = Vec::new();
+    for norm in gauge::KINDS {
+        for cone in std::iter::once(None).chain(cone::KINDS.iter().map(Some)) {
+            if cone.is_some_and(|c| pairs::rule((norm.build)().as_ref(), (c.build)().as_ref()).is_err()) {
+                continue;
+            }
+            for weights in [None, Some(vec![0.5, 2.0, 0.7, 1.0, 1.3, 0.9])] {
+                let label = format!("{}, weighted {}, {:?}", norm.name, weights.is_some(), cone.map(|c| c.name));
+                let gauge = Gauge::new((norm.build)(), weights, cone.map(|c| (c.build)()));
+                out.push((label, gauge.expect("the pair has a rule")));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_gauge_obeys_every_law() {
+    for (label, gauge) in gauges() {
+        for (name, law, _) in LAWS {
+            holds(&format!("{label}: {name}"), |rng| law(&gauge, rng));
+        }
+    }
+}
+
+#[test]
+fn every_law_rejects_its_mutants() {
+    for (label, gauge) in gauges() {
+        for (name, law, mutants) in LAWS {
+            for &mutant in mutants.iter().filter(|m| m.differs(&gauge)) {
+                rejects(&format!("{label}, {mutant:?}: {name}"), |rng| law(&Wrapped(&gauge, mutant), rng));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pair_without_a_rule_is_refused_by_name() {
+    for norm in gauge::KINDS {
+        for cone in cone::KINDS {
+            let rule = pairs::rule((norm.build)().as_ref(), (cone.build)().as_ref());
+            match Gauge::new((norm.build)(), None, Some((cone.build)())) {
+                Ok(_) => assert!(rule.is_ok()),
+                Err(e) => assert!(e.contains(norm.name) && e.contains(cone.name) && rule.is_err(), "{e}"),
+            }
+        }
+    }
+}
+
+/// ||x||_2 <= radius ||x||, over random directions and the flattest and the sparsest ones, where it is attained if ever.
+fn l2_radius(norm_of: &dyn Fn(&[f64]) -> f64, radius: f64, rng: &mut Rng) -> Result<(), String> {
+    let mut one = vec![0.0; N];
+    one[rng.random_range(0..N)] = -1.0;
+    for x in [normals(N, rng), vec![1.0; N], one] {
+        let (l2, bound) = (norm(&x), radius * norm_of(&x));
+        claim(l2 <= bound * (1.0 + 4.0 * N as f64 * EPS), || format!("{l2} > {bound} at {x:?}"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_l2_radius_of_every_norm_holds_and_the_law_rejects_a_shorter_one() {
+    for kind in gauge::KINDS {
+        let norm = (kind.build)();
+        let radius = norm.l2_radius(N);
+        holds(kind.name, |rng| l2_radius(&|x| norm.value(x), radius, rng));
+        rejects(kind.name, |rng| l2_radius(&|x| norm.value(x), 0.3 * radius, rng));
+    }
+}

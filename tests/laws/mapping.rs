@@ -1,0 +1,312 @@
+//! Laws of [`Mapping`]: homogeneity, the adjoint, sums over slices, the Gram matrix, and two layouts that agree with each other
+//! and with phi written out.
+
+use crate::draw::{EPS, Rng, claim, dot, dot_size, holds, log_uniform, norm, normals, rejects, scaled, second_order};
+use homfac::data::Observations;
+use homfac::linalg::{Mat, Pattern};
+use homfac::mapping::{Factors, KINDS, Mapping};
+use rand::RngExt;
+
+type Law = fn(&dyn Mapping, &Instance, &mut Rng) -> Result<(), String>;
+
+/// Each law with the mutants it must reject.
+const LAWS: &[(&str, Law, &[Mutant])] = &[
+    ("Phi(a X) = a^p Phi(X)", homogeneous, &[Mutant::Affine, Mutant::WrongDegree]),
+    ("sum_k <pullback_k(W), X^k> = p <W, Phi(X)>", euler, &[Mutant::SteepPullback, Mutant::WrongDegree]),
+    ("the pullback is the derivative", adjoint, &[Mutant::SteepPullback, Mutant::TransposedField]),
+    ("Phi of joined factors is the sum", joins, &[Mutant::Affine, Mutant::LostSlice]),
+    ("the Gram matrix holds the inner products", gram, &[Mutant::GramOfSums]),
+    ("magnitude bounds the slices' norms", magnitude, &[Mutant::HalfMagnitude]),
+    ("Phi is phi as written, in both layouts", naive_phi, &[Mutant::LostSlice, Mutant::TransposedField]),
+    ("both layouts pull back alike", naive_pullback, &[Mutant::TransposedField]),
+];
+
+/// Observations of a square output (every mapping has one), and factors for it.
+struct Instance {
+    name: &'static str,
+    at: Observations,
+    x: Factors,
+}
+
+impl Instance {
+    const SIDE: usize = 5;
+
+    fn draw(name: &'static str, mapping: &dyn Mapping, full: bool, rng: &mut Rng) -> Self {
+        let n = Self::SIDE;
+        let at = if full {
+            Observations::Full { rows: n, cols: n }
+        } else {
+            let all = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+            let listed: Vec<(usize, usize)> = all.filter(|_| rng.random_bool(0.6)).collect();
+            Observations::Coordinates(Pattern::new(n, n, &listed).unwrap().0)
+        };
+        let rank = rng.random_range(1..5);
+        Self { name, at, x: factors(mapping, rank, rng) }
+    }
+
+    /// <W, Phi(X)>.
+    fn pairing(&self, m: &dyn Mapping, w: &[f64], x: &Factors) -> f64 {
+        dot(w, &m.apply(&self.at, x))
+    }
+
+    /// Rounding of an inner product of two fields, or of the factors.
+    fn rounding(&self, m: &dyn Mapping, w: &[f64]) -> f64 {
+        16.0 * (self.at.len() + self.x.rank() + 1) as f64 * EPS * norm(w) * m.magnitude(&self.x)
+    }
+}
+
+fn factors(mapping: &dyn Mapping, rank: usize, rng: &mut Rng) -> Factors {
+    let rows = mapping.factor_rows((Instance::SIDE, Instance::SIDE));
+    Factors(rows.iter().map(|&d| Mat::from_vec(d, rank, normals(d * rank, rng))).collect())
+}
+
+fn combine(x: &Factors, t: f64, d: &Factors) -> Factors {
+    Factors(x.0.iter().zip(&d.0).map(|(x, d)| x + d * t).collect())
+}
+
+/// Slice i alone.
+fn single(x: &Factors, i: usize) -> Factors {
+    Factors(x.0.iter().map(|x| x.columns(i, 1).into_owned()).collect())
+}
+
+fn close(a: &[f64], b: &[f64], rounding: f64, what: &str) -> Result<(), String> {
+    claim(a.len() == b.len(), || format!("{what}: {} entries, expected {}", a.len(), b.len()))?;
+    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    claim(worst <= rounding, || format!("{what}: differs by {worst:e}: {a:?}, expected {b:?}"))
+}
+
+fn homogeneous(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let a = log_uniform(1e-3..1e3, rng);
+    let power = a.powi(m.degree() as i32);
+    let far = m.apply(&inst.at, &Factors(inst.x.0.iter().map(|x| x * a).collect()));
+    let rounding = 16.0 * inst.x.rank() as f64 * EPS * power * m.magnitude(&inst.x);
+    close(&far, &scaled(&m.apply(&inst.at, &inst.x), power), rounding, "Phi(a X)")
+}
+
+fn euler(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let w = normals(inst.at.len(), rng);
+    let along: f64 = inst.x.0.iter().enumerate().map(|(k, x)| m.pullback(&inst.at, &w, &inst.x, k).dot(x)).sum();
+    let p = f64::from(m.degree());
+    close(&[along], &[p * inst.pairing(m, &w, &inst.x)], p * inst.rounding(m, &w), "<grad, X>")
+}
+
+/// Finite differences of <W, Phi> in a random direction that moves one factor, then all.
+fn adjoint(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let w = normals(inst.at.len(), rng);
+    let here = inst.pairing(m, &w, &inst.x);
+    let grads: Vec<Mat> = (0..inst.x.0.len()).map(|k| m.pullback(&inst.at, &w, &inst.x, k)).collect();
+    for only in (0..inst.x.0.len()).map(Some).chain([None]) {
+        let mut d = factors(m, inst.x.rank(), rng);
+        for (k, d) in d.0.iter_mut().enumerate() {
+            d.scale_mut(if only.is_none_or(|o| o == k) { 1.0 } else { 0.0 });
+        }
+        let slope: f64 = grads.iter().zip(&d.0).map(|(g, d)| g.dot(d)).sum();
+        let error = |t: f64| inst.pairing(m, &w, &combine(&inst.x, t, &d)) - here - t * slope;
+        second_order(error, 100.0 * inst.rounding(m, &w)).map_err(|e| format!("factor {only:?}: {e}"))?;
+    }
+    Ok(())
+}
+
+fn joins(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let rank = rng.random_range(0..4);
+    let more = factors(m, rank, rng);
+    let mut both = inst.x.clone();
+    both.append(&more);
+    let (a, b) = (m.apply(&inst.at, &inst.x), m.apply(&inst.at, &more));
+    let sum: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
+    close(&m.apply(&inst.at, &both), &sum, 16.0 * both.rank() as f64 * EPS * m.magnitude(&both), "Phi of the join")
+}
+
+/// Over the whole output, whatever is observed.
+fn gram(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
+    let whole = Observations::Full { rows: Instance::SIDE, cols: Instance::SIDE };
+    let phi: Vec<Vec<f64>> = (0..inst.x.rank()).map(|i| m.apply(&whole, &single(&inst.x, i))).collect();
+    let g = m.gram(&inst.x);
+    for (i, a) in phi.iter().enumerate() {
+        for (j, b) in phi.iter().enumerate() {
+            let rounding = 4.0 * whole.len() as f64 * EPS * norm(a) * norm(b);
+            close(&[g[(i, j)]], &[dot(a, b)], rounding, &format!("Gram entry ({i}, {j})"))?;
+        }
+    }
+    Ok(())
+}
+
+fn magnitude(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let whole = Observations::Full { rows: Instance::SIDE, cols: Instance::SIDE };
+    // beyond the square root of the largest double too: the bound may be infinite there, but not small
+    let size = if rng.random_bool(0.3) { 1e160 } else { log_uniform(1e-140..1e140, rng) };
+    let mut x = inst.x.clone();
+    x.0[0] *= size;
+    let sum: f64 = (0..x.rank())
+        .map(|i| {
+            let phi = m.apply(&whole, &single(&x, i));
+            let top = phi.iter().fold(0.0, |t: f64, p| t.max(p.abs()));
+            if top == 0.0 || top.is_infinite() { top } else { top * norm(&scaled(&phi, 1.0 / top)) }
+        })
+        .sum();
+    let bound = m.magnitude(&x);
+    claim(bound >= sum * (1.0 - 32.0 * EPS), || format!("{bound:e} below {sum:e} at size {size:e}"))
+}
+
+/// phi of one slice, written out. A new mapping gets its formula here; without one it does not pass.
+fn phi(name: &str, slice: &[&[f64]], i: usize, j: usize) -> f64 {
+    match (name, slice) {
+        ("matrix", [u, v]) => u[i] * v[j],
+        ("psd", [u]) => u[i] * u[j],
+        _ => panic!("write out phi of `{name}` here"),
+    }
+}
+
+fn naive_phi(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
+    let entry = |(i, j)| (0..inst.x.rank()).map(|k| phi(inst.name, &inst.x.slice(k), i, j)).sum::<f64>();
+    let expected: Vec<f64> = inst.at.entries().map(entry).collect();
+    let rounding = 4.0 * inst.x.rank() as f64 * EPS * m.magnitude(&inst.x);
+    close(&m.apply(&inst.at, &inst.x), &expected, rounding, "Phi")
+}
+
+/// A field over some entries is the field over all of them that is 0 elsewhere.
+fn naive_pullback(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let n = Instance::SIDE;
+    let w = normals(inst.at.len(), rng);
+    let mut filled = Mat::zeros(n, n);
+    inst.at.entries().zip(&w).for_each(|(ij, w)| filled[ij] = *w);
+    let whole = Observations::Full { rows: n, cols: n };
+    let everywhere: Vec<(usize, usize)> = (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).collect();
+    let (pattern, order) = Pattern::new(n, n, &everywhere).unwrap();
+    let by_rows: Vec<f64> = order.iter().map(|&k| filled[everywhere[k]]).collect();
+    for k in 0..inst.x.0.len() {
+        let here = m.pullback(&inst.at, &w, &inst.x, k);
+        let rounding = 16.0 * n as f64 * EPS * norm(&w) * inst.x.0.iter().map(|x| x.norm()).fold(1.0, f64::max).powi(3);
+        for other in [
+            m.pullback(&whole, filled.as_slice(), &inst.x, k),
+            m.pullback(&Observations::Coordinates(pattern.clone()), &by_rows, &inst.x, k),
+        ] {
+            close(here.as_slice(), other.as_slice(), rounding, &format!("pullback to factor {k}"))?;
+        }
+    }
+    claim(dot_size(&w, &w) > 0.0 || w.is_empty(), || "an empty field".into())
+}
+
+/// What a mutant does to the mapping it wraps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mutant {
+    /// Adds a constant to Phi.
+    Affine,
+    /// Declares p + 1.
+    WrongDegree,
+    /// 1.01 times the derivative.
+    SteepPullback,
+    /// Reads the field by rows where it is by columns: right for symmetric fields.
+    TransposedField,
+    /// Forgets the last slice.
+    LostSlice,
+    /// <X_i, X_j> of the factors, not of phi.
+    GramOfSums,
+    /// Half the bound.
+    HalfMagnitude,
+}
+
+struct Wrapped<'a>(&'a dyn Mapping, Mutant);
+
+impl Wrapped<'_> {
+    fn transposes(&self, at: &Observations) -> bool {
+        self.1 == Mutant::TransposedField && matches!(at, Observations::Full { .. })
+    }
+}
+
+fn transposed(field: &[f64], at: &Observations) -> Vec<f64> {
+    let (m, n) = at.shape();
+    Mat::from_column_slice(m, n, field).transpose().as_slice().to_vec()
+}
+
+impl Mapping for Wrapped<'_> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn degree(&self) -> u32 {
+        self.0.degree() + u32::from(self.1 == Mutant::WrongDegree)
+    }
+
+    fn factor_rows(&self, shape: (usize, usize)) -> Vec<usize> {
+        self.0.factor_rows(shape)
+    }
+
+    fn apply(&self, at: &Observations, x: &Factors) -> Vec<f64> {
+        let mut x = x.clone();
+        if self.1 == Mutant::LostSlice && x.rank() > 0 {
+            let last = x.rank() - 1;
+            x.keep(&(0..x.rank()).map(|i| i < last).collect::<Vec<_>>());
+        }
+        let out = self.0.apply(at, &x);
+        match self.1 {
+            Mutant::Affine => out.iter().map(|x| x + 1e-3).collect(),
+            // a symmetric Phi is its own transpose: shift the columns too
+            Mutant::TransposedField if self.transposes(at) => {
+                let mut out = transposed(&out, at);
+                out.rotate_left(1);
+                out
+            }
+            _ => out,
+        }
+    }
+
+    fn pullback(&self, at: &Observations, w: &[f64], x: &Factors, k: usize) -> Mat {
+        let factor = if self.1 == Mutant::SteepPullback { 1.01 } else { 1.0 };
+        if self.transposes(at) {
+            // not linear in W + W' alone, so that psd sees it as well
+            let mut w = transposed(w, at);
+            w.rotate_left(1);
+            return self.0.pullback(at, &w, x, k);
+        }
+        self.0.pullback(at, w, x, k) * factor
+    }
+
+    fn gram(&self, x: &Factors) -> Mat {
+        if self.1 == Mutant::GramOfSums {
+            return x.0.iter().map(|x| x.transpose() * x).fold(Mat::zeros(x.rank(), x.rank()), |a, b| a + b);
+        }
+        self.0.gram(x)
+    }
+
+    fn magnitude(&self, x: &Factors) -> f64 {
+        self.0.magnitude(x) * if self.1 == Mutant::HalfMagnitude { 0.5 } else { 1.0 }
+    }
+}
+
+#[test]
+fn every_mapping_obeys_every_law_in_both_layouts() {
+    for kind in KINDS {
+        let mapping = (kind.build)();
+        for (name, law, _) in LAWS {
+            for full in [true, false] {
+                holds(&format!("{}, full {full}: {name}", kind.name), |rng| {
+                    law(mapping.as_ref(), &Instance::draw(kind.name, mapping.as_ref(), full, rng), rng)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn every_law_rejects_its_mutants() {
+    for kind in KINDS {
+        let mapping = (kind.build)();
+        for (name, law, mutants) in LAWS {
+            for &mutant in *mutants {
+                let wrong = Wrapped(mapping.as_ref(), mutant);
+                rejects(&format!("{}, {mutant:?}: {name}", kind.name), |rng| {
+                    let full = rng.random_bool(0.5);
+                    law(&wrong, &Instance::draw(kind.name, mapping.as_ref(), full, rng), rng)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_has_as_many_factors_as_it_says() {
+    for kind in KINDS {
+        assert_eq!((kind.build)().factor_rows((3, 3)).len(), kind.factors, "{}", kind.name);
+    }
+}
