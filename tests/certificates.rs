@@ -29,8 +29,11 @@ enum Layout {
 
 const LAYOUTS: [Layout; 4] = [Layout::Full, Layout::FullWeighted, Layout::Masked, Layout::MaskedWeighted];
 
+/// Norm, cone, weighted.
+type Recipe = (&'static str, Option<&'static str>, bool);
+
 /// Every (norm, cone, weighted) that has a rule.
-fn gauge_recipes() -> Vec<(&'static str, Option<&'static str>, bool)> {
+fn gauge_recipes() -> Vec<Recipe> {
     let mut out = Vec::new();
     for norm in gauge::KINDS {
         for cone in std::iter::once(None).chain(cone::KINDS.iter().map(Some)) {
@@ -97,7 +100,7 @@ fn instance(
 }
 
 /// Every instance kind: (mapping, recipes).
-fn kinds() -> Vec<(&'static str, Vec<(&'static str, Option<&'static str>, bool)>)> {
+fn kinds() -> Vec<(&'static str, Vec<Recipe>)> {
     let recipes = gauge_recipes();
     let mut out = Vec::new();
     for &u in &recipes {

@@ -26,7 +26,7 @@ fn row(out: &mut String, label: &str, text: &str) {
 /// One row of the table, with the header where it is due.
 pub fn iteration(i: &Iteration) -> String {
     let mut out = String::new();
-    if i.iter % REPEAT == 0 {
+    if i.iter.is_multiple_of(REPEAT) {
         out.push_str("\n iter  rank     objective   lower bound       gap      polar  step           time\n");
     }
     let _ = writeln!(

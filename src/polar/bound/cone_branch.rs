@@ -278,13 +278,14 @@ fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::FRAC_PI_2;
 
     /// max of u'Su over u >= 0, ||u|| = 1 by a fine grid of directions in three dimensions.
     fn grid_maximum(form: &Form) -> f64 {
         let mut best = f64::NEG_INFINITY;
         for a in 0..=200 {
             for b in 0..=200 {
-                let (s, t) = (f64::from(a) / 200.0 * 1.5707963, f64::from(b) / 200.0 * 1.5707963);
+                let (s, t) = (f64::from(a) / 200.0 * FRAC_PI_2, f64::from(b) / 200.0 * FRAC_PI_2);
                 let v = form.vertex(vec![s.cos(), s.sin() * t.cos(), s.sin() * t.sin()]);
                 let (inner, image) = form.pair(&v, &v);
                 best = best.max(image / inner);

@@ -185,6 +185,9 @@ fn project(x: &[f64], direction: &[f64], t: f64, signs: &[f64], out: &mut [f64])
     }
 }
 
+/// A step s and the gradient's change y, borrowed unless coordinates are held.
+type Pair<'a> = (Cow<'a, Vec<f64>>, Cow<'a, Vec<f64>>);
+
 /// The last steps s and gradient changes y.
 #[derive(Default)]
 struct Memory(VecDeque<(Vec<f64>, Vec<f64>)>);
@@ -210,7 +213,7 @@ impl Memory {
         let any = active.contains(&true);
         let free =
             |v: &Vec<f64>| -> Vec<f64> { v.iter().zip(active).map(|(v, held)| if *held { 0.0 } else { *v }).collect() };
-        let pairs: Vec<(Cow<Vec<f64>>, Cow<Vec<f64>>)> =
+        let pairs: Vec<Pair> =
             self.0
                 .iter()
                 .map(|(s, y)| {
