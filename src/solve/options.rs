@@ -17,7 +17,7 @@ pub struct SolverOptions {
     pub time_limit: Option<Duration>,
     /// Worker threads; `None`: all cores.
     pub threads: Option<usize>,
-    /// Forced descent strategy, one of [`super::descent::NAMES`].
+    /// Forced descent strategy, one of [`super::descent::names`].
     pub descent: Option<String>,
     /// Polar excess below which the point counts as stationary; default: a tenth of the target gap.
     pub stationarity_tolerance: Option<f64>,

@@ -104,7 +104,7 @@ fn convert(v: &Spanned<DeValue>, origin: &dyn Fn(usize) -> Origin) -> Node {
     Node { value, origin: origin(v.span().start) }
 }
 
-/// Sets `path` (dotted, with [k] for array elements) in the tree.
+/// Sets `path` (dotted, with `[k]` for array elements) in the tree.
 ///
 /// # Errors
 /// A sentence if the path runs through something that is not a table or array, or is malformed.
