@@ -187,7 +187,7 @@ fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent(
         let shape = if mapping == "psd" { (6, 6) } else { (7, 5) };
         let problem = instance(mapping, &recipes, Layout::Full, shape, 0.2, &mut rng);
         let mut keeper = Keeper::new();
-        let goal = relax::Goal { objective: f64::INFINITY, target: 1e-6 };
+        let goal = relax::Goal { objective: f64::INFINITY, target: 1e-6, start: None };
         relax::climb(&problem, goal, Effort::Thorough, &Budget::unlimited(), &mut keeper);
         let bound = keeper.value().expect("a relaxation applies");
         weak_duality(&problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));

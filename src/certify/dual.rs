@@ -6,11 +6,14 @@
 //!
 //! Any Z will do, so the best bound over all points ever proven is kept. A point is scaled into the feasible set by a proven
 //! upper bound of its polar; the excess is never forgiven. Where u v' has one sign (both factors in orthants) a point may
-//! carry a *majorant* M: Z <= M entry by entry and Omega°_free(M) <= lambda suffice.
+//! carry a *majorant* M: Z <= M entry by entry and Omega°_free(M) <= lambda suffice. Where one side or both lie in orthants it
+//! may carry a [`Lift`].
 
 use super::certificate::Witness;
 use crate::data::Observations;
+use crate::gauge::Gauge;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
+use crate::linalg::{Mat, proven};
 use crate::polar::bound::{self, product_sign};
 use crate::problem::Problem;
 
@@ -30,6 +33,25 @@ pub enum Kind {
     Field(Vec<f64>),
     /// A majorant; the field is the entrywise best one below it.
     Majorant(Vec<f64>),
+    /// A lift.
+    Lift(Lift),
+}
+
+/// The blocks of a symmetric matrix on R^(m + n) that bounds the polar of plain l2 gauges, for u or v in an orthant:
+///
+/// ```text
+/// u'Zv <= u'Sv <= 1/2 (u, v)' [[T_u, S], [S', T_v]] (u, v) <= lambda_max(..)        ||u|| = ||v|| = 1
+/// ```
+///
+/// T_u >= 0 entry by entry, and 0 unless u lies in an orthant; T_v likewise; S = Z, or S >= Z (in the sign of u v') if both do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lift {
+    /// S, m x n column-major.
+    pub s: Vec<f64>,
+    /// T_u, m x m, or empty for 0.
+    pub u: Vec<f64>,
+    /// T_v, n x n, or empty for 0.
+    pub v: Vec<f64>,
 }
 
 /// A lower bound of the global optimum with its proof's ingredients.
@@ -58,21 +80,29 @@ impl DualPoint {
 
     /// As it is saved.
     pub fn to_witness(&self) -> Witness {
-        let (name, values) = match &self.kind {
-            Kind::Field(z) => ("z", z),
-            Kind::Majorant(m) => ("majorant", m),
+        let arrays = match &self.kind {
+            Kind::Field(z) => vec![("z".into(), z.clone())],
+            Kind::Majorant(m) => vec![("majorant".into(), m.clone())],
+            Kind::Lift(l) => {
+                vec![("lift".into(), l.s.clone()), ("lift_u".into(), l.u.clone()), ("lift_v".into(), l.v.clone())]
+            }
         };
-        Witness { source: self.source.clone(), arrays: vec![(name.into(), values.clone())] }
+        Witness { source: self.source.clone(), arrays }
     }
 
     /// Reads a saved point; `None` if its arrays are unknown or of the wrong length for the problem.
     pub fn from_witness(problem: &Problem, w: &Witness) -> Option<Self> {
         let (m, n) = problem.shape();
-        let [(name, values)] = w.arrays.as_slice() else { return None };
-        let kind = match name.as_str() {
-            "z" if values.len() == problem.y.len() => Kind::Field(values.clone()),
-            "majorant" if values.len() == m.checked_mul(n)? => Kind::Majorant(values.clone()),
-            _ => return None,
+        let array = |name: &str| w.arrays.iter().find(|a| a.0 == name).map(|a| a.1.clone());
+        let block = |x: &[f64], side: usize| x.is_empty() || Some(x.len()) == side.checked_mul(side);
+        let kind = if let Some(z) = array("z").filter(|z| z.len() == problem.y.len()) {
+            Kind::Field(z)
+        } else if let Some(x) = array("majorant").filter(|x| Some(x.len()) == m.checked_mul(n)) {
+            Kind::Majorant(x)
+        } else {
+            let s = array("lift").filter(|s| Some(s.len()) == m.checked_mul(n))?;
+            let (u, v) = (array("lift_u").filter(|x| block(x, m))?, array("lift_v").filter(|x| block(x, n))?);
+            Kind::Lift(Lift { s, u, v })
         };
         Some(Self { source: w.source.clone(), kind })
     }
@@ -87,6 +117,7 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
             prove_field(problem, &point.source, z, upper)
         }
         Kind::Majorant(m) => prove_majorant(problem, &point.source, m),
+        Kind::Lift(l) => prove_lift(problem, &point.source, l),
     }
 }
 
@@ -104,9 +135,15 @@ fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> 
     let (rows, cols) = problem.shape();
     let everywhere = Observations::Full { rows, cols };
     let upper = bound::free_l2_upper(problem, &everywhere, m)?;
-    let limit = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(m));
-    let s = limit.min(1.0);
+    let s = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(m)).min(1.0);
     let m: Vec<f64> = m.iter().map(|m| s * m).collect();
+    let z = field_below(problem, sign, &m)?;
+    finish(problem, z, DualPoint::majorant(source, m), "cholesky")
+}
+
+/// The best field Z below M in the sign that u v' has. `None` if M has the wrong sign at an unobserved entry, where Z = 0.
+fn field_below(problem: &Problem, sign: f64, m: &[f64]) -> Option<Vec<f64>> {
+    let rows = problem.shape().0;
     let mut peak = vec![0.0; problem.y.len()];
     problem.loss.dual_peak(problem.targets(), &mut peak);
     let mut observed = 0;
@@ -120,12 +157,67 @@ fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> 
             sign * (sign * m).min(sign * peak)
         })
         .collect();
-    // an unobserved entry has Z = 0, so the majorant must have the allowed sign there
     let allowed = m.iter().filter(|m| sign * **m >= 0.0).count();
-    if allowed - observed != m.len() - z.len() {
+    (allowed - observed == m.len() - z.len()).then_some(z)
+}
+
+fn prove_lift(problem: &Problem, source: &str, lift: &Lift) -> Option<Proven> {
+    let lambda = plain_lambda(problem)?;
+    let [gu, gv] = problem.regularizer.gauges.as_slice() else { return None };
+    let (m, n) = problem.shape();
+    let s = Mat::from_column_slice(m, n, &lift.s);
+    let (tu, tv) = (nonnegative_block(gu, &lift.u, m), nonnegative_block(gv, &lift.v, n));
+    let upper = match (&tu, &tv) {
+        (None, None) => proven::sigma_max_upper(&lift.s, m, n),
+        (Some(q), None) => proven::bordered_lambda_max_upper(&s.transpose(), q),
+        (None, Some(q)) => proven::bordered_lambda_max_upper(&s, q),
+        (Some(a), Some(b)) => proven::lambda_max_upper(&assembled(a, &s, b)),
+    };
+    if !upper.is_finite() {
         return None;
     }
-    finish(problem, z, DualPoint::majorant(source, m), "cholesky")
+    let limit = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(&lift.s));
+    let scaled = |x: &[f64], c: f64| -> Vec<f64> { x.iter().map(|x| c * x).collect() };
+    let point = |c: f64, s: Vec<f64>| {
+        let block = |t: &Option<Mat>| t.as_ref().map_or(Vec::new(), |t| scaled(t.as_slice(), c));
+        DualPoint { source: source.into(), kind: Kind::Lift(Lift { s, u: block(&tu), v: block(&tv) }) }
+    };
+    if let Some(sign) = product_sign(problem) {
+        let c = limit.min(1.0);
+        let s = scaled(&lift.s, c);
+        let z = field_below(problem, sign, &s)?;
+        return finish(problem, z, point(c, s), "cholesky");
+    }
+    // S = Z, so it vanishes where nothing is observed
+    let z: Vec<f64> = problem.observations.entries().map(|(i, j)| lift.s[j * m + i]).collect();
+    if z.iter().filter(|z| **z != 0.0).count() != lift.s.iter().filter(|s| **s != 0.0).count() {
+        return None;
+    }
+    let c = problem.loss.best_scale(problem.targets(), &z).min(limit);
+    finish(problem, scaled(&z, c), point(c, scaled(&lift.s, c)), "cholesky")
+}
+
+/// T >= 0, symmetric, with zero diagonal: what is below 0 is clipped, which only changes the point. `None` for 0.
+fn nonnegative_block(gauge: &Gauge, block: &[f64], side: usize) -> Option<Mat> {
+    gauge.orthant()?;
+    if block.is_empty() {
+        return None;
+    }
+    let t = Mat::from_column_slice(side, side, block);
+    // NaN.max(0) would be 0: keep it, so that the bound becomes infinite
+    let clip = |x: f64| if x.is_nan() { x } else { x.max(0.0) };
+    Some(Mat::from_fn(side, side, |i, j| if i == j { 0.0 } else { clip(0.5 * (t[(i, j)] + t[(j, i)])) }))
+}
+
+/// [[A, S], [S', B]].
+fn assembled(a: &Mat, s: &Mat, b: &Mat) -> Mat {
+    let (m, n) = s.shape();
+    let mut t = Mat::zeros(m + n, m + n);
+    t.view_mut((0, 0), (m, m)).copy_from(a);
+    t.view_mut((0, m), (m, n)).copy_from(s);
+    t.view_mut((m, 0), (n, m)).copy_from(&s.transpose());
+    t.view_mut((m, m), (n, n)).copy_from(b);
+    t
 }
 
 /// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for

@@ -22,6 +22,9 @@ use crate::problem::Problem;
 use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
 use dual::{DualPoint, Keeper, relative_gap};
 
+/// The source of the dual point that every point has: its own scaled gradient.
+pub const RESIDUAL: &str = "residual";
+
 /// The largest relative gap that is called `global`, whatever the target.
 pub const GLOBAL_GAP: f64 = 1e-3;
 
@@ -152,7 +155,7 @@ pub fn certify(
     let upper = bound::upper(problem, &z);
     let mut keeper = Keeper::new();
     if let Some(u) = upper {
-        keeper.keep(dual::prove_field(problem, "residual", &z, u));
+        keeper.keep(dual::prove_field(problem, RESIDUAL, &z, u));
     }
     for w in witnesses {
         if let Some(point) = DualPoint::from_witness(problem, w) {
@@ -160,7 +163,9 @@ pub fn certify(
             keeper.mark(&w.source);
         }
     }
-    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP) };
+    // whoever brought a good dual point has made the search for one that the expensive rungs would repeat
+    let start = keeper.best().is_none_or(|b| b.point.source == RESIDUAL).then_some(factors);
+    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     let found = search::search(problem, &z, Some(factors), &options.effort.search());

@@ -64,6 +64,55 @@ fn cholesky_defect(g: &Mat, tau: f64) -> Option<f64> {
     Some((measured + gamma(n + 1) * squares.upper() + diagonal) * (1.0 + 8.0 * UNIT_ROUNDOFF) + f64::MIN_POSITIVE)
 }
 
+/// A proven upper bound of the largest eigenvalue of the bordered matrix
+///
+/// ```text
+/// [ 0   S ]
+/// [ S'  Q ]    <= t I,  t > 0    if and only if    S'S + t Q <= t^2 I        (Schur complement of the block t I)
+/// ```
+///
+/// for an m x d matrix S and a symmetric d x d matrix Q (both triangles stored alike): the cost is that of the side d.
+pub fn bordered_lambda_max_upper(s: &Mat, q: &Mat) -> f64 {
+    let top = s.amax().max(q.amax());
+    if s.iter().chain(q.iter()).any(|x| !x.is_finite()) {
+        return f64::INFINITY;
+    }
+    if top == 0.0 {
+        return 0.0;
+    }
+    let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
+    let (s, q) = (s * scale, q * scale);
+    let (size_s, size_q) = (norm_upper(s.as_slice()), norm_upper(q.as_slice()));
+    let mut g = dense::tr_mul(&s, &s);
+    g.fill_upper_triangle_with_lower_triangle();
+    let gram_error = gamma(s.nrows() + 2) * size_s * size_s * (1.0 + 8.0 * UNIT_ROUNDOFF);
+    let size_g = norm_upper(g.as_slice());
+    // where t = sqrt(lambda_max(S'S + t Q)), from above
+    let mut t = size_s + size_q;
+    for _ in 0..200 {
+        let next = lanczos::lambda_max(&(&g + &q * t)).max(0.0).sqrt();
+        let settled = (t - next).abs() <= 1e-13 * t;
+        t = next;
+        if settled {
+            break;
+        }
+    }
+    let mut margin = 1e-12;
+    while margin < 1.0 {
+        let tried = (t * (1.0 + margin)).max(f64::MIN_POSITIVE);
+        let sum = &g + &q * tried;
+        let rounding = 2.0 * UNIT_ROUNDOFF * (size_g + 2.0 * tried * size_q) + gram_error;
+        if lambda_max_upper(&sum) + rounding * (1.0 + 8.0 * UNIT_ROUNDOFF)
+            <= (tried * tried).next_down() * (1.0 - UNIT_ROUNDOFF)
+        {
+            return (tried / scale).next_up();
+        }
+        margin *= 4.0;
+    }
+    // [[0, S], [S', 0]] and Q bounded apart
+    ((size_s + size_q).next_up() / scale).next_up()
+}
+
 /// A proven upper bound of sigma_1 of the m x n column-major field `w`.
 pub fn sigma_max_upper(w: &[f64], m: usize, n: usize) -> f64 {
     sigma_from_gram(w, m.max(n), |w| {
@@ -128,6 +177,25 @@ mod tests {
             let up = lambda_max_upper(&g);
             assert!(up >= 1.0 - 1e-13, "n = {n}: {up}");
             assert!(up <= 1.0 + 1e-10, "n = {n}: {up}");
+        }
+    }
+
+    #[test]
+    fn the_bordered_bound_is_that_of_the_whole_matrix() {
+        for seed in 0..10 {
+            let (m, d) = (9, 4);
+            let s = lanczos::gaussian(m, d, seed);
+            let q = lanczos::gaussian(d, d, seed + 100);
+            let q = (&q + q.transpose()) * if seed % 2 == 0 { 0.5 } else { -0.5 };
+            let mut whole = Mat::zeros(m + d, m + d);
+            whole.view_mut((0, m), (m, d)).copy_from(&s);
+            whole.view_mut((m, 0), (d, m)).copy_from(&s.transpose());
+            whole.view_mut((m, m), (d, d)).copy_from(&q);
+            let truth = *dense::symmetric_eigen(&whole).unwrap().0.last().unwrap();
+            let up = bordered_lambda_max_upper(&s, &q);
+            assert!(up >= truth * (1.0 - 1e-14) && up <= truth * (1.0 + 1e-9), "seed {seed}: {up} against {truth}");
+            let tiny = bordered_lambda_max_upper(&(&s * 1e-200), &(&q * 1e-200));
+            assert!(tiny >= truth * 1e-200 * (1.0 - 1e-14) && tiny <= truth * 1e-200 * (1.0 + 1e-9));
         }
     }
 

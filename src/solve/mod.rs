@@ -9,7 +9,7 @@ pub mod reduce;
 
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
-use crate::certify::{CertifyOptions, GLOBAL_GAP, Witness, refuting_slices, relax};
+use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, Witness, refuting_slices, relax};
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
@@ -104,11 +104,13 @@ pub fn solve(
             let mut found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
             if exact || iter == 0 || excess < 1e-2 {
-                keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, "residual", &z, u)));
+                keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
             }
             if iter == 0 || excess < 1e-3 {
-                // the relaxations do not depend on the point: once is enough
-                let goal = relax::Goal { objective, target: certify.target_gap.min(GLOBAL_GAP) };
+                // the relaxations do not depend on the point, but some start from it, and pay only once it is good
+                observer.progress("climbing the ladder of relaxations");
+                let start = (excess < 1e-3 && (state.polishing > 0 || excess < tolerance)).then_some(&x);
+                let goal = relax::Goal { objective, target: certify.target_gap.min(GLOBAL_GAP), start };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
             }
             let gap = keeper.value().map(|b| relative_gap(objective, b));

@@ -3,13 +3,17 @@
 //!
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
+pub mod lift_full;
+pub mod lift_small_side;
 pub mod nuclear;
 pub mod nuclear_nonnegative;
+mod oriented;
 
 use super::Effort;
 use super::dual::{Keeper, plain_lambda};
 use crate::budget::Budget;
 use crate::linalg::{Mat, dense};
+use crate::mapping::Factors;
 use crate::problem::Problem;
 
 /// A relaxation that offers dual points.
@@ -23,20 +27,27 @@ pub trait Relaxation: Sync {
     /// Whether its dual points are valid for this problem and affordable.
     fn applies(&self, problem: &Problem) -> bool;
 
+    /// Whether it starts from a point, and pays only near the optimum.
+    fn needs_point(&self) -> bool {
+        false
+    }
+
     /// Offers dual points; may stop when the bound is within `target` (relative) of `objective`.
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper);
 }
 
 /// What the bound is wanted for.
 #[derive(Clone, Copy, Debug)]
-pub struct Goal {
+pub struct Goal<'a> {
     /// An objective value at hand, +inf if none.
     pub objective: f64,
     /// Relative gap asked for.
     pub target: f64,
+    /// Factors to start from; without any, only the rungs that need none are climbed.
+    pub start: Option<&'a Factors>,
 }
 
-impl Goal {
+impl Goal<'_> {
     /// Whether a bound meets the goal.
     pub fn met(&self, bound: Option<f64>) -> bool {
         bound.is_some_and(|b| self.objective.is_finite() && super::dual::relative_gap(self.objective, b) <= self.target)
@@ -44,13 +55,21 @@ impl Goal {
 }
 
 /// Every relaxation, cheapest first. One line each.
-pub const RELAXATIONS: &[&dyn Relaxation] = &[&nuclear::Nuclear, &nuclear_nonnegative::NuclearNonnegative];
+pub const RELAXATIONS: &[&dyn Relaxation] = &[
+    &nuclear::Nuclear,
+    &nuclear_nonnegative::NuclearNonnegative,
+    &lift_small_side::LiftSmallSide,
+    &lift_full::LiftFull,
+];
 
 /// Climbs the ladder until the goal is met, the rungs end, or the budget does.
 pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
     for r in RELAXATIONS.iter().filter(|r| r.applies(problem)) {
         if goal.met(keeper.value()) || budget.exhausted() {
             return;
+        }
+        if r.needs_point() && (goal.start.is_none() || effort == Effort::Cheap) {
+            continue;
         }
         if !keeper.mark(&source(*r)) {
             r.offer(problem, goal, effort, budget, keeper);
@@ -61,6 +80,16 @@ pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, kee
 /// The source name of a relaxation's points.
 pub fn source(r: &dyn Relaxation) -> String {
     format!("relaxation:{}", r.name())
+}
+
+/// How many iterations of `cost` flops an effort pays for: work counts, so that results do not depend on the clock.
+fn steps(effort: Effort, cost: f64) -> usize {
+    let flops = match effort {
+        Effort::Cheap => 0.0,
+        Effort::Default => 1.5e11,
+        Effort::Thorough => 2e12,
+    };
+    ((flops / cost) as usize).clamp(100, 20_000)
 }
 
 /// Above this small side no dense decomposition is made for a bound.
