@@ -63,6 +63,9 @@ pub struct Solution {
 /// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
 const FINISHED: f64 = 1e-15;
 
+/// Polar excess below which slices turn little and the last digits are what is missing.
+const POLISH_BELOW: f64 = 1e-4;
+
 /// Algorithm 1 from `start`, or from `initial_rank` random slices.
 pub fn solve(
     problem: &Problem,
@@ -88,6 +91,8 @@ pub fn solve(
             observer.progress("descending");
             let value = problem.objective(&x);
             let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
+            let late = options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
+            let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
             strategy.descend(problem, &mut x, effort, budget);
 
             // 2. drop zero, parallel and dependent slices

@@ -50,3 +50,9 @@ pub fn choose(problem: &Problem, name: Option<&str>) -> &'static dyn Descent {
     let named = name.and_then(|n| applicable().find(|s| s.name() == n));
     *named.or_else(|| applicable().next()).expect("some strategy applies to every problem")
 }
+
+/// The strategy with the fastest convergence near a minimum, where slice-wise updates that are best far from it crawl.
+pub fn polisher(problem: &Problem) -> Option<&'static dyn Descent> {
+    let exact_in_one = lines::Lines.applies(problem);
+    (!exact_in_one && lbfgs::Lbfgs.applies(problem)).then_some(&lbfgs::Lbfgs)
+}
