@@ -199,6 +199,110 @@ fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent(
     }
 }
 
+/// Cones of the two sides, for plain l2 gauges: one side or both in an orthant.
+const ORTHANTS: [(Option<&str>, Option<&str>); 5] = [
+    (Some("nonnegative"), Some("nonnegative")),
+    (None, Some("nonnegative")),
+    (Some("nonpositive"), None),
+    (Some("nonpositive"), Some("nonnegative")),
+    (Some("nonnegative"), None),
+];
+
+/// An instance with orthants, the point that Algorithm 1 ends at, and the bound of one relaxation alone started from it.
+fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, Option<f64>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (u, v) = ORTHANTS[seed as usize % ORTHANTS.len()];
+    let layout = LAYOUTS[(seed / 5) as usize % LAYOUTS.len()];
+    let shape = if seed % 2 == 0 { (8, 7) } else { (7, 9) };
+    let problem = instance("matrix", &[("l2", u, false), ("l2", v, false)], layout, shape, 0.15, &mut rng);
+    let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
+    let end = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
+    let mut keeper = Keeper::new();
+    if relaxation.applies(&problem) {
+        let goal = relax::Goal { objective: problem.objective(&end), target: 1e-9, start: Some(&end) };
+        relaxation.offer(&problem, goal, Effort::Default, &Budget::unlimited(), &mut keeper);
+    }
+    (problem, end, keeper.value())
+}
+
+#[test]
+fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
+    for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point()) {
+        let (mut applied, mut closed) = (0, 0);
+        for seed in 0..20u64 {
+            let (problem, end, bound) = lifted(seed, *relaxation);
+            let Some(bound) = bound else { continue };
+            let objective = problem.objective(&end);
+            assert!(bound <= objective, "{} seed {seed}: {bound:e} above {objective:e}", relaxation.name());
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            weak_duality(&problem, &mut rng, |_, _| Some(bound))
+                .unwrap_or_else(|e| panic!("{} seed {seed}: {e}", relaxation.name()));
+            applied += 1;
+            closed += usize::from(objective - bound <= 1e-2 * objective);
+        }
+        assert!(applied >= 8, "{}: applied {applied} times", relaxation.name());
+        assert!(4 * closed >= 3 * applied, "{}: closed {closed} of {applied}", relaxation.name());
+    }
+}
+
+#[test]
+fn a_lift_that_forgets_a_side_is_free_is_caught() {
+    // the mutant: the bound of the problem with both orthants, said of the problem without them
+    let mut caught = 0;
+    for seed in (0..40u64).step_by(5) {
+        let (mut problem, end, bound) = lifted(seed, &relax::lift_full::LiftFull);
+        problem.regularizer.gauges =
+            (0..2).map(|_| Gauge::new((gauge::l2::KIND.build)(), None, None).unwrap()).collect();
+        let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
+        let budget = Budget::unlimited();
+        let free = solve(&problem, &SolverOptions::default(), &options, Some(end), &budget, &mut Silent).factors;
+        caught += usize::from(bound.unwrap() > problem.objective(&free));
+    }
+    assert!(caught >= 6, "{caught}");
+}
+
+#[test]
+fn whatever_a_witness_holds_it_proves_nothing_false() {
+    use homfac::certify::dual::{Kind, Lift};
+    for seed in 0..40u64 {
+        let (problem, end, _) = lifted(seed, &relax::nuclear::Nuclear);
+        let objective = problem.objective(&end);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (m, n) = problem.shape();
+        let mut random = |count: usize, positive: bool| -> Vec<f64> {
+            let size = 10f64.powf(rng.random_range(-2.0..2.0));
+            let spoiled = if rng.random_bool(0.2) { rng.random_range(0..count) } else { count };
+            (0..count)
+                .map(|k| match k == spoiled {
+                    true => [f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300][k % 4],
+                    false => size * rng.random_range(if positive { 0.0 } else { -1.0 }..1.0),
+                })
+                .collect()
+        };
+        for _ in 0..10 {
+            let (u, v) = (random(m * m, true), random(n * n, true));
+            let near: Vec<f64> =
+                problem.observations.entries().zip(&problem.y).fold(vec![0.0; m * n], |mut s, (e, y)| {
+                    s[e.1 * m + e.0] = *y;
+                    s
+                });
+            for kind in [
+                Kind::Field(random(problem.y.len(), false)),
+                Kind::Majorant(random(m * n, false)),
+                Kind::Majorant(near.clone()),
+                Kind::Lift(Lift { s: random(m * n, false), u: u.clone(), v: v.clone() }),
+                Kind::Lift(Lift { s: near.clone(), u: u.clone(), v: Vec::new() }),
+                Kind::Lift(Lift { s: near, u: Vec::new(), v: v.clone() }),
+            ] {
+                let point = DualPoint { source: "witness".into(), kind };
+                if let Some(p) = prove(&problem, &point) {
+                    assert!(p.value <= objective, "seed {seed}: {:e} above {objective:e} from {point:?}", p.value);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn weak_duality_rejects_proofs_that_forgive() {
     let unscaled = |p: &Problem, z: &[f64]| {

@@ -91,7 +91,8 @@ pub fn solve(
             observer.progress("descending");
             let value = problem.objective(&x);
             let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
-            let late = options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
+            let late =
+                options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
             let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
             strategy.descend(problem, &mut x, effort, budget);
 
