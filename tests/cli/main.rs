@@ -1,0 +1,8 @@
+//! The binary as users and scripts see it: every run that is written is re-derived from data and factors by code that shares
+//! nothing with the crate ([`verify`], [`naive`]).
+
+mod check;
+mod common;
+mod naive;
+mod solve;
+mod verify;
