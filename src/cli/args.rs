@@ -100,7 +100,7 @@ pub struct OverrideArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
     /// Set lambda: a number, or `{ relative = 0.1 }`.
-    #[arg(long, value_name = "LAMBDA")]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub lambda: Option<String>,
     /// Set solver.seed.
     #[arg(long, value_name = "N")]

@@ -60,22 +60,12 @@ pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataErro
 }
 
 fn format_of(source: &Source) -> Result<Format, DataError> {
-    if let Some(f) = source.format {
-        return Ok(f);
-    }
-    let extension = source.path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    match extension.as_str() {
-        "csv" | "tsv" | "txt" => Ok(Format::Csv),
-        "npy" => Ok(Format::Npy),
-        "npz" => Ok(Format::Npz),
-        "mtx" => Ok(Format::MatrixMarket),
-        other => Err(DataError::Shape {
-            file: source.shown.clone(),
-            expected: "an extension that tells the format (csv, tsv, npy, npz, mtx)".into(),
-            found: format!("`{other}`"),
-            hint: Some("name it: `format = \"csv\"`, `\"triplets\"`, `\"npy\"`, `\"npz\"` or `\"mtx\"`".into()),
-        }),
-    }
+    source.format.or_else(|| Format::of_extension(&source.path)).ok_or_else(|| DataError::Shape {
+        file: source.shown.clone(),
+        expected: "an extension that tells the format (csv, tsv, npy, npz, mtx)".into(),
+        found: format!("`{}`", source.path.extension().unwrap_or_default().to_string_lossy()),
+        hint: Some("name it: `format = \"csv\"`, `\"triplets\"`, `\"npy\"`, `\"npz\"` or `\"mtx\"`".into()),
+    })
 }
 
 fn select_columns(array: Array, source: &Source) -> Result<Array, DataError> {

@@ -17,6 +17,30 @@ pub enum Format {
     MatrixMarket,
 }
 
+impl Format {
+    /// The name in the spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Triplets => "triplets",
+            Self::Npy => "npy",
+            Self::Npz => "npz",
+            Self::MatrixMarket => "mtx",
+        }
+    }
+
+    /// The format that a file's extension tells.
+    pub fn of_extension(path: &std::path::Path) -> Option<Self> {
+        match path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase().as_str() {
+            "csv" | "tsv" | "txt" => Some(Self::Csv),
+            "npy" => Some(Self::Npy),
+            "npz" => Some(Self::Npz),
+            "mtx" => Some(Self::MatrixMarket),
+            _ => None,
+        }
+    }
+}
+
 /// What an entry that a coordinate format does not list means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Absent {

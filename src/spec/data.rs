@@ -95,7 +95,31 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
         (b <= 1).then_some(b as usize)
     });
     s.absent = if absent.as_deref() == Some("zero") { Absent::Zero } else { Absent::Missing };
+    refuse_idle_keys(t, &s);
     path.map(|_| s)
+}
+
+/// A key that means nothing to the file's format is an error, not a wish ignored.
+fn refuse_idle_keys(t: &Reader, s: &Source) {
+    let Some(format) = s.format.or_else(|| Format::of_extension(&s.path)) else { return };
+    let text = [Format::Csv, Format::Triplets];
+    let coordinates = [Format::Triplets, Format::MatrixMarket];
+    let tables = [Format::Csv, Format::Npy, Format::Npz];
+    let owners: [(&'static str, &[Format]); 6] = [
+        ("header", &text),
+        ("delimiter", &text),
+        ("key", &[Format::Npz]),
+        ("columns", &tables),
+        ("index_base", &coordinates),
+        ("absent", &coordinates),
+    ];
+    for (key, formats) in owners.iter().filter(|(_, formats)| !formats.contains(&format)) {
+        if let Some(node) = t.get(key) {
+            let names: Vec<&str> = formats.iter().map(|f| f.name()).collect();
+            let found = format!("`{key}` says nothing about format `{}`", format.name());
+            t.report(key, &node.origin, found, Some(format!("it with format {}", names.join(", "))), None);
+        }
+    }
 }
 
 fn columns(t: &Reader, node: &Node) -> Option<Vec<Column>> {

@@ -62,8 +62,8 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
     let lambda = lambda(root);
     let (solver, warm_start) = solver(root, folder);
     let data = data::read(root, folder, solver.seed);
-    let (mapping, symmetrize) = mapping_kind(root)?;
-    let (form, factors) = regularizer(root, &mapping, folder);
+    let kind = mapping_kind(root);
+    let (form, factors) = regularizer(root, kind.as_ref().map(|k| k.0.as_str()), folder);
     let loss = loss_kind(root);
     let certificate = certificate(root);
     let output = output(root, &name);
@@ -71,6 +71,7 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
         root.report("extra", &extra.origin, "`[[extra]]` is not available in this version".into(), None, None);
     }
     root.unknown_keys();
+    let (mapping, symmetrize) = kind?;
     let mut data = data?;
     data.symmetric = (mapping == "psd").then_some(symmetrize);
     Some(Spec {
@@ -145,7 +146,8 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
     kind.map(|k| (k, symmetrize.is_some_and(|s| s.0)))
 }
 
-fn regularizer(root: &Reader, mapping: &str, folder: &Path) -> (Form, Option<Vec<FactorSpec>>) {
+/// `mapping` is unknown where its own error has been reported.
+fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Option<Vec<FactorSpec>>) {
     let Some(t) = root.table("regularizer") else {
         if root.get("regularizer").is_none() {
             root.missing("regularizer", "a table with `factors`");
@@ -157,8 +159,7 @@ fn regularizer(root: &Reader, mapping: &str, folder: &Path) -> (Form, Option<Vec
         _ => Form::Product,
     };
     power(&t, form);
-    let wanted = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(1, |k| k.factors);
-    let factors = factors(&t, mapping, wanted, folder);
+    let factors = factors(&t, mapping, folder);
     t.later(&["allow_unbalanced"]);
     t.finish();
     (form, factors)
@@ -184,7 +185,7 @@ fn power(t: &Reader, form: Form) {
     }
 }
 
-fn factors(t: &Reader, mapping: &str, wanted: usize, folder: &Path) -> Option<Vec<FactorSpec>> {
+fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<FactorSpec>> {
     let Some(node) = t.get("factors") else {
         t.missing("factors", "a list such as [ { norm = \"l2\" } ]; one entry applies to all factors");
         return None;
@@ -196,6 +197,8 @@ fn factors(t: &Reader, mapping: &str, wanted: usize, folder: &Path) -> Option<Ve
     };
     let read: Vec<Option<FactorSpec>> =
         items.iter().enumerate().map(|(k, item)| factor(t, k, item, mapping, folder)).collect();
+    let mapping = mapping?;
+    let wanted = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(1, |k| k.factors);
     if items.len() != 1 && items.len() != wanted {
         let expected = if wanted == 1 {
             format!("one entry: the {mapping} mapping has one factor")
@@ -209,7 +212,7 @@ fn factors(t: &Reader, mapping: &str, wanted: usize, folder: &Path) -> Option<Ve
     Some(if read.len() == wanted { read } else { vec![read[0].clone(); wanted] })
 }
 
-fn factor(t: &Reader, k: usize, node: &Node, mapping: &str, folder: &Path) -> Option<FactorSpec> {
+fn factor(t: &Reader, k: usize, node: &Node, mapping: Option<&str>, folder: &Path) -> Option<FactorSpec> {
     let path = t.path(&format!("factors[{k}]"));
     let Some(r) = t.enter(path.clone(), node) else {
         let found = format!("found {}", node.value.describe());
@@ -251,7 +254,7 @@ fn factor(t: &Reader, k: usize, node: &Node, mapping: &str, folder: &Path) -> Op
 }
 
 /// Why a (mapping, norm, cone) has no rule known to be right.
-fn unsupported(mapping: &str, norm: &str, cone: Option<&str>) -> Option<String> {
+fn unsupported(mapping: Option<&str>, norm: &str, cone: Option<&str>) -> Option<String> {
     let build = gauge::KINDS.iter().find(|k| k.name == norm)?.build;
     let cone_kind = cone.and_then(|c| cone::KINDS.iter().find(|k| k.name == c));
     if let Some(c) = cone_kind
@@ -259,7 +262,7 @@ fn unsupported(mapping: &str, norm: &str, cone: Option<&str>) -> Option<String> 
     {
         return Some(refusal);
     }
-    (mapping == "psd" && norm != "l2").then(|| {
+    (mapping == Some("psd") && norm != "l2").then(|| {
         format!(
             "norm `{norm}` has no rule known to be right with the psd mapping: only `l2`, free or on an orthant, has"
         )

@@ -4,7 +4,7 @@ use super::model::{FactorSpec, Lambda, NormWeight, Spec};
 use crate::certify::Effort;
 use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
-use crate::data::source::{Absent, Column, Format};
+use crate::data::source::{Absent, Column};
 use crate::problem::Form;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
@@ -79,14 +79,7 @@ fn data(o: &mut String, spec: &Spec, folder: &Path) {
 fn source(s: &Source, folder: &Path, more: &str) -> String {
     let mut out = format!("{{ path = {}", quote(&relative(&s.path, folder).to_string_lossy()));
     if let Some(f) = s.format {
-        let name = match f {
-            Format::Csv => "csv",
-            Format::Triplets => "triplets",
-            Format::Npy => "npy",
-            Format::Npz => "npz",
-            Format::MatrixMarket => "mtx",
-        };
-        let _ = write!(out, ", format = \"{name}\"");
+        let _ = write!(out, ", format = \"{}\"", f.name());
     }
     if let Some(h) = s.header {
         let _ = write!(out, ", header = {h}");

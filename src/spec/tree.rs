@@ -93,7 +93,9 @@ fn convert(v: &Spanned<DeValue>, origin: &dyn Fn(usize) -> Origin) -> Node {
     let value = match v.get_ref() {
         DeValue::String(s) => Value::Text(s.to_string()),
         DeValue::Integer(i) => {
-            i64::from_str_radix(i.as_str(), i.radix()).map_or_else(|_| Value::Date(i.as_str().into()), Value::Integer)
+            // beyond 64 bits it is still a number
+            let wide = || i.as_str().parse().map_or_else(|_| Value::Date(i.as_str().into()), Value::Float);
+            i64::from_str_radix(i.as_str(), i.radix()).map_or_else(|_| wide(), Value::Integer)
         }
         DeValue::Float(x) => x.as_str().parse().map_or_else(|_| Value::Date(x.as_str().into()), Value::Float),
         DeValue::Boolean(b) => Value::Bool(*b),

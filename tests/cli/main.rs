@@ -4,5 +4,6 @@
 mod check;
 mod common;
 mod naive;
+mod regressions;
 mod solve;
 mod verify;
