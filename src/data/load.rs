@@ -39,23 +39,25 @@ pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataErro
             notes.push(format!("{file}: array `{key}`"));
             (array, None)
         }
-        Format::MatrixMarket => (matrix_market::read(&bytes, file)?, None),
+        Format::MatrixMarket => (matrix_market::read(&bytes, file, source.index_base.unwrap_or(1))?, None),
     };
     if format != Format::Csv && source.columns.is_some() {
         (array, names) = (select_columns(array, source)?, None);
     }
-    if let (Some(want), Array::Dense { shape, .. }) = (&source.shape, &array)
-        && want != shape
-    {
-        let (expected, found) = (format!("shape {want:?}"), format!("{shape:?}"));
+    // triplets have no shape of their own
+    if let Some(want) = source.shape.as_ref().filter(|s| *s != array.shape()) {
+        let (expected, found) = (format!("shape {want:?}"), format!("{:?}", array.shape()));
         return Err(DataError::Shape { file: file.clone(), expected, found, hint: None });
     }
-    let record = FileRecord {
-        shown: file.clone(),
-        sha256: hash::sha256(&bytes),
-        shape: array.shape().to_vec(),
-        observed: array.observed(),
+    let observed = match &array {
+        // what is not listed is observed too
+        Array::Coordinates { shape, values, .. } if source.absent == Absent::Zero => {
+            shape.iter().fold(1usize, |n, d| n.saturating_mul(*d)).saturating_sub(values.len()) + array.observed()
+        }
+        _ => array.observed(),
     };
+    let record =
+        FileRecord { shown: file.clone(), sha256: hash::sha256(&bytes), shape: array.shape().to_vec(), observed };
     Ok(Loaded { array, names, record })
 }
 
@@ -290,6 +292,7 @@ fn apply_weights(
 ) -> Result<(), DataError> {
     let file = &weights.source.shown;
     let loaded = read(&weights.source, notes)?;
+    refuse_bad_weights(&loaded.array, file)?;
     let values: Vec<f64> = match weights.axis {
         None => {
             let value = lookup(&loaded.array, (cells.m, cells.n), file)?;
@@ -316,9 +319,10 @@ fn apply_weights(
             cells.at.iter().map(|&(i, j)| values[if axis == 1 { i } else { j } as usize]).collect()
         }
     };
-    if let Some(k) = values.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+    if let Some(k) = values.iter().position(|w| w.is_nan()) {
         let (i, j) = cells.at[k];
-        return Err(cell_error(file, (i as usize, j as usize), "a finite nonnegative weight", values[k]));
+        let expected = "a weight for every observed entry (0 leaves it out)";
+        return Err(cell_error(file, (i as usize, j as usize), expected, values[k]));
     }
     files.push(loaded.record);
     let flags: Vec<bool> = values.iter().map(|w| *w > 0.0).collect();
@@ -328,6 +332,17 @@ fn apply_weights(
         cells.w = None;
     }
     Ok(())
+}
+
+/// No weight may be negative or infinite, observed or not; the place is that in the weights' own array.
+fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
+    let (Array::Dense { values, .. } | Array::Coordinates { values, .. }) = array;
+    let Some(k) = values.iter().position(|w| *w < 0.0 || w.is_infinite()) else { return Ok(()) };
+    let at = match array {
+        Array::Dense { shape, .. } => (k % shape[0], k / shape[0]),
+        Array::Coordinates { index, .. } => (index[2 * k], index[2 * k + 1]),
+    };
+    Err(cell_error(file, at, "a finite nonnegative weight", values[k]))
 }
 
 /// Which cells are held out.

@@ -1,4 +1,5 @@
-//! Matrix Market files: coordinate and array, real, integer and pattern; symmetric kinds are expanded. Indices count from 1.
+//! Matrix Market files: coordinate and array, real, integer and pattern; symmetric kinds are expanded. Indices
+//! count from 1 unless `index_base` says otherwise.
 
 use super::array::Array;
 use super::error::DataError;
@@ -44,11 +45,11 @@ fn banner(line: &str, file: &str) -> Result<(bool, bool, Symmetry), DataError> {
     Ok((coordinate, pattern, symmetry))
 }
 
-/// Reads a matrix from the bytes of a file.
+/// Reads a matrix from the bytes of a file whose indices count from `base`.
 ///
 /// # Errors
 /// [`DataError::Format`] naming the line.
-pub fn read(bytes: &[u8], file: &str) -> Result<Array, DataError> {
+pub fn read(bytes: &[u8], file: &str, base: usize) -> Result<Array, DataError> {
     let text = std::str::from_utf8(bytes).map_err(|e| error(file, "UTF-8 text", e.to_string()))?;
     let mut lines = text.lines().enumerate().map(|(k, l)| (k + 1, l));
     let (coordinate, pattern, symmetry) = banner(lines.next().map_or("", |l| l.1), file)?;
@@ -63,7 +64,7 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Array, DataError> {
         return Err(error(file, "a square matrix for a symmetric kind", format!("{m} x {n}")));
     }
     if coordinate {
-        read_coordinates(lines, file, (m, n, sizes[2]), pattern, symmetry)
+        read_coordinates(lines, file, (m, n, sizes[2]), base, pattern, symmetry)
     } else {
         read_array(lines, file, (m, n), symmetry)
     }
@@ -73,6 +74,7 @@ fn read_coordinates<'a>(
     lines: impl Iterator<Item = (usize, &'a str)>,
     file: &str,
     (m, n, count): (usize, usize, usize),
+    base: usize,
     pattern: bool,
     symmetry: Symmetry,
 ) -> Result<Array, DataError> {
@@ -81,12 +83,15 @@ fn read_coordinates<'a>(
     for (at, line) in lines {
         let mut words = line.split_whitespace();
         let mut next_index = |size: usize| {
-            words.next().and_then(|w| w.parse::<usize>().ok()).filter(|i| (1..=size).contains(i)).map(|i| i - 1)
+            let index = words.next().and_then(|w| w.parse::<usize>().ok()).and_then(|i| i.checked_sub(base));
+            index.filter(|i| *i < size)
         };
         let (i, j) = (next_index(m), next_index(n));
         let value = if pattern { Some(1.0) } else { words.next().and_then(|w| w.parse::<f64>().ok()) };
         let (Some(i), Some(j), Some(v)) = (i, j, value.filter(|v| !v.is_infinite())) else {
-            return Err(error(file, format!("two indices in 1..{m}, 1..{n} and a finite value in line {at}"), line));
+            let (last_i, last_j) = ((m + base).saturating_sub(1), (n + base).saturating_sub(1));
+            let expected = format!("two indices in {base}..{last_i}, {base}..{last_j} and a finite value in line {at}");
+            return Err(error(file, expected, line));
         };
         listed += 1;
         let mirrored = symmetry != Symmetry::General && i != j;

@@ -4,7 +4,7 @@
 
 use super::array::Array;
 use super::error::DataError;
-use npyz::{DType, NpyFile, Order, WriterBuilder};
+use npyz::{DType, NpyFile, Order};
 use std::io::Write;
 
 /// Longest header accepted: room for any plain array's, and too short to nest deeply.
@@ -75,7 +75,21 @@ fn check_preamble(bytes: &[u8], file: &str) -> Result<(), DataError> {
     if text.iter().filter(|b| **b == b',').count() > 64 {
         return Err(error(file, "the header of a plain array", "too many fields"));
     }
+    if !product_fits(text) {
+        return Err(error(file, "a shape that fits into a file", "a product of sizes beyond 2^60"));
+    }
     Ok(())
+}
+
+/// Whether the product of all numbers of a header stays in range: the reader multiplies the shape unchecked.
+fn product_fits(header: &[u8]) -> bool {
+    // numbers in other notations than plain decimal are none of NumPy's
+    let odd = |w: &[u8]| w[0].is_ascii_digit() && matches!(w[1].to_ascii_lowercase(), b'x' | b'o' | b'b' | b'_');
+    let numbers = header.split(|b| !b.is_ascii_digit()).filter(|d| !d.is_empty());
+    let mut values = numbers.map(|d| std::str::from_utf8(d).ok().and_then(|d| d.parse::<u64>().ok()));
+    // the item size stands among them; a size of 0 comes last in the worst case
+    !header.windows(2).any(odd)
+        && values.try_fold(1u64, |product, x| x.and_then(|x| product.checked_mul(x.max(1)))).is_some()
 }
 
 /// Where the data starts, from the header's length field.
@@ -107,16 +121,33 @@ fn to_first_index_fastest(values: &[f64], shape: &[usize]) -> Vec<f64> {
     out
 }
 
-/// Writes `values` (first index fastest) as a Fortran-order `<f8` array, as NumPy would; one dimension as C order.
+/// NumPy leaves room for the growing axis to take this many digits.
+const GROWTH_DIGITS: usize = 21;
+/// The data starts at a multiple of this.
+const ALIGN: usize = 64;
+
+/// Writes `values` (first index fastest) as a Fortran-order `<f8` array, byte for byte as NumPy would.
 ///
 /// # Errors
 /// Whatever the writer says.
-pub fn write(out: impl Write, shape: &[usize], values: &[f64]) -> std::io::Result<()> {
-    let dims: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
+pub fn write(mut out: impl Write, shape: &[usize], values: &[f64]) -> std::io::Result<()> {
     // NumPy calls an array that is contiguous both ways C-ordered
-    let both = shape.iter().filter(|d| **d > 1).count() <= 1;
-    let order = if both { Order::C } else { Order::Fortran };
-    let mut w = npyz::WriteOptions::new().default_dtype().shape(&dims).order(order).writer(out).begin_nd()?;
-    w.extend(values.iter().copied())?;
-    w.finish()
+    let fortran = !shape.contains(&0) && shape.iter().filter(|d| **d > 1).count() > 1;
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let comma = if sizes.len() == 1 { "," } else { "" };
+    let order = if fortran { "True" } else { "False" };
+    let mut header = format!("{{'descr': '<f8', 'fortran_order': {order}, 'shape': ({}{comma}), }}", sizes.join(", "));
+    if let Some(axis) = if fortran { sizes.last() } else { sizes.first() } {
+        header.push_str(&" ".repeat(GROWTH_DIGITS.saturating_sub(axis.len())));
+    }
+    let preamble = 10;
+    let padding = ALIGN - (preamble + header.len() + 1) % ALIGN;
+    header.push_str(&" ".repeat(padding));
+    header.push('\n');
+    let length = u16::try_from(header.len()).map_err(std::io::Error::other)?;
+    out.write_all(b"\x93NUMPY\x01\x00")?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(header.as_bytes())?;
+    let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+    out.write_all(&bytes)
 }

@@ -1,6 +1,7 @@
 //! One test per bug found.
 
 use crate::common::*;
+use crate::naive::npy_with;
 
 /// Solves what must be refused.
 #[track_caller]
@@ -55,6 +56,51 @@ fn keys_that_say_nothing_about_the_format_are_refused() {
     }
 }
 
+/// `shape` and `index_base` of a Matrix Market file were ignored.
+#[test]
+fn shape_and_index_base_of_a_matrix_market_file_count() {
+    let place = Place::new();
+    place.write("Y.mtx", "%%MatrixMarket matrix coordinate real general\n2 2 2\n1 1 3\n2 2 4\n");
+    let text = |more: &str| spec_on(&format!("{{ path = \"Y.mtx\", {more} }}"), "1.0", "matrix", L2L2, "");
+    refused(&place, &text("shape = [9, 9]"), 3, &["Y.mtx: expected shape [9, 9], found [2, 2]"]);
+    refused(&place, &text("index_base = 0"), 3, &["two indices in 0..1, 0..1 and a finite value in line 4", "2 2 4"]);
+    place.solve(&text("shape = [2, 2], index_base = 1"), "run", &[], 0);
+}
+
+/// The place of a bad weight per row or column was that of a target entry; negative weights of unobserved entries passed.
+#[test]
+fn a_bad_weight_has_its_own_place_observed_or_not() {
+    let place = Place::new();
+    place.write("Y.csv", "1,2,3\n4,5,6\n");
+    place.write("w.csv", "1\n1\n-2\n");
+    let pieces = ["w.csv: row 3, column 1: expected a finite nonnegative weight, found `-2`"];
+    refused(&place, &spec("1.0", "matrix", L2L2, "weights = { path = \"w.csv\", axis = 2 }"), 3, &pieces);
+    place.write("w.csv", "1,1,1\n1,-1,1\n");
+    place.write("mask.csv", "1,1,1\n1,0,1\n");
+    let more = "mask = \"mask.csv\"\nweights = \"w.csv\"";
+    let pieces = ["w.csv: row 2, column 2: expected a finite nonnegative weight, found `-1`"];
+    refused(&place, &spec("1.0", "matrix", L2L2, more), 3, &pieces);
+    // a missing weight is an error where it is needed only
+    place.write("w.csv", "1,1,1\n1,,1\n");
+    place.solve(&spec("1.0", "matrix", L2L2, more), "run", &[], 0);
+    let needed = spec("1.0", "matrix", L2L2, "weights = \"w.csv\"");
+    place.write("spec.toml", needed);
+    let pieces = ["w.csv: row 2, column 2: expected a weight for every observed entry (0 leaves it out), found `NaN`"];
+    place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&pieces);
+}
+
+/// A shape whose product overflows made the reader panic.
+#[test]
+fn a_shape_beyond_64_bits_is_an_error_of_the_file() {
+    for shape in
+        ["(9223372036854775807, 9223372036854775807)", "(4294967296, 4294967296, 0)", "(0, 4294967296, 4294967296)"]
+    {
+        let place = Place::new();
+        place.write("Y.npy", npy_with(shape, "<f8", &[]));
+        refused(&place, &spec_on("\"Y.npy\"", "1.0", "matrix", L2L2, ""), 3, &["error: Y.npy: not a valid NPY file"]);
+    }
+}
+
 /// `--lambda -1` was taken for an unknown flag.
 #[test]
 fn a_negative_lambda_flag_is_an_error_of_lambda() {
@@ -64,4 +110,14 @@ fn a_negative_lambda_flag_is_an_error_of_lambda() {
         .run(&["solve", "spec.toml", "--lambda", "-1"])
         .exits(2)
         .says(&["error: --lambda: found the number -1 in `lambda`"]);
+}
+
+/// Entries that are not listed but said to be zero were not counted as observed in the report.
+#[test]
+fn zeros_that_are_not_listed_are_observed() {
+    let place = Place::new();
+    place.write("Y.csv", "0,0,3\n1,1,4\n");
+    let target = "{ path = \"Y.csv\", format = \"triplets\", absent = \"zero\" }";
+    let c = place.solve(&spec_on(target, "1.0", "matrix", L2L2, ""), "run", &[], 0);
+    assert_eq!(c["data"][0]["observed"], 4);
 }
