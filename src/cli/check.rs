@@ -40,12 +40,13 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let target = staging.transpose().map_err(|e: crate::run::RunError| e)?;
     let console = Console::new(&args.output);
     let s = &session.spec;
-    let lines = [
+    let mut lines = vec![
         ("problem", describe::data(&session.problem, &s.loss)),
         ("regularizer", describe::regularizer(&session.problem, s, &session.lambda_max)),
         ("polar", describe::exactness(&session.problem)),
         ("checks", format!("{} slices, nothing else taken from whoever made them", factors.rank())),
     ];
+    lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
     console.log(&log::head(&s.name, &lines));
     let clock = Instant::now();
     let budget_left = all.within(s.certificate.time_limit);

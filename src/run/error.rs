@@ -12,7 +12,7 @@ pub enum RunError {
     #[error("{}: exists and is not a run folder (it has no certificate.json), so `--force` will not replace it", .0.display())]
     NotARun(PathBuf),
     /// The file system refused.
-    #[error("{}: cannot {doing}: {source}", .path.display())]
+    #[error("{}: cannot {doing}", .path.display())]
     Io {
         /// The path.
         path: PathBuf,

@@ -20,6 +20,17 @@ fn an_unknown_mapping_does_not_hide_the_errors_behind_it() {
     refused(&Place::new(), &text, 2, &pieces);
 }
 
+/// The system's reason was printed twice.
+#[test]
+fn an_error_of_the_system_is_said_once() {
+    let place = Place::new();
+    for args in [["report", "nowhere"], ["solve", "spec.toml"]] {
+        place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+        let out = place.run(&args).exits(3);
+        assert_eq!(out.stderr.matches("os error 2").count(), 1, "{}", out.stderr);
+    }
+}
+
 /// Whole numbers beyond 64 bits were called dates.
 #[test]
 fn a_huge_whole_number_is_a_number() {
@@ -120,4 +131,13 @@ fn zeros_that_are_not_listed_are_observed() {
     let target = "{ path = \"Y.csv\", format = \"triplets\", absent = \"zero\" }";
     let c = place.solve(&spec_on(target, "1.0", "matrix", L2L2, ""), "run", &[], 0);
     assert_eq!(c["data"][0]["observed"], 4);
+}
+
+/// `check` kept the choices made while reading to itself.
+#[test]
+fn check_says_what_was_decided_about_the_data() {
+    let place = Place::new();
+    place.write("Y.csv", "a,b\n3,4\n");
+    place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
+    place.run(&["check", "run"]).exits(0).says(&["Y.csv: its first row is a header (say `header = false` otherwise)"]);
 }
