@@ -3,6 +3,8 @@
 
 mod check;
 mod common;
+mod errors;
+mod formats;
 mod naive;
 mod regressions;
 mod solve;
