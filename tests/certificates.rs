@@ -213,7 +213,7 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (u, v) = ORTHANTS[seed as usize % ORTHANTS.len()];
     let layout = LAYOUTS[(seed / 5) as usize % LAYOUTS.len()];
-    let shape = if seed % 2 == 0 { (8, 7) } else { (7, 9) };
+    let shape = if seed.is_multiple_of(2) { (8, 7) } else { (7, 9) };
     let problem = instance("matrix", &[("l2", u, false), ("l2", v, false)], layout, shape, 0.15, &mut rng);
     let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
     let end = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
