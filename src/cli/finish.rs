@@ -53,9 +53,9 @@ pub fn finish(
     );
     let folder = target.as_ref().map(|t| t.1);
     if let Some((staging, folder)) = target {
-        let resolved = spec::to_toml(&session.spec, session.problem.lambda, folder);
+        let resolved = spec::to_toml(&session.spec, session.problem.lambda, folder, &session.dataset.notes);
         run::write_point(&staging, &resolved, outcome.factors, outcome.certificate, &document)?;
-        staging.write("report.md", markdown::report(&document).as_bytes())?;
+        staging.write("report.md", markdown::report(&document, &session.dataset.notes).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;
         }

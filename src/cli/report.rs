@@ -4,6 +4,7 @@ use super::args::ReportArgs;
 use super::{console, failure};
 use crate::report::markdown;
 use crate::run::{Document, RunError};
+use crate::spec;
 
 /// Runs the command; the exit code.
 ///
@@ -16,7 +17,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
     let document: Document = serde_json::from_str(&text)
         .map_err(|e| RunError::Damaged { path: path.clone(), problem: format!("not a certificate: {e}") })?;
     let report = args.run.join("report.md");
-    write_whole(&args.run, &report, markdown::report(&document).as_bytes()).map_err(|source| RunError::Io {
+    let notes = spec::notes_of(&std::fs::read_to_string(args.run.join("spec.toml")).unwrap_or_default());
+    write_whole(&args.run, &report, markdown::report(&document, &notes).as_bytes()).map_err(|source| RunError::Io {
         path: report.clone(),
         doing: "write",
         source,

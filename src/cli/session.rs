@@ -50,9 +50,11 @@ impl Session {
     pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
-        let spec = spec::parse(&text, path, &overrides.overrides())?;
+        let mut spec = spec::parse(&text, path, &overrides.overrides())?;
         start_threads(spec.solver.threads)?;
-        let dataset = data::load(&spec.data)?;
+        let mut dataset = data::load(&spec.data)?;
+        spec.data = dataset.resolved.clone();
+        dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
         let (mut problem, weight_files) = spec::assemble(&spec, &dataset)?;
         let lambda_max = polar::lambda_max(&problem);
         problem.lambda = resolve(spec.lambda, &lambda_max)?;
@@ -64,6 +66,16 @@ impl Session {
     pub fn certify_options(&self) -> CertifyOptions {
         CertifyOptions { target_gap: self.spec.certificate.target_gap, effort: self.spec.certificate.effort }
     }
+}
+
+/// The choices that a run recorded, and those made now that say something else (of whatever path the file has from here).
+fn with_recorded(mut recorded: Vec<String>, now: Vec<String>) -> Vec<String> {
+    fn choice(note: &str) -> &str {
+        note.split_once(": ").map_or(note, |n| n.1)
+    }
+    let fresh: Vec<String> = now.into_iter().filter(|n| recorded.iter().all(|r| choice(r) != choice(n))).collect();
+    recorded.extend(fresh);
+    recorded
 }
 
 /// A pool of as many threads as asked for, in place before the first parallel loop.

@@ -44,9 +44,14 @@ fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Result<f64, Data
     }
 }
 
+/// The delimiter that the spec or the extension says.
+pub(super) fn delimiter(source: &Source) -> u8 {
+    source.delimiter.unwrap_or(if source.shown.ends_with(".tsv") { b'\t' } else { b',' })
+}
+
 fn read_table(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Table, DataError> {
     let file = &source.shown;
-    let delimiter = source.delimiter.unwrap_or(if file.ends_with(".tsv") { b'\t' } else { b',' });
+    let delimiter = delimiter(source);
     let mut reader =
         ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
     let mut rows = Vec::new();
@@ -131,11 +136,11 @@ pub fn read_dense(
     Ok((Array::Dense { shape: vec![m, n], values }, names))
 }
 
-/// Reads a list of coordinates: i, j[, k..], value.
+/// Reads a list of coordinates: i, j[, k..], value. Returns whether the first row is a header, too.
 ///
 /// # Errors
 /// [`DataError`] with row and column.
-pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Array, DataError> {
+pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<(Array, bool), DataError> {
     let file = &source.shown;
     let table = read_table(bytes, source, notes)?;
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(3, |r| r.1.len()), Vec::len);
@@ -178,7 +183,7 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
     if source.index_base.is_none() {
         notes.push(format!("{file}: indices are counted from {base}"));
     }
-    Ok(Array::Coordinates { shape, index, values, rows })
+    Ok((Array::Coordinates { shape, index, values, rows }, table.header.is_some()))
 }
 
 /// A 0-based index inside the shape.

@@ -107,6 +107,8 @@ pub struct Dataset {
     pub files: Vec<FileRecord>,
     /// Choices made while reading (header or not, shape inferred, missing entries, ..), for log and report.
     pub notes: Vec<String>,
+    /// The request with these choices filled in.
+    pub resolved: DataRequest,
 }
 
 impl Dataset {

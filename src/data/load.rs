@@ -20,6 +20,8 @@ pub struct Loaded {
     pub names: Option<Vec<String>>,
     /// For the report.
     pub record: FileRecord,
+    /// The source with every choice made while reading filled in.
+    pub source: Source,
 }
 
 /// Reads one file as its source describes it.
@@ -30,13 +32,23 @@ pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataErro
     let file = &source.shown;
     let bytes = std::fs::read(&source.path).map_err(|e| DataError::Io { file: file.clone(), source: e })?;
     let format = format_of(source)?;
+    let mut resolved = Source { format: Some(format), ..source.clone() };
     let (mut array, mut names) = match format {
-        Format::Csv => csv::read_dense(&bytes, source, notes)?,
-        Format::Triplets => (csv::read_triplets(&bytes, source, notes)?, None),
+        Format::Csv => {
+            let (array, names) = csv::read_dense(&bytes, source, notes)?;
+            resolved.header = Some(names.is_some());
+            (array, names)
+        }
+        Format::Triplets => {
+            let (array, header) = csv::read_triplets(&bytes, source, notes)?;
+            resolved.header = Some(header);
+            (array, None)
+        }
         Format::Npy => (npy::read(&bytes, file)?, None),
         Format::Npz => {
             let (key, array) = npz::read(&bytes, file, source.key.as_deref())?;
             notes.push(format!("{file}: array `{key}`"));
+            resolved.key = Some(key);
             (array, None)
         }
         Format::MatrixMarket => (matrix_market::read(&bytes, file, source.index_base.unwrap_or(1))?, None),
@@ -58,7 +70,14 @@ pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataErro
     };
     let record =
         FileRecord { shown: file.clone(), sha256: hash::sha256(&bytes), shape: array.shape().to_vec(), observed };
-    Ok(Loaded { array, names, record })
+    if matches!(format, Format::Csv | Format::Triplets) {
+        resolved.delimiter = Some(csv::delimiter(source));
+    }
+    if let Array::Coordinates { shape, .. } = &array {
+        resolved.shape = Some(shape.clone());
+        resolved.index_base = source.index_base.or(Some(usize::from(format == Format::MatrixMarket)));
+    }
+    Ok(Loaded { array, names, record, source: resolved })
 }
 
 fn format_of(source: &Source) -> Result<Format, DataError> {
@@ -157,6 +176,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     let mut files = Vec::new();
     let target = read(&request.target, &mut notes)?;
     let file = request.target.shown.as_str();
+    let mut resolved = DataRequest { target: target.source, ..request.clone() };
     let names = target.names;
     let dense = matches!(target.array, Array::Dense { .. });
     files.push(target.record);
@@ -170,13 +190,15 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     }
     if let Some(mask) = &request.mask {
         let loaded = read(mask, &mut notes)?;
+        resolved.mask = Some(loaded.source);
         let value = lookup(&loaded.array, (cells.m, cells.n), &mask.shown)?;
         let flags: Vec<bool> = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
         files.push(loaded.record);
         cells.keep(&flags);
     }
     if let Some(weights) = &request.weights {
-        apply_weights(&mut cells, weights, &mut files, &mut notes)?;
+        let source = apply_weights(&mut cells, weights, &mut files, &mut notes)?;
+        resolved.weights = Some(WeightSource { source, axis: weights.axis });
     }
     if cells.y.is_empty() {
         let hint =
@@ -192,10 +214,10 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     if let Some(symmetrize) = request.symmetric {
         make_symmetric(&mut cells, symmetrize, &request.transform, file, &mut notes)?;
     }
-    let held = hold_out(&cells, request, &mut files, &mut notes)?;
+    let held = hold_out(&cells, &mut resolved, &mut files, &mut notes)?;
     let transform = apply_transform(&mut cells, &held, &request.transform, file, names.as_deref())?;
     let (observations, y, w, holdout) = split(cells, &held, file)?;
-    Ok(Dataset { observations, y, w, holdout, transform, files, notes })
+    Ok(Dataset { observations, y, w, holdout, transform, files, notes, resolved })
 }
 
 /// The target as a list of entries.
@@ -289,7 +311,7 @@ fn apply_weights(
     weights: &WeightSource,
     files: &mut Vec<FileRecord>,
     notes: &mut Vec<String>,
-) -> Result<(), DataError> {
+) -> Result<Source, DataError> {
     let file = &weights.source.shown;
     let loaded = read(&weights.source, notes)?;
     refuse_bad_weights(&loaded.array, file)?;
@@ -331,7 +353,7 @@ fn apply_weights(
     if cells.w.as_ref().is_some_and(|w| w.iter().all(|w| *w == 1.0)) {
         cells.w = None;
     }
-    Ok(())
+    Ok(loaded.source)
 }
 
 /// No weight may be negative or infinite, observed or not; the place is that in the weights' own array.
@@ -348,21 +370,22 @@ fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
 /// Which cells are held out.
 fn hold_out(
     cells: &Cells,
-    request: &DataRequest,
+    request: &mut DataRequest,
     files: &mut Vec<FileRecord>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<bool>, DataError> {
     let count = cells.y.len();
-    let flags = match &request.holdout {
+    let flags = match request.holdout.clone() {
         None => return Ok(vec![false; count]),
         Some(HoldoutRequest::Mask(source)) => {
-            let loaded = read(source, notes)?;
+            let loaded = read(&source, notes)?;
             let value = lookup(&loaded.array, (cells.m, cells.n), &source.shown)?;
             let flags = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
             files.push(loaded.record);
+            request.holdout = Some(HoldoutRequest::Mask(loaded.source));
             flags
         }
-        Some(HoldoutRequest::Fraction(fraction)) => draw(cells, *fraction, request),
+        Some(HoldoutRequest::Fraction(fraction)) => draw(cells, fraction, request),
     };
     let held = flags.iter().filter(|h| **h).count();
     if held == count {

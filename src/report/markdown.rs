@@ -5,8 +5,8 @@ use super::verdict;
 use crate::run::Document;
 use std::fmt::Write;
 
-/// The report of a run.
-pub fn report(d: &Document) -> String {
+/// The report of a run, with the choices made while reading its data.
+pub fn report(d: &Document, notes: &[String]) -> String {
     let mut out = format!("# {}\n\n**{}**\n", d.name, capitalised(&verdict::sentence(d)));
     if let Some(limit) = verdict::limited_by(d) {
         let _ = writeln!(out, "\nLimited by {limit}.");
@@ -14,6 +14,12 @@ pub fn report(d: &Document) -> String {
     numbers(&mut out, d);
     conditions(&mut out, d);
     data(&mut out, d);
+    if !notes.is_empty() {
+        section(&mut out, "How the data was read");
+        notes.iter().for_each(|n| {
+            let _ = writeln!(out, "- {n}");
+        });
+    }
     section(&mut out, "What is assumed");
     d.guarantees.iter().for_each(|g| {
         let _ = writeln!(out, "- {g}");

@@ -12,4 +12,4 @@ pub use assemble::assemble;
 pub use error::SpecErrors;
 pub use model::Spec;
 pub use parse::{Override, parse};
-pub use resolved::to_toml;
+pub use resolved::{notes_of, to_toml};

@@ -9,10 +9,20 @@ use crate::problem::Form;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
-/// The spec as TOML, for a run folder at `folder`.
-pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path) -> String {
+/// What a comment with a choice made while reading starts with.
+const READ: &str = "# read: ";
+
+/// The choices made while reading, out of a resolved spec's comments.
+pub fn notes_of(text: &str) -> Vec<String> {
+    text.lines().filter_map(|l| l.strip_prefix(READ)).map(Into::into).collect()
+}
+
+/// The spec as TOML, for a run folder at `folder`; the choices made while reading stand in comments at its head.
+pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path, notes: &[String]) -> String {
     let mut out = String::new();
     let o = &mut out;
+    // a note quotes names out of files: a line stays a line
+    notes.iter().for_each(|n| line(o, format_args!("{READ}{}", n.replace(char::is_control, " "))));
     line(o, format_args!("name = {}", quote(&spec.name)));
     if let Lambda::Relative(r) = spec.lambda {
         line(o, format_args!("# asked for as {{ relative = {r:?} }}"));
@@ -107,8 +117,9 @@ fn source(s: &Source, folder: &Path, more: &str) -> String {
     if let Some(b) = s.index_base {
         let _ = write!(out, ", index_base = {b}");
     }
-    if s.absent == Absent::Zero {
-        out.push_str(", absent = \"zero\"");
+    // known of coordinate formats only, and only they have absent entries
+    if s.index_base.is_some() {
+        out.push_str(if s.absent == Absent::Zero { ", absent = \"zero\"" } else { ", absent = \"missing\"" });
     }
     format!("{out}{more} }}")
 }

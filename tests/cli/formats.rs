@@ -250,6 +250,11 @@ fn the_log_says_what_was_decided() {
         "Y.csv: entries that are not listed are missing",
     ];
     place.run(&["solve", "spec.toml", "-o", "run"]).exits(0).says(&pieces);
+    let report = std::fs::read_to_string(place.path("run/report.md")).unwrap();
+    assert!(pieces.iter().all(|p| report.contains(p)), "{report}");
+    // the run's own spec has what was decided in it, and still says that it was
+    let written = std::fs::read_to_string(place.path("run/spec.toml")).unwrap();
+    assert!(written.contains("header = true") && written.contains("shape = [2, 3]"), "{written}");
     place.run(&["check", "run"]).exits(0).says(&pieces);
     place.write(
         "spec.toml",
