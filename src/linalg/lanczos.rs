@@ -77,6 +77,15 @@ pub fn top_singular(
             }
             fresh = dense::orthonormal(&fresh);
         }
+        // a direction that vanished came back from the QR as any other, perhaps one that the basis has already
+        if basis.ncols() > 0 {
+            let overlap = dense::tr_mul(&basis, &fresh);
+            let new: Vec<usize> = (0..fresh.ncols()).filter(|&j| overlap.column(j).norm() <= 1e-8).collect();
+            fresh = fresh.select_columns(&new);
+            if new.is_empty() {
+                break;
+            }
+        }
         basis = hcat(&basis, &fresh);
         if level < depth {
             next = tr_mul(&mul(&fresh));
@@ -88,7 +97,12 @@ pub fn top_singular(
     };
     let order: Vec<usize> = (0..values.len()).rev().filter(|&i| values[i] > 0.0).take(block).collect();
     let rotation = rotation.select_columns(&order);
-    let (mut u, v) = (dense::mul(&image, &rotation), dense::mul(&basis, &rotation));
+    let (mut u, mut v) = (dense::mul(&image, &rotation), dense::mul(&basis, &rotation));
+    for (mut u, mut v) in u.column_iter_mut().zip(v.column_iter_mut()) {
+        let norm = v.norm();
+        u /= norm;
+        v /= norm;
+    }
     let s: Vec<f64> = u.column_iter().map(|c| c.norm()).collect();
     for (mut c, s) in u.column_iter_mut().zip(&s) {
         c /= *s;
