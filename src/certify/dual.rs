@@ -123,7 +123,7 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
 
 /// The same for a field whose polar has been bounded already.
 pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upper) -> Option<Proven> {
-    let limit = largest_scale(problem.lambda, upper.value, rounding_of_scaling(problem, z));
+    let limit = largest_scale(problem.lambda, upper.value, z, radius(problem));
     let s = problem.loss.best_scale(problem.targets(), z).min(limit);
     let scaled: Vec<f64> = z.iter().map(|z| s * z).collect();
     finish(problem, scaled.clone(), DualPoint::field(source, scaled), upper.method)
@@ -135,7 +135,7 @@ fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> 
     let (rows, cols) = problem.shape();
     let everywhere = Observations::Full { rows, cols };
     let upper = bound::free_l2_upper(problem, &everywhere, m)?;
-    let s = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(m)).min(1.0);
+    let s = largest_scale(lambda, upper, m, 1.0).min(1.0);
     let m: Vec<f64> = m.iter().map(|m| s * m).collect();
     let z = field_below(problem, sign, &m)?;
     finish(problem, z, DualPoint::majorant(source, m), "cholesky")
@@ -176,7 +176,7 @@ fn prove_lift(problem: &Problem, source: &str, lift: &Lift) -> Option<Proven> {
     if !upper.is_finite() {
         return None;
     }
-    let limit = largest_scale(lambda, upper, UNIT_ROUNDOFF * norm_upper(&lift.s));
+    let limit = largest_scale(lambda, upper, &lift.s, 1.0);
     let scaled = |x: &[f64], c: f64| -> Vec<f64> { x.iter().map(|x| c * x).collect() };
     let point = |c: f64, s: Vec<f64>| {
         let block = |t: &Option<Mat>| t.as_ref().map_or(Vec::new(), |t| scaled(t.as_slice(), c));
@@ -234,7 +234,7 @@ pub fn plain_lambda(problem: &Problem) -> Option<f64> {
             if d.iter().any(|x| *x != first) {
                 return None;
             }
-            lambda = (lambda * first).next_down();
+            lambda = (lambda * first).next_down().max(0.0);
         }
     }
     Some(lambda)
@@ -245,19 +245,24 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
     d.value.is_finite().then_some(Proven { value: d.value, slack: d.slack, method, point })
 }
 
-/// The largest s with s (upper + error) <= lambda, rounded down; +inf if the polar is 0.
-fn largest_scale(lambda: f64, upper: f64, error: f64) -> f64 {
+/// The largest s >= 0 for which the polar of fl(s z) is at most lambda, given an upper end of that of z; +inf if only 0 is
+/// left of it.
+///
+/// fl(s z) = s z + e with |e| <= u |s z|, or <= 2^-1074 where it underflows, and Omega°(e) <= ||e||_F `radius`.
+fn largest_scale(lambda: f64, upper: f64, z: &[f64], radius: f64) -> f64 {
+    let error = UNIT_ROUNDOFF * norm_upper(z) * radius;
+    let underflow = f64::from_bits(1) * ((z.len() as f64).sqrt().ceil() * radius).ceil();
+    let lambda = (lambda - underflow).next_down();
     let total = (upper + 2.0 * error).next_up();
-    if total <= 0.0 || upper == 0.0 {
-        f64::INFINITY
-    } else {
-        (lambda / total).next_down() * (1.0 - 2.0 * UNIT_ROUNDOFF)
+    if total <= 0.0 {
+        return f64::INFINITY;
     }
+    // next_down leaves 0 behind where the quotient underflows
+    ((lambda / total).next_down() * (1.0 - 2.0 * UNIT_ROUNDOFF)).max(0.0)
 }
 
-/// An upper bound of the polar of the rounding e in fl(s z) = s z + e, per unit of s: |e| <= u |s z|, and
-/// Omega°(e) <= ||e||_F times the l2 radii of the gauges' unit balls.
-fn rounding_of_scaling(problem: &Problem, z: &[f64]) -> f64 {
+/// The product of the l2 radii of the gauges' unit balls, rounded up.
+fn radius(problem: &Problem) -> f64 {
     let radius: f64 = problem
         .regularizer
         .gauges
@@ -269,7 +274,7 @@ fn rounding_of_scaling(problem: &Problem, z: &[f64]) -> f64 {
         })
         .product();
     let radius = if problem.regularizer.gauges.len() == 1 { radius * radius } else { radius };
-    UNIT_ROUNDOFF * norm_upper(z) * radius * (1.0 + 16.0 * UNIT_ROUNDOFF)
+    radius * (1.0 + 16.0 * UNIT_ROUNDOFF)
 }
 
 /// Keeps the best proven bound: a later, weaker one never replaces it.

@@ -3,6 +3,10 @@
 use super::{Norm, pairs};
 use crate::cone::Cone;
 
+/// Weights between these: a product of two, or of their inverses, stays far from overflow and underflow, which the proofs of
+/// polar bounds rely on.
+pub const WEIGHT_RANGE: std::ops::RangeInclusive<f64> = 1e-75..=1e75;
+
 /// gauge(x) = norm(D x) on a cone (+inf outside), D = diag(weights) > 0. Degree 1.
 pub struct Gauge {
     norm: Box<dyn Norm>,
@@ -11,18 +15,18 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// Composes a norm with per-coordinate weights (all > 0, finite) and a cone.
+    /// Composes a norm with per-coordinate weights (all in [`WEIGHT_RANGE`]) and a cone.
     ///
     /// # Errors
     /// A sentence if the (norm, cone) pair has no rule known to be right.
     ///
     /// # Panics
-    /// If a weight is not positive and finite.
+    /// If a weight lies outside [`WEIGHT_RANGE`].
     pub fn new(norm: Box<dyn Norm>, weights: Option<Vec<f64>>, cone: Option<Box<dyn Cone>>) -> Result<Self, String> {
         if let Some(cone) = &cone {
             pairs::rule(norm.as_ref(), cone.as_ref())?;
         }
-        assert!(weights.iter().flatten().all(|w| *w > 0.0 && w.is_finite()), "gauge weights must be positive");
+        assert!(weights.iter().flatten().all(|w| WEIGHT_RANGE.contains(w)), "a gauge weight is out of range");
         Ok(Self { norm, cone, weights })
     }
 

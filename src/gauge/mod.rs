@@ -13,7 +13,7 @@ pub mod l2;
 pub mod linf;
 pub mod pairs;
 
-pub use gauge_impl::Gauge;
+pub use gauge_impl::{Gauge, WEIGHT_RANGE};
 
 /// A norm on R^n, with its dual norm, the maximiser of the dual, and its prox in a diagonal metric.
 pub trait Norm: Send + Sync {

@@ -22,11 +22,12 @@ pub const KIND: Kind =
     Kind { name: "squared", summary: "w (x - y)^2 / 2, summed over observed entries", build: || Box::new(Squared) };
 
 impl Squared {
-    fn sum(t: Targets, x: &[f64]) -> Sum {
+    /// Twice the loss: halving a weight could round it to 0.
+    fn twice(t: Targets, x: &[f64]) -> Sum {
         let mut s = Sum::new();
         for (j, (&x, &y)) in x.iter().zip(t.y).enumerate() {
             let r = x - y;
-            s.add_product(0.5 * t.weight(j) * r, r);
+            s.add_product(t.weight(j) * r, r);
         }
         s
     }
@@ -39,7 +40,7 @@ impl Loss for Squared {
 
     fn value_upper(&self, t: Targets, x: &[f64], radius: f64) -> f64 {
         // r = fl(x - y) and fl(w r) each carry one relative rounding; r enters twice
-        let at_x = Self::sum(t, x).upper() * (1.0 + 8.0 * UNIT_ROUNDOFF);
+        let at_x = 0.5 * Self::twice(t, x).upper() * (1.0 + 8.0 * UNIT_ROUNDOFF);
         let top = t.w.map_or(1.0, |w| w.iter().fold(0.0, |m: f64, w| m.max(*w)));
         let root = at_x.sqrt() + (top / 2.0).sqrt() * radius;
         if radius == 0.0 { at_x } else { root * root * (1.0 + 8.0 * UNIT_ROUNDOFF) }

@@ -41,8 +41,11 @@ impl Regularizer {
 
     /// g of one slice, in the form named; +inf outside a cone.
     pub fn value(&self, slice: &[&[f64]]) -> f64 {
-        let values = self.gauges_at(slice);
-        match (self.form, values.as_slice()) {
+        self.combine(&self.gauges_at(slice))
+    }
+
+    fn combine(&self, values: &[f64]) -> f64 {
+        match (self.form, values) {
             (_, [one]) => one * one,
             (Form::Product, all) => product(all),
             (Form::Sum, all) => all.iter().map(|v| v.powi(all.len() as i32)).sum::<f64>() / all.len() as f64,
@@ -58,6 +61,19 @@ impl Regularizer {
     /// sum_i g(X_i).
     pub fn total(&self, x: &Factors) -> f64 {
         (0..x.rank()).map(|i| self.value(&x.slice(i))).sum()
+    }
+
+    /// sum_i g(X_i), with what underflow may have taken from a gauge or from their product put back; relative roundings are
+    /// left to the caller.
+    pub fn total_upper(&self, x: &Factors) -> f64 {
+        (0..x.rank())
+            .map(|i| {
+                let slice = x.slice(i);
+                let lost = |x: &[f64]| if x.iter().any(|x| *x != 0.0) { f64::MIN_POSITIVE } else { 0.0 };
+                let values: Vec<f64> = self.gauges_at(&slice).iter().zip(&slice).map(|(v, x)| v + lost(x)).collect();
+                self.combine(&values) + values.iter().fold(0.0, |m: f64, v| m.max(*v)).min(f64::MIN_POSITIVE)
+            })
+            .sum()
     }
 
     /// Rescales each slice so that its gauges are equal, leaving phi alone; a slice with a zero gauge becomes zero.

@@ -49,8 +49,8 @@ fn build_gauge(f: &FactorSpec, rows: usize, records: &mut Vec<FileRecord>) -> Re
             if w.len() != rows {
                 return Err(shape(format!("{rows} weights, one per coordinate of the factor"), w.len().to_string()));
             }
-            if let Some(k) = w.iter().position(|w| *w <= 0.0) {
-                return Err(shape("weights > 0".into(), format!("{} at position {}", w[k], k + 1)));
+            if let Some(k) = w.iter().position(|w| !gauge::WEIGHT_RANGE.contains(w)) {
+                return Err(shape("weights from 1e-75 to 1e75".into(), format!("{} at position {}", w[k], k + 1)));
             }
             records.push(record);
             Some(w.as_slice().to_vec())

@@ -276,10 +276,16 @@ fn weight(r: &Reader, folder: &Path) -> Option<NormWeight> {
         Value::Float(x) => x,
         _ => return data::source(r, "weight", node, folder).map(NormWeight::File),
     };
-    if number > 0.0 && number.is_finite() {
+    if gauge::WEIGHT_RANGE.contains(&number) {
         return Some(NormWeight::Uniform(number));
     }
-    r.report("weight", &node.origin, format!("found {number}"), Some("a finite number > 0, or a file".into()), None);
+    r.report(
+        "weight",
+        &node.origin,
+        format!("found {number}"),
+        Some("a number from 1e-75 to 1e75, or a file".into()),
+        None,
+    );
     None
 }
 

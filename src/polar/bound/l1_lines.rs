@@ -74,7 +74,8 @@ impl PolarBound for L1Lines {
                     .map(|a| sparse_polar(other, &positions.iter().map(|&(j, p)| (j, a * z[p])).collect::<Vec<_>>()))
                     .fold(0.0, f64::max);
                 let rounding = 1.0 + gamma(positions.len() + 8);
-                (best / d * rounding).next_up()
+                // what underflows in a dual norm is far below MIN_POSITIVE
+                ((best + f64::MIN_POSITIVE) / d * rounding).next_up()
             })
             .reduce(|| 0.0, f64::max);
         Upper { value, method: "closed_form", exact: true }

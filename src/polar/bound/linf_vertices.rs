@@ -84,8 +84,9 @@ impl PolarBound for LinfVertices {
         let x = rows(problem, z, axis);
         let (n, m) = x.shape();
         // the error of Z't, and its effect on the dual norm (a norm: triangle inequality)
-        let error: Vec<f64> =
-            (0..n).map(|j| x.row(j).iter().map(|x| x.abs()).sum::<f64>() * gamma(2 * m + 8)).collect();
+        let error: Vec<f64> = (0..n)
+            .map(|j| x.row(j).iter().map(|x| x.abs()).sum::<f64>() * gamma(2 * m + 8) + f64::MIN_POSITIVE)
+            .collect();
         let error = absolute_polar(other, &error);
         let mut best: f64 = 0.0;
         let mut y = vec![0.0; n];
@@ -99,7 +100,7 @@ impl PolarBound for LinfVertices {
             }
             best = best.max(other.polar(&y));
         }
-        let value = ((best + error) * (1.0 + gamma(n + 12))).next_up();
+        let value = ((best + error + f64::MIN_POSITIVE) * (1.0 + gamma(n + 12))).next_up();
         Upper { value, method: "enumeration", exact: true }
     }
 

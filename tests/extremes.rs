@@ -1,0 +1,139 @@
+//! Claims at the ends of the floating-point range, at optima known in closed form: nothing that underflows may carry a bound
+//! above the optimum or an objective below its value.
+
+use homfac::budget::Budget;
+use homfac::certify::dual::{DualPoint, prove};
+use homfac::certify::{Certificate, CertifyOptions, Effort, Verdict, certify};
+use homfac::data::Observations;
+use homfac::gauge::{self, Gauge, WEIGHT_RANGE};
+use homfac::linalg::{Mat, Pattern};
+use homfac::mapping::{self, Factors};
+use homfac::polar::{bound, search};
+use homfac::problem::{Form, Problem, Regularizer};
+use homfac::{cone, loss};
+
+fn gauge(norm: &str, cone: Option<&str>, weight: Option<Vec<f64>>) -> Gauge {
+    let norm = (gauge::KINDS.iter().find(|k| k.name == norm).unwrap().build)();
+    let cone = cone.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().build)());
+    Gauge::new(norm, weight, cone).unwrap()
+}
+
+fn problem(observations: Observations, y: Vec<f64>, lambda: f64, cone: Option<&str>) -> Problem {
+    Problem {
+        observations,
+        y,
+        w: None,
+        loss: (loss::squared::KIND.build)(),
+        mapping: (mapping::matrix::KIND.build)(),
+        regularizer: Regularizer {
+            form: Form::Product,
+            gauges: vec![gauge("l2", cone, None), gauge("l2", cone, None)],
+        },
+        lambda,
+    }
+}
+
+fn one(y: f64, lambda: f64, cone: Option<&str>) -> Problem {
+    problem(Observations::Full { rows: 1, cols: 1 }, vec![y], lambda, cone)
+}
+
+fn certified(problem: &Problem, u: f64, v: f64) -> Certificate {
+    let x = Factors(vec![Mat::from_element(1, 1, u), Mat::from_element(1, 1, v)]);
+    let options = CertifyOptions { target_gap: 1e-4, effort: Effort::Default };
+    certify(problem, &x, &[], &options, &Budget::unlimited()).unwrap()
+}
+
+/// lambda / polar underflows: what next_down makes of 0 is no scale. min (x - 1)^2 / 2 + lambda |x| <= lambda.
+#[test]
+fn a_scale_is_never_negative() {
+    for cone in [None, Some("nonnegative")] {
+        let p = one(1.0, 4e-16, cone);
+        for z in [1.7e308, -1.7e308] {
+            for point in [DualPoint::field("witness", vec![z]), DualPoint::majorant("witness", vec![z])] {
+                if let Some(proven) = prove(&p, &point) {
+                    assert!(proven.value <= p.lambda, "{cone:?} {point:?}: {} above {}", proven.value, p.lambda);
+                }
+            }
+        }
+    }
+}
+
+/// Y = 1e150 everywhere: the optimum is below lambda ||Y||_* = lambda 1e150 n. Where lambda is 275 times the least double, every
+/// entry of the scaled point is rounded by up to a half of itself.
+#[test]
+fn a_point_that_is_scaled_into_denormals_stays_feasible() {
+    let n = 30;
+    let at = || Observations::Full { rows: n, cols: n };
+    for units in [10.0, 27.0, 28.0, 275.0, 2750.0] {
+        let p = problem(at(), vec![1e150; n * n], units * f64::from_bits(1), None);
+        for z in [0.3, 1.0 / 3.0, 1.5, 7.7, 1e150] {
+            let proven = prove(&p, &DualPoint::field("witness", vec![z; n * n]));
+            let optimum = units * (f64::from_bits(1) * 1e150) * n as f64;
+            assert!(proven.is_none_or(|b| b.value <= optimum * (1.0 + 1e-12)), "{units} units, {z}");
+        }
+    }
+}
+
+/// The least weight has no half: w y^2 / 2 = 2.47e76.
+#[test]
+fn a_denormal_data_weight_counts() {
+    let mut p = one(1e200, 1e-100, None);
+    p.w = Some(vec![f64::from_bits(1)]);
+    let c = certified(&p, 0.0, 0.0);
+    assert!(c.objective.total >= 2.47e76, "{:e}", c.objective.total);
+}
+
+/// lambda |u| |v| = 1e308 1e-324 = 1e-16, although |u| |v| underflows; and X = 0 costs 5e-41.
+#[test]
+fn a_regularizer_that_underflows_counts() {
+    for form in [Form::Product, Form::Sum] {
+        let mut p = one(1e-20, 1e308, None);
+        p.regularizer.form = form;
+        let c = certified(&p, 1e-162, 1e-162);
+        assert!(c.objective.total >= 9.9e-17, "{form:?}: {:e}", c.objective.total);
+        assert_ne!(c.verdict, Verdict::Global, "{form:?}");
+    }
+}
+
+/// A unit vector of extreme weights: d_u d_v = 1 whatever the weights, and so is the polar of 1e-120.
+#[test]
+fn weights_that_cancel_leave_the_polar_alone() {
+    let (low, high) = (*WEIGHT_RANGE.start(), *WEIGHT_RANGE.end());
+    for (u, v) in [("l1", "l2"), ("l1", "linf"), ("linf", "l2"), ("linf", "linf"), ("l2", "l2"), ("l2", "l1")] {
+        for (a, b) in [(low, high), (high, low)] {
+            for y in [1.0, 1e-120, 1e-300] {
+                let mut p = one(y, 1.0, None);
+                p.regularizer.gauges = vec![gauge(u, None, Some(vec![a])), gauge(v, None, Some(vec![b]))];
+                let truth = y / (a * b) * (1.0 - 1e-15);
+                let up = bound::upper(&p, &[y]).unwrap().value;
+                assert!(up >= truth, "{u} {a:e} x {v} {b:e}: {up:e} below {truth:e}");
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn weights_whose_products_overflow_are_refused() {
+    gauge("l2", None, Some(vec![1e160]));
+}
+
+/// Four entries of a large sparse matrix: a Krylov space of dimension two, and far more start vectors. [[1, 1], [1, -1]] has
+/// sigma_1 = sqrt(2); sqrt(||.||_1 ||.||_inf) = 2 is all that is proven without a Gram matrix, and not called exact.
+#[test]
+fn the_search_attains_what_it_claims_on_a_small_range() {
+    for n in [100, 300, 6001] {
+        let (p, _) = Pattern::new(n, n, &[(0, 0), (0, 1), (1, 0), (1, 1)]).unwrap();
+        let y = vec![1.0, 1.0, 1.0, -1.0];
+        let p = problem(Observations::Coordinates(p), y.clone(), 0.5, None);
+        let found = search::search(&p, &y, None, &search::Effort::default());
+        for (k, value) in found.values.iter().enumerate() {
+            let (u, v) = (found.slices.0[0].column(k), found.slices.0[1].column(k));
+            assert!((u.norm() - 1.0).abs() < 1e-12 && (v.norm() - 1.0).abs() < 1e-12, "n = {n}: slice {k}");
+            assert!(*value <= 2f64.sqrt() * (1.0 + 1e-12), "n = {n}: {value}");
+        }
+        assert!(found.best() >= 2f64.sqrt() * (1.0 - 1e-12), "n = {n}");
+        let upper = bound::upper(&p, &y).unwrap();
+        assert_eq!(upper.exact, upper.value <= 2f64.sqrt() * (1.0 + 1e-10), "n = {n}: {upper:?}");
+    }
+}
