@@ -1,7 +1,7 @@
 //! The solver log: a head with the problem as understood, a row per outer iteration, a foot with the verdict.
 
 use super::describe::Line;
-use super::number::{sci, sci_or_dash};
+use super::number::{sci, sci_down, sci_up, shown};
 use super::verdict;
 use crate::run::Document;
 use crate::solve::observer::Iteration;
@@ -34,9 +34,9 @@ pub fn iteration(i: &Iteration) -> String {
         "{:5} {:5}  {:>12}  {:>12}  {:>8}  {:>9}  {:<10}{:8.2}s",
         i.iter,
         i.rank,
-        sci(i.objective, 6),
-        sci_or_dash(i.lower_bound, 6),
-        sci_or_dash(i.gap, 2),
+        sci_up(i.objective, 6),
+        shown(i.lower_bound, |x| sci_down(x, 6)),
+        shown(i.gap, |x| sci_up(x, 2)),
         polar(i.polar),
         i.step,
         i.time_s
@@ -66,7 +66,7 @@ pub fn foot(d: &Document, written: Option<&Path>) -> String {
     row(
         &mut out,
         "objective",
-        &format!("{} = loss {} + regularizer {}{extras}", sci(o.total, 10), sci(o.loss, 6), sci(o.regularizer, 6)),
+        &format!("{} = loss {} + regularizer {}{extras}", sci_up(o.total, 10), sci(o.loss, 6), sci(o.regularizer, 6)),
     );
     row(&mut out, "lower bound", &verdict::bound(d));
     row(&mut out, "polar", &verdict::polar(d));

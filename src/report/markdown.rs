@@ -1,6 +1,6 @@
 //! `report.md`: the certificate for people.
 
-use super::number::{sci, sci_or_dash};
+use super::number::{sci, sci_down, sci_up, shown};
 use super::verdict;
 use crate::run::Document;
 use std::fmt::Write;
@@ -47,16 +47,17 @@ fn section(out: &mut String, title: &str) {
 
 fn numbers(out: &mut String, d: &Document) {
     section(out, "Numbers");
-    let number = |x: Option<f64>| sci_or_dash(x, 12);
-    let upper = d.lambda_max.upper.map_or("not bounded".into(), |u| sci(u, 6));
+    let number = |x: Option<f64>| shown(x, |x| sci(x, 12));
+    let up = |x: Option<f64>| shown(x, |x| sci_up(x, 12));
+    let upper = d.lambda_max.upper.map_or("not bounded".into(), |u| sci_up(u, 6));
     let rows = [
-        ("objective", number(Some(d.objective.total))),
+        ("objective", up(Some(d.objective.total))),
         ("of which loss", number(Some(d.objective.loss))),
         ("of which regularizer (lambda included)", number(Some(d.objective.regularizer))),
         ("of which extras", number(Some(d.objective.extras))),
-        ("lower bound (proven)", number(d.lower_bound)),
-        ("absolute gap", number(d.gap.absolute)),
-        ("relative gap", number(d.gap.relative)),
+        ("lower bound (proven)", shown(d.lower_bound, |x| sci_down(x, 12))),
+        ("absolute gap", up(d.gap.absolute)),
+        ("relative gap", up(d.gap.relative)),
         ("target gap", format!("{:e}", d.target_gap)),
         ("bound from", d.bound.as_ref().map_or("-".into(), |b| format!("{}, polar proven by {}", b.source, b.method))),
         ("rounding margin in the bound", number(d.bound.as_ref().map(|b| b.slack))),

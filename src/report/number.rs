@@ -9,9 +9,30 @@ pub fn sci(x: f64, digits: usize) -> String {
     }
 }
 
-/// The same, `-` where unknown.
-pub fn sci_or_dash(x: Option<f64>, digits: usize) -> String {
-    x.map_or("-".into(), |x| sci(x, digits))
+/// The same for a proven lower end: never rounded up.
+pub fn sci_down(x: f64, digits: usize) -> String {
+    directed(x, digits, -1.0)
+}
+
+/// The same for a proven upper end: never rounded down.
+pub fn sci_up(x: f64, digits: usize) -> String {
+    directed(x, digits, 1.0)
+}
+
+fn directed(x: f64, digits: usize, towards: f64) -> String {
+    let text = sci(x, digits);
+    match (text.parse::<f64>(), text.split_once('e').and_then(|t| t.1.parse::<i32>().ok())) {
+        // the nearest lies on the wrong side: one unit of the last digit further
+        (Ok(shown), Some(exponent)) if (x - shown) * towards > 0.0 => {
+            sci(shown + towards * 10f64.powi(exponent - digits as i32), digits)
+        }
+        _ => text,
+    }
+}
+
+/// As `show` has it, `-` where unknown.
+pub fn shown(x: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    x.map_or("-".into(), show)
 }
 
 #[cfg(test)]
@@ -19,11 +40,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn directed_rounding_never_crosses() {
+        assert_eq!(sci_down(1.26, 1), "1.2e+00");
+        assert_eq!(sci_up(1.24, 1), "1.3e+00");
+        assert_eq!(sci_up(1.25e-3, 2), "1.25e-03");
+        assert_eq!(sci_down(-1.24, 1), "-1.3e+00");
+        assert_eq!(sci_up(9.96, 1), "1.0e+01");
+        assert_eq!(sci_up(f64::INFINITY, 1), "inf");
+        for k in 1..2000 {
+            let x = (f64::from(k) * 0.7).sin() * 10f64.powi(k % 600 - 300);
+            let (down, up): (f64, f64) = (sci_down(x, 6).parse().unwrap(), sci_up(x, 6).parse().unwrap());
+            assert!(down <= x && x <= up && up - down <= 1.1e-6 * x.abs().max(1e-300) * 10.0, "{x:e}");
+        }
+    }
+
+    #[test]
     fn exponents_have_a_sign_and_two_digits() {
         assert_eq!(sci(52143.05, 6), "5.214305e+04");
         assert_eq!(sci(-1.5e-123, 2), "-1.50e-123");
         assert_eq!(sci(0.0, 1), "0.0e+00");
         assert_eq!(sci(f64::INFINITY, 1), "inf");
-        assert_eq!(sci_or_dash(None, 1), "-");
+        assert_eq!(shown(None, |x| sci(x, 1)), "-");
     }
 }

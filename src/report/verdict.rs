@@ -1,12 +1,12 @@
 //! A verdict in a sentence that says no more than what is proven.
 
-use super::number::{sci, sci_or_dash};
+use super::number::{sci_down, sci_up, shown};
 use crate::certify::Verdict;
 use crate::run::Document;
 
 /// The sentence.
 pub fn sentence(d: &Document) -> String {
-    let gap = sci_or_dash(d.gap.relative, 2);
+    let gap = shown(d.gap.relative, |g| sci_up(g, 2));
     match d.verdict {
         Verdict::Global => format!("global: proven to be within {gap} (relative) of the global optimum"),
         Verdict::Within => format!("within {gap} (relative) of the global optimum, proven"),
@@ -39,15 +39,24 @@ pub fn limited_by(d: &Document) -> Option<String> {
 
 /// The polar interval in words.
 pub fn polar(d: &Document) -> String {
-    let upper = d.polar.upper.map_or("not bounded".into(), |u| format!("proven <= {u:.6}"));
+    let upper = d.polar.upper.map_or("not bounded".into(), |u| format!("proven <= {}", decimal_up(u)));
     let exact = if d.polar.exact { ", exact" } else { "" };
     format!("found {:.6}, {upper} ({}{exact})", d.polar.lower, d.polar.method)
+}
+
+/// Six decimals, not below the number.
+fn decimal_up(u: f64) -> String {
+    let text = format!("{u:.6}");
+    match text.parse::<f64>() {
+        Ok(nearest) if nearest < u => format!("{:.6}", nearest + 1e-6),
+        _ => text,
+    }
 }
 
 /// Where the bound came from, in words.
 pub fn bound(d: &Document) -> String {
     match (&d.bound, d.lower_bound) {
-        (Some(b), Some(value)) => format!("{} from {}, polar proven by {}", sci(value, 10), b.source, b.method),
+        (Some(b), Some(value)) => format!("{} from {}, polar proven by {}", sci_down(value, 10), b.source, b.method),
         _ => "-".into(),
     }
 }
