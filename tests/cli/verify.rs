@@ -587,19 +587,23 @@ fn report(dir: &Path, c: &Value) {
         let line = format!("| {label} | {value} |");
         assert!(text.contains(&line), "report.md lacks {line}\n{text}");
     };
-    // as C prints %.12e
-    let shown = |x: Option<f64>| {
-        x.map_or("-".into(), |x| {
-            let text = format!("{x:.12e}");
-            let (mantissa, exponent) = text.split_once('e').unwrap();
-            format!("{mantissa}e{:+03}", exponent.parse::<i32>().unwrap())
-        })
+    // printed proofs never cross what they print: bounds are rounded down, objectives and gaps up
+    let printed = |label: &str, x: Option<f64>, towards: f64| {
+        let start = format!("| {label} | ");
+        let line = text.lines().find(|l| l.starts_with(&start)).unwrap_or_else(|| panic!("report.md lacks {label}"));
+        let cell = line.strip_prefix(&start).unwrap().trim_end_matches(" |");
+        let Some(x) = x else { return assert_eq!(cell, "-", "{label}") };
+        let (mantissa, exponent) = cell.split_once('e').unwrap_or_else(|| panic!("{label}: {cell}"));
+        assert_eq!(mantissa.trim_start_matches('-').len(), 14, "{label}: 12 decimals in {cell}");
+        assert!(exponent.starts_with(['+', '-']) && exponent.len() >= 3, "{label}: {cell}");
+        let off = cell.parse::<f64>().unwrap() - x;
+        assert!(off.abs() <= 1.1e-12 * x.abs() && off * towards >= 0.0, "{label}: {cell} against {x:e}");
     };
-    row("objective", shown(Some(real(c, "/objective/total"))));
-    row("of which loss", shown(Some(real(c, "/objective/loss"))));
-    row("lower bound (proven)", shown(maybe(c, "/lower_bound")));
-    row("absolute gap", shown(maybe(c, "/gap/absolute")));
-    row("relative gap", shown(maybe(c, "/gap/relative")));
+    printed("objective", Some(real(c, "/objective/total")), 1.0);
+    printed("of which loss", Some(real(c, "/objective/loss")), 0.0);
+    printed("lower bound (proven)", maybe(c, "/lower_bound"), -1.0);
+    printed("absolute gap", maybe(c, "/gap/absolute"), 1.0);
+    printed("relative gap", maybe(c, "/gap/relative"), 1.0);
     row("rank", format!("{} ({} always suffice)", count(c, "/rank"), count(c, "/rank_bound")));
     row("lambda", format!("{:?}", real(c, "/lambda")));
     assert!(text.starts_with(&format!("# {}\n", word(c, "/name"))));
@@ -610,7 +614,7 @@ fn report(dir: &Path, c: &Value) {
         assert!(text.contains(word(d, "/sha256")));
     }
     if let Some(h) = c["holdout"].as_object() {
-        row(&format!("RMSE over {} held-out entries", h["entries"]), shown(h["rmse"].as_f64()));
+        printed(&format!("RMSE over {} held-out entries", h["entries"]), h["rmse"].as_f64(), 0.0);
     }
 }
 
