@@ -163,8 +163,9 @@ pub fn certify(
             keeper.mark(&w.source);
         }
     }
-    // whoever brought a good dual point has made the search for one that the expensive rungs would repeat
-    let start = keeper.best().is_none_or(|b| b.point.source == RESIDUAL).then_some(factors);
+    // whoever brought a good dual point has made the search that the expensive rungs would repeat, unless more is asked for
+    let searched = keeper.best().is_some_and(|b| b.point.source != RESIDUAL) && options.effort != Effort::Thorough;
+    let start = (!searched).then_some(factors);
     let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
