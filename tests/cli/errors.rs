@@ -280,7 +280,11 @@ fn a_norm_without_a_rule_for_the_psd_mapping_is_refused() {
 
 #[test]
 fn weights_of_norms_must_be_positive() {
-    spec_error("norm = \"l2\"", "norm = \"l2\", weight = 0", &["found 0 in `regularizer.factors[0].weight`", "from 1e-75 to 1e75"]);
+    spec_error(
+        "norm = \"l2\"",
+        "norm = \"l2\", weight = 0",
+        &["found 0 in `regularizer.factors[0].weight`", "from 1e-75 to 1e75"],
+    );
     let place = place();
     place.write("d.csv", "1\n0\n1\n1\n");
     let factors = "{ norm = \"l2\", weight = \"d.csv\" }, { norm = \"l2\" }";
