@@ -12,11 +12,13 @@ pub mod memory;
 pub mod npy;
 pub mod npz;
 pub mod observations;
+pub mod read;
 pub mod source;
 
 pub use array::Array;
 pub use dataset::{DataRequest, Dataset, FileRecord};
 pub use error::DataError;
-pub use load::{load, read_factor};
+pub use load::load;
 pub use observations::Observations;
+pub use read::read_factor;
 pub use source::Source;

@@ -10,13 +10,13 @@
 //! complement of the range of (F_A, V_12) the first block is the identity. Everything is divided by lambda. Memory: a few m x d
 //! fields. Each readout scales S and Q to feasibility, so it is a valid dual point; the best is offered.
 
-use super::{Goal, Relaxation, oriented, source};
+use super::oriented::{Oriented, dual_value};
+use super::{Goal, Relaxation, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{DualPoint, Keeper, Kind, Lift, plain_lambda, relative_gap};
 use crate::linalg::{Mat, dense, lanczos};
 use crate::problem::Problem;
-use oriented::{Oriented, dual_value};
 
 /// The lift with the block of the small side.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Relaxation for LiftSmallSide {
     }
 }
 
-/// The axis of an orthant that is no longer than the other axis, or the only one.
+/// The axis of an orthant that is no longer than the other axis.
 fn small_axis(problem: &Problem) -> Option<usize> {
     let (m, n) = problem.shape();
     let gauges = &problem.regularizer.gauges;
