@@ -129,6 +129,13 @@ pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upp
     finish(problem, scaled.clone(), DualPoint::field(source, scaled), upper.method)
 }
 
+/// What proving a field could give at best, if its polar were as low as what has been found of it: an estimate, never a bound.
+pub fn promise(problem: &Problem, z: &[f64], found: f64) -> f64 {
+    let limit = if found > 0.0 { problem.lambda / found } else { f64::INFINITY };
+    let s = problem.loss.best_scale(problem.targets(), z).min(limit);
+    problem.loss.dual_value(problem.targets(), &z.iter().map(|z| s * z).collect::<Vec<_>>())
+}
+
 fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> {
     let sign = product_sign(problem)?;
     let lambda = plain_lambda(problem)?;

@@ -43,7 +43,7 @@ pub enum Effort {
 impl Effort {
     /// The polar search it pays for.
     pub fn search(self) -> search::Effort {
-        let default = search::Effort::default();
+        let default = search::Effort { precision: 1e-6, ..search::Effort::default() };
         match self {
             Self::Cheap => search::Effort { starts: 16, ..default },
             Self::Default => search::Effort { starts: 200, ..default },
@@ -157,7 +157,14 @@ pub fn certify(
     if let Some(u) = upper {
         keeper.keep(dual::prove_field(problem, RESIDUAL, &z, u));
     }
+    let met = |keeper: &Keeper| {
+        keeper.value().is_some_and(|b| relative_gap(objective.total, b) <= options.target_gap.min(GLOBAL_GAP))
+    };
     for w in witnesses {
+        // a gradient from almost the same point proves nothing new
+        if w.source == RESIDUAL && met(&keeper) {
+            continue;
+        }
         if let Some(point) = DualPoint::from_witness(problem, w) {
             keeper.offer(problem, &point);
             keeper.mark(&w.source);

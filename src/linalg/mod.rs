@@ -4,6 +4,7 @@
 pub mod dense;
 pub mod lanczos;
 pub mod proven;
+pub mod simd;
 pub mod sparse;
 pub mod sum;
 pub mod vector;

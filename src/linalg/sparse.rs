@@ -3,6 +3,7 @@
 //! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
 
 use super::Mat;
+use super::simd::vectorised;
 use super::vector::{axpy, dot};
 use rayon::prelude::*;
 
@@ -114,9 +115,14 @@ impl Pattern {
         let mut out = Mat::zeros(x.ncols(), self.rows);
         let r = x.ncols().max(1);
         out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(i, o)| {
-            for (j, p) in self.row(i) {
-                axpy(w[p], column(&xt, j), o);
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (j, p) in self.row(i) {
+                        axpy(w[p], column(&xt, j), o);
+                    }
+                },
+            );
         });
         out.transpose()
     }
@@ -127,9 +133,14 @@ impl Pattern {
         let mut out = Mat::zeros(x.ncols(), self.cols);
         let r = x.ncols().max(1);
         out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(j, o)| {
-            for (i, p) in self.column(j) {
-                axpy(w[p], column(&xt, i), o);
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (i, p) in self.column(j) {
+                        axpy(w[p], column(&xt, i), o);
+                    }
+                },
+            );
         });
         out.transpose()
     }
@@ -169,14 +180,20 @@ impl Pattern {
         }
         pieces.into_par_iter().enumerate().with_min_len(64).for_each(|(i, o)| {
             let ui = column(&ut, i);
-            for ((j, _), x) in self.row(i).zip(o) {
-                *x = dot(ui, column(&vt, j));
-            }
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((j, _), x) in self.row(i).zip(o) {
+                        *x = dot(ui, column(&vt, j));
+                    }
+                },
+            );
         });
         out
     }
 }
 
+#[inline(always)]
 fn column(x: &Mat, j: usize) -> &[f64] {
     let r = x.nrows();
     &x.as_slice()[j * r..(j + 1) * r]

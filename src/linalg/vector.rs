@@ -1,19 +1,26 @@
 //! Plain vectors: products in a fixed order that still vectorise.
 
 /// a'b with eight partial sums, added in a fixed order.
+#[inline(always)]
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut s = [0.0; 8];
     let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = ca.remainder().iter().zip(cb.remainder()).map(|(x, y)| x * y).sum();
+    let mut tail = 0.0;
+    for (x, y) in ca.remainder().iter().zip(cb.remainder()) {
+        tail += x * y;
+    }
     for (x, y) in ca.zip(cb) {
         for k in 0..8 {
             s[k] += x[k] * y[k];
         }
     }
-    s.iter().sum::<f64>() + tail
+    ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail
 }
 
 /// y <- y + a x.
+#[inline(always)]
 pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
 }

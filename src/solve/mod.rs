@@ -66,6 +66,9 @@ const FINISHED: f64 = 1e-15;
 /// Polar excess below which slices turn little and the last digits are what is missing.
 const POLISH_BELOW: f64 = 1e-4;
 
+/// Up to this smaller side a proof is cheap beside the rest of an iteration.
+const CHEAP_SIDE: usize = 700;
+
 /// Algorithm 1 from `start`, or from `initial_rank` random slices.
 pub fn solve(
     problem: &Problem,
@@ -109,7 +112,8 @@ pub fn solve(
                 search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
             let mut found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
-            if exact || iter == 0 || excess < 1e-2 {
+            let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
+            if state.worth_proving(problem, exact, excess, promise <= certify.target_gap.min(GLOBAL_GAP)) {
                 keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
             }
             if iter == 0 || excess < 1e-3 {
@@ -212,6 +216,7 @@ struct Progress {
     polishing: usize,
     last_objective: Option<f64>,
     last_excess: f64,
+    proven_excess: f64,
 }
 
 impl Progress {
@@ -226,9 +231,27 @@ impl Progress {
         if self.polishing > 0 { floor } else { (1e-3 * self.gain).max(floor) }
     }
 
+    /// Whether to prove the polar at this point: where that costs little, where it promises to meet the target, and, for a
+    /// polar that is only bounded, once the point has become much better since.
+    fn worth_proving(&mut self, problem: &Problem, exact: bool, excess: f64, promising: bool) -> bool {
+        let (m, n) = problem.shape();
+        let worth = if exact {
+            m.min(n) <= CHEAP_SIDE || promising
+        } else {
+            self.last_objective.is_none() || excess < 0.3 * self.proven_excess.min(0.03)
+        };
+        if worth {
+            self.proven_excess = excess;
+        }
+        worth
+    }
+
     /// Effort of the next search.
     fn search(&self) -> search::Effort {
-        search::Effort { starts: if self.polishing > 0 { 200 } else { 64 }, ..search::Effort::default() }
+        let starts = if self.polishing > 0 { 200 } else { 64 };
+        // early on any good direction will do; at the end the excess itself is what is asked for
+        let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
+        search::Effort { starts, precision, ..search::Effort::default() }
     }
 
     /// Notes what appending brought.

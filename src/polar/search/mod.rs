@@ -22,13 +22,15 @@ pub struct Effort {
     pub iterations: usize,
     /// At most this many slices are returned.
     pub keep: usize,
+    /// Relative change of the value below which a search may stop early.
+    pub precision: f64,
     /// Seed of the starts.
     pub seed: u64,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { starts: 64, iterations: 200, keep: 32, seed: 0x9e37 }
+        Self { starts: 64, iterations: 200, keep: 32, precision: 1e-9, seed: 0x9e37 }
     }
 }
 

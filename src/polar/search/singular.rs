@@ -2,7 +2,8 @@
 
 use super::{Effort, Found, PolarSearch};
 use crate::data::Observations;
-use crate::linalg::{Mat, dense, lanczos};
+use crate::linalg::lanczos::{self, Krylov};
+use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::polar::bound::norms;
 use crate::polar::field::unweighted;
@@ -14,6 +15,8 @@ pub struct Singular;
 
 /// Below this small side a full SVD of a dense field is taken.
 const DENSE_SIDE: usize = 400;
+/// Columns of a Krylov block.
+const BLOCK: usize = 16;
 
 impl PolarSearch for Singular {
     fn name(&self) -> &'static str {
@@ -26,18 +29,31 @@ impl PolarSearch for Singular {
             && problem.regularizer.gauges.iter().all(|g| g.cone().is_none())
     }
 
-    fn search(&self, problem: &Problem, z: &[f64], _warm: Option<&Factors>, effort: &Effort) -> Found {
+    fn search(&self, problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found {
         let z = unweighted(problem, z);
         let (m, n) = problem.shape();
-        let (mut u, s, mut v) = triplets(&problem.observations, &z.field, m, n, effort);
+        // slices at hand are nearly singular vectors of -grad l, in the coordinates where the weights are gone
+        let known = warm.map(|x| {
+            let k = usize::from(m >= n);
+            let mut known = x.0[k].clone();
+            multiply_rows(&mut known, problem.regularizer.gauges[k].weights());
+            known
+        });
+        let (mut u, s, mut v) = triplets(&problem.observations, &z.field, m, n, known.as_ref(), effort);
         divide_rows(&mut u, problem.regularizer.gauges[0].weights());
         divide_rows(&mut v, problem.regularizer.gauges[1].weights());
         Found { slices: Factors(vec![u, v]), values: s }
     }
 }
 
-fn triplets(at: &Observations, w: &[f64], m: usize, n: usize, effort: &Effort) -> (Mat, Vec<f64>, Mat) {
-    let keep = effort.keep.min(m.min(n));
+fn triplets(
+    at: &Observations,
+    w: &[f64],
+    m: usize,
+    n: usize,
+    known: Option<&Mat>,
+    effort: &Effort,
+) -> (Mat, Vec<f64>, Mat) {
     if matches!(at, Observations::Full { .. })
         && m.min(n) <= DENSE_SIDE
         && let Some((u, s, v)) = dense::thin_svd(&Mat::from_column_slice(m, n, w))
@@ -45,13 +61,26 @@ fn triplets(at: &Observations, w: &[f64], m: usize, n: usize, effort: &Effort) -
         let k = s.iter().take(m.min(n)).filter(|s| **s > 0.0).count();
         return (u.columns(0, k).into_owned(), s[..k].to_vec(), v.columns(0, k).into_owned());
     }
-    let depth = (effort.iterations / 20).clamp(4, 12);
+    let krylov = Krylov {
+        want: effort.keep.min(m.min(n)),
+        block: BLOCK,
+        depth: (effort.iterations / 10).clamp(8, 24),
+        tolerance: effort.precision,
+        seed: effort.seed,
+    };
     let (mul, tr_mul) = (|x: &Mat| field_mul(at, w, x), |x: &Mat| field_tr_mul(at, w, x));
     if m >= n {
-        lanczos::top_singular(mul, tr_mul, n, keep, depth, effort.seed)
+        lanczos::top_singular(mul, tr_mul, n, known, krylov)
     } else {
-        let (v, s, u) = lanczos::top_singular(tr_mul, mul, m, keep, depth, effort.seed);
+        let (v, s, u) = lanczos::top_singular(tr_mul, mul, m, known, krylov);
         (u, s, v)
+    }
+}
+
+/// x_i <- x_i d_i for every column.
+fn multiply_rows(x: &mut Mat, d: Option<&[f64]>) {
+    if let Some(d) = d {
+        x.column_iter_mut().for_each(|mut c| c.iter_mut().zip(d).for_each(|(x, d)| *x *= d));
     }
 }
 

@@ -11,6 +11,7 @@
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::linalg::Mat;
+use crate::linalg::simd::vectorised;
 use crate::linalg::vector::{axpy, dot};
 use crate::mapping::Factors;
 use crate::problem::Problem;
@@ -39,37 +40,57 @@ impl Descent for Lbfgs {
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
         problem.regularizer.balance(x);
         if x.rank() > 0 {
-            minimise(&Smooth::new(problem), x, effort, budget);
+            let balanced = Balanced::new(problem, x);
+            let mut unknowns = balanced.unknowns(x);
+            minimise(&balanced, &mut unknowns, &balanced.signs(x.rank()), effort, budget);
+            *x = balanced.factors(&unknowns);
         }
         problem.regularizer.balance(x);
     }
 }
 
-/// The smooth form with its signs and squared weights, over all factors joined in one vector.
-struct Smooth<'a> {
+/// The balanced form with its signs and squared weights, over all factors joined in one vector.
+struct Balanced<'a> {
     problem: &'a Problem,
     half: f64,
+    rank: usize,
+    /// Per coordinate: the unknown is x / c with c^-2 the diagonal of the Gauss-Newton Hessian at the start, so that strong and
+    /// weak slices, and lines with many and with few entries, curve alike.
+    scale: Vec<f64>,
 }
 
-impl<'a> Smooth<'a> {
-    fn new(problem: &'a Problem) -> Self {
+impl<'a> Balanced<'a> {
+    fn new(problem: &'a Problem, x: &Factors) -> Self {
         let half = if problem.regularizer.gauges.len() == 1 { 1.0 } else { 0.5 };
-        Self { problem, half }
+        let curvature: Vec<f64> =
+            (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
+        let squares = Factors(x.0.iter().map(|x| x.map(|x| x * x)).collect());
+        let mut scale = Vec::new();
+        for (k, gauge) in problem.regularizer.gauges.iter().enumerate() {
+            let diagonal = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
+            for (j, h) in diagonal.iter().enumerate() {
+                let d = gauge.weights().map_or(1.0, |w| w[j % diagonal.nrows()]);
+                scale.push(1.0 / (h + 2.0 * half * problem.lambda * d * d).sqrt().max(f64::MIN_POSITIVE));
+            }
+        }
+        Self { problem, half, rank: x.rank(), scale }
     }
 
-    fn factors(&self, x: &[f64]) -> Factors {
+    fn unknowns(&self, x: &Factors) -> Vec<f64> {
+        x.0.iter().flat_map(|x| x.iter()).zip(&self.scale).map(|(x, c)| x / c).collect()
+    }
+
+    fn factors(&self, unknowns: &[f64]) -> Factors {
+        let mut joined = unknowns.iter().zip(&self.scale).map(|(x, c)| x * c);
         let rows = self.problem.factor_rows();
-        let r = x.len() / rows.iter().sum::<usize>();
-        let mut rest = x;
-        Factors(
-            rows.iter()
-                .map(|&d| {
-                    let (head, tail) = rest.split_at(d * r);
-                    rest = tail;
-                    Mat::from_column_slice(d, r, head)
-                })
-                .collect(),
-        )
+        Factors(rows.iter().map(|&d| Mat::from_iterator(d, self.rank, joined.by_ref().take(d * self.rank))).collect())
+    }
+
+    /// Sign every coordinate of the joined vector is confined to, 0 where free.
+    fn signs(&self, r: usize) -> Vec<f64> {
+        let gauges = &self.problem.regularizer.gauges;
+        let rows = self.problem.factor_rows();
+        gauges.iter().zip(rows).flat_map(|(g, d)| std::iter::repeat_n(g.orthant().unwrap_or(0.0), d * r)).collect()
     }
 
     /// f(x), and its gradient in `out` unless f is above `ceiling`.
@@ -103,22 +124,15 @@ impl<'a> Smooth<'a> {
             out[offset..].iter_mut().zip(pull.iter()).for_each(|(g, pull)| *g -= pull);
             offset += pull.len();
         }
+        out.iter_mut().zip(&self.scale).for_each(|(g, c)| *g *= c);
         value
-    }
-
-    /// Sign every coordinate of the joined vector is confined to, 0 where free.
-    fn signs(&self, r: usize) -> Vec<f64> {
-        let gauges = &self.problem.regularizer.gauges;
-        let rows = self.problem.factor_rows();
-        gauges.iter().zip(rows).flat_map(|(g, d)| std::iter::repeat_n(g.orthant().unwrap_or(0.0), d * r)).collect()
     }
 }
 
-fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) {
-    let mut x: Vec<f64> = factors.0.iter().flat_map(|x| x.iter().copied()).collect();
-    let signs = f.signs(factors.rank());
+/// Moves `x` downhill on f within the orthants that `signs` names (0: free). f never rises.
+fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budget: &Budget) {
     let mut gradient = vec![0.0; x.len()];
-    let mut value = f.evaluate(&x, f64::INFINITY, &mut gradient);
+    let mut value = f.evaluate(x, f64::INFINITY, &mut gradient);
     let mut memory = Memory::default();
     let mut checkpoint = value;
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
@@ -134,19 +148,21 @@ fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) 
         if steepest == 0.0 {
             break;
         }
-        memory.apply(&mut direction, &active);
+        vectorised(
+            #[inline(always)]
+            || memory.apply(&mut direction, &active),
+        );
         let mut slope = dot(&direction, &gradient);
         if slope >= -1e-12 * steepest.sqrt() * dot(&direction, &direction).sqrt() {
             memory = Memory::default();
             direction.iter_mut().zip(&gradient).zip(&active).for_each(|((d, g), a)| *d = if *a { 0.0 } else { -g });
             slope = -steepest;
         }
-        let mut t =
-            if memory.is_empty() { (1.0 / steepest.sqrt()) * (dot(&x, &x).sqrt() * 1e-2).max(1e-8) } else { 1.0 };
+        let mut t = if memory.is_empty() { (1.0 / steepest.sqrt()) * (dot(x, x).sqrt() * 1e-2).max(1e-8) } else { 1.0 };
         let mut accepted = None;
         for _ in 0..40 {
-            project(&x, &direction, t, &signs, &mut trial);
-            let predicted: f64 = gradient.iter().zip(trial.iter().zip(&x)).map(|(g, (a, b))| g * (a - b)).sum();
+            project(x, &direction, t, signs, &mut trial);
+            let predicted: f64 = gradient.iter().zip(trial.iter().zip(x.iter())).map(|(g, (a, b))| g * (a - b)).sum();
             let ceiling = value + 1e-4 * predicted.min(0.0);
             let reached = f.evaluate(&trial, ceiling, &mut trial_gradient);
             if reached <= ceiling {
@@ -164,8 +180,8 @@ fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) 
             memory = Memory::default();
             continue;
         };
-        memory.push(&x, &trial, &gradient, &trial_gradient);
-        std::mem::swap(&mut x, &mut trial);
+        memory.push(x, &trial, &gradient, &trial_gradient);
+        std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = reached;
         if step % 10 == 0 {
@@ -175,7 +191,6 @@ fn minimise(f: &Smooth, factors: &mut Factors, effort: Effort, budget: &Budget) 
             checkpoint = value;
         }
     }
-    *factors = f.factors(&x);
 }
 
 fn project(x: &[f64], direction: &[f64], t: f64, signs: &[f64], out: &mut [f64]) {
@@ -209,6 +224,7 @@ impl Memory {
     }
 
     /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- H d.
+    #[inline(always)]
     fn apply(&self, d: &mut [f64], active: &[bool]) {
         let any = active.contains(&true);
         let free =
