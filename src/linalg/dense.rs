@@ -5,7 +5,7 @@ use faer::{Accum, MatMut, MatRef, Par, Side};
 
 /// The threads that a product of `flops` floating-point operations is worth.
 fn par(flops: f64) -> Par {
-    if flops > 4e6 { Par::rayon(0) } else { Par::Seq }
+    if flops > 2e7 { Par::rayon(0) } else { Par::Seq }
 }
 
 /// A column-major slice seen as an m x n matrix.
@@ -48,6 +48,16 @@ pub fn field_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
 /// W' X for an m x n field W in column-major order.
 pub fn field_tr_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
     multiply(view(w, m, n).transpose(), view(x.as_slice(), x.nrows(), x.ncols()))
+}
+
+/// X W (r x n) for X r x m and an m x n field W.
+pub fn mul_field(x: &Mat, w: &[f64], m: usize, n: usize) -> Mat {
+    multiply(view(x.as_slice(), x.nrows(), x.ncols()), view(w, m, n))
+}
+
+/// X W' (r x m) for X r x n and an m x n field W.
+pub fn mul_field_tr(x: &Mat, w: &[f64], m: usize, n: usize) -> Mat {
+    multiply(view(x.as_slice(), x.nrows(), x.ncols()), view(w, m, n).transpose())
 }
 
 /// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix; `None` if they did not converge.

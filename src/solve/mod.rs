@@ -116,7 +116,7 @@ pub fn solve(
             if state.worth_proving(problem, exact, excess, promise <= certify.target_gap.min(GLOBAL_GAP)) {
                 keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
             }
-            if iter == 0 || excess < 1e-3 {
+            if excess < 0.1 {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let start = (excess < 1e-3 && (state.polishing > 0 || excess < tolerance)).then_some(&x);
@@ -248,7 +248,11 @@ impl Progress {
 
     /// Effort of the next search.
     fn search(&self) -> search::Effort {
-        let starts = if self.polishing > 0 { 200 } else { 64 };
+        let starts = match self.last_excess {
+            _ if self.polishing > 0 => 200,
+            e if e < 1e-2 && self.last_objective.is_some() => 64,
+            _ => 24,
+        };
         // early on any good direction will do; at the end the excess itself is what is asked for
         let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
         search::Effort { starts, precision, ..search::Effort::default() }

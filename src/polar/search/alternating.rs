@@ -38,12 +38,12 @@ impl PolarSearch for Alternating {
             maximise(problem, 0, &mut u);
             v = field_tr_mul(&problem.observations, z, &u);
             let last = std::mem::replace(&mut values, maximise(problem, 1, &mut v));
-            let settled = values.iter().zip(&last).all(|(a, b)| a - b <= 1e-10 * a.abs());
+            let settled = values.iter().zip(&last).all(|(a, b)| a - b <= effort.precision.max(1e-10) * a.abs());
             if settled {
                 break;
             }
             if round == SCOUTING {
-                let leaders = Found::distinct(Factors(vec![u.clone(), v.clone()]), &values, 3 * effort.keep);
+                let leaders = Found::distinct(Factors(vec![u.clone(), v.clone()]), &values, effort.keep);
                 values = leaders.values;
                 let [leading_u, leading_v] = <[Mat; 2]>::try_from(leaders.slices.0).expect("two factors");
                 (u, v) = (leading_u, leading_v);

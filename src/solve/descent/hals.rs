@@ -65,7 +65,7 @@ impl Descent for Hals {
 }
 
 /// How far to extrapolate: grows while sweeps succeed, shrinks and is capped when one fails (Ang & Gillis 2019).
-struct Momentum {
+pub(super) struct Momentum {
     beta: f64,
     next: f64,
     cap: f64,
@@ -78,7 +78,11 @@ impl Default for Momentum {
 }
 
 impl Momentum {
-    fn succeed(&mut self) {
+    pub(super) fn beta(&self) -> f64 {
+        self.beta
+    }
+
+    pub(super) fn succeed(&mut self) {
         if self.beta > 0.0 {
             self.cap = (1.01 * self.cap).min(1.0);
             self.next = (1.05 * self.beta).min(self.cap);
@@ -87,7 +91,7 @@ impl Momentum {
     }
 
     /// The next sweep is a plain one; later ones extrapolate less.
-    fn fail(&mut self) {
+    pub(super) fn fail(&mut self) {
         self.cap = self.beta;
         self.next = self.beta / 1.5;
         self.beta = 0.0;

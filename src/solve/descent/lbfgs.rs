@@ -8,12 +8,12 @@
 //! projected. Backtracking keeps f from rising; the sum form is never below the product form, and equals it at the balanced
 //! start. Cost of an iteration: one evaluation of Phi and one pullback per factor.
 
+use super::hals::Hals;
 use super::{Descent, Effort};
 use crate::budget::Budget;
-use crate::linalg::Mat;
-use crate::linalg::simd::vectorised;
 use crate::linalg::vector::{axpy, dot};
-use crate::mapping::Factors;
+use crate::linalg::{Mat, dense};
+use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -41,49 +41,97 @@ impl Descent for Lbfgs {
         problem.regularizer.balance(x);
         if x.rank() > 0 {
             let balanced = Balanced::new(problem, x);
-            let mut unknowns = balanced.unknowns(x);
-            minimise(&balanced, &mut unknowns, &balanced.signs(x.rank()), effort, budget);
-            *x = balanced.factors(&unknowns);
+            let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
+            minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
+            *x = balanced.factors(&joined);
         }
         problem.regularizer.balance(x);
     }
 }
 
-/// The balanced form with its signs and squared weights, over all factors joined in one vector.
+/// The balanced form over all factors joined in one vector.
 struct Balanced<'a> {
     problem: &'a Problem,
     half: f64,
     rank: usize,
-    /// Per coordinate: the unknown is x / c with c^-2 the diagonal of the Gauss-Newton Hessian at the start, so that strong and
-    /// weak slices, and lines with many and with few entries, curve alike.
-    scale: Vec<f64>,
+    metric: Vec<Metric>,
+    /// ||Y||^2 / 2 where the loss needs no prediction.
+    half_norm: Option<f64>,
+}
+
+/// The inverse of a model of the Gauss-Newton Hessian in one factor, which slices that overlap, strong and weak ones, and lines
+/// with many and with few entries would otherwise spoil:
+///
+/// ```text
+/// u_i'H_i u_i = sum_(j observed) w_ij (u_i'v_j)^2 + mu_i ||u_i||^2     its diagonal in the basis Q where V'V is diagonal
+/// ```
+struct Metric {
+    /// Q, or none for the identity.
+    rotation: Option<Mat>,
+    /// One over the diagonal, d x r.
+    inverse: Mat,
+}
+
+impl Metric {
+    fn new(problem: &Problem, x: &Factors, k: usize, half: f64) -> Self {
+        let other = &x.0[x.0.len() - 1 - k];
+        let rotation = principal_axes(other);
+        let turned =
+            Factors(x.0.iter().map(|x| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q))).collect());
+        let squares = Factors(turned.0.into_iter().map(|x| x.map(|x| x * x)).collect());
+        let curvature: Vec<f64> =
+            (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
+        let mut inverse = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
+        let gauge = &problem.regularizer.gauges[k];
+        for (i, mut line) in inverse.row_iter_mut().enumerate() {
+            let d = gauge.weights().map_or(1.0, |w| w[i]);
+            let mu = 2.0 * half * problem.lambda * d * d;
+            line.apply(|h| *h = 1.0 / (*h + mu));
+        }
+        Self { rotation, inverse }
+    }
+
+    /// H^-1 applied to a d x r block.
+    fn apply(&self, block: &mut [f64]) {
+        let Some(q) = &self.rotation else {
+            block.iter_mut().zip(self.inverse.iter()).for_each(|(b, h)| *b *= h);
+            return;
+        };
+        let (d, r) = self.inverse.shape();
+        let turned = dense::mul(&Mat::from_column_slice(d, r, block), q).component_mul(&self.inverse);
+        block.copy_from_slice(dense::mul_tr(&turned, q).as_slice());
+    }
+}
+
+/// The eigenvectors of X'X; none if its columns are orthogonal already.
+fn principal_axes(x: &Mat) -> Option<Mat> {
+    let gram = dense::tr_mul(x, x);
+    let crossed = (0..gram.ncols()).any(|j| (0..j).any(|i| gram[(i, j)].powi(2) > 1e-12 * gram[(i, i)] * gram[(j, j)]));
+    crossed.then(|| dense::symmetric_eigen(&gram)).flatten().map(|e| e.1)
 }
 
 impl<'a> Balanced<'a> {
     fn new(problem: &'a Problem, x: &Factors) -> Self {
         let half = if problem.regularizer.gauges.len() == 1 { 1.0 } else { 0.5 };
-        let curvature: Vec<f64> =
-            (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
-        let squares = Factors(x.0.iter().map(|x| x.map(|x| x * x)).collect());
-        let mut scale = Vec::new();
-        for (k, gauge) in problem.regularizer.gauges.iter().enumerate() {
-            let diagonal = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
-            for (j, h) in diagonal.iter().enumerate() {
-                let d = gauge.weights().map_or(1.0, |w| w[j % diagonal.nrows()]);
-                scale.push(1.0 / (h + 2.0 * half * problem.lambda * d * d).sqrt().max(f64::MIN_POSITIVE));
-            }
-        }
-        Self { problem, half, rank: x.rank(), scale }
+        let metric = (0..x.0.len()).map(|k| Metric::new(problem, x, k, half)).collect();
+        let half_norm = Hals.applies(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
+        Self { problem, half, rank: x.rank(), metric, half_norm }
     }
 
-    fn unknowns(&self, x: &Factors) -> Vec<f64> {
-        x.0.iter().flat_map(|x| x.iter()).zip(&self.scale).map(|(x, c)| x / c).collect()
-    }
-
-    fn factors(&self, unknowns: &[f64]) -> Factors {
-        let mut joined = unknowns.iter().zip(&self.scale).map(|(x, c)| x * c);
+    fn factors(&self, joined: &[f64]) -> Factors {
+        let mut joined = joined.iter().copied();
         let rows = self.problem.factor_rows();
         Factors(rows.iter().map(|&d| Mat::from_iterator(d, self.rank, joined.by_ref().take(d * self.rank))).collect())
+    }
+
+    /// v <- H^-1 v in every factor's metric.
+    fn precondition(&self, v: &mut [f64]) {
+        let mut rest = v;
+        for m in &self.metric {
+            let (head, tail) = rest.split_at_mut(m.inverse.len());
+            m.apply(head);
+            rest = tail;
+        }
     }
 
     /// Sign every coordinate of the joined vector is confined to, 0 where free.
@@ -97,34 +145,53 @@ impl<'a> Balanced<'a> {
     fn evaluate(&self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
         let factors = self.factors(x);
-        let prediction = p.predict(&factors);
-        let mut value = p.loss.value(p.targets(), &prediction);
-        let mut offset = 0;
+        let mut penalty = 0.0;
+        let mut rest = &mut *out;
         for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
-            let (d, r) = factor.shape();
+            let (part, tail) = rest.split_at_mut(factor.len());
             let scale = 2.0 * self.half * p.lambda;
-            let (part, grad) = (factor.as_slice(), &mut out[offset..offset + d * r]);
             let weights = gauge.weights();
-            let mut sum = 0.0;
-            for (j, (x, g)) in part.iter().zip(grad).enumerate() {
-                let w = weights.map_or(1.0, |w| w[j % d] * w[j % d]);
-                *g = scale * w * x;
-                sum += w * x * x;
+            for (x, g) in factor.as_slice().chunks_exact(factor.nrows()).zip(part.chunks_exact_mut(factor.nrows())) {
+                for i in 0..x.len() {
+                    let w = weights.map_or(1.0, |w| w[i] * w[i]);
+                    g[i] = scale * w * x[i];
+                    penalty += w * x[i] * x[i];
+                }
             }
-            value += self.half * p.lambda * sum;
-            offset += d * r;
+            rest = tail;
         }
-        if value > ceiling {
-            return value;
+        let penalty = self.half * p.lambda * penalty;
+        match self.half_norm {
+            Some(half_norm) => penalty + self.gram_loss(half_norm, &factors, ceiling - penalty, out),
+            None => penalty + self.loss(&factors, ceiling - penalty, out),
         }
-        let z = p.dual_field(&prediction);
-        let mut offset = 0;
-        for k in 0..factors.0.len() {
-            let pull = p.mapping.pullback(&p.observations, &z, &factors, k);
-            out[offset..].iter_mut().zip(pull.iter()).for_each(|(g, pull)| *g -= pull);
-            offset += pull.len();
+    }
+
+    /// l(Phi_r(X)); its gradient is added to `out` unless it is above `ceiling`.
+    fn loss(&self, x: &Factors, ceiling: f64, out: &mut [f64]) -> f64 {
+        let p = self.problem;
+        let prediction = p.predict(x);
+        let value = p.loss.value(p.targets(), &prediction);
+        if value <= ceiling {
+            let z = p.dual_field(&prediction);
+            let pulls = (0..x.0.len()).map(|k| p.mapping.pullback(&p.observations, &z, x, k));
+            out.iter_mut().zip(pulls.flat_map(|pull| <Vec<f64>>::from(pull.data))).for_each(|(g, pull)| *g -= pull);
         }
-        out.iter_mut().zip(&self.scale).for_each(|(g, c)| *g *= c);
+        value
+    }
+
+    /// The same for unweighted squared loss on full data, without forming U V':
+    /// ||Y||^2 / 2 - <Y V, U> + <U'U, V'V> / 2, gradients U V'V - Y V and V U'U - Y'U.
+    fn gram_loss(&self, half_norm: f64, x: &Factors, ceiling: f64, out: &mut [f64]) -> f64 {
+        let at = &self.problem.observations;
+        let (u, v) = (&x.0[0], &x.0[1]);
+        let (gu, gv) = (dense::tr_mul(u, u), dense::tr_mul(v, v));
+        let yv = field_mul(at, &self.problem.y, v);
+        let value = half_norm - yv.dot(u) + 0.5 * gu.dot(&gv);
+        if value <= ceiling {
+            let (du, dv) = (dense::mul(u, &gv) - yv, dense::mul(v, &gu) - field_tr_mul(at, &self.problem.y, u));
+            out.iter_mut().zip(du.iter().chain(dv.iter())).for_each(|(g, d)| *g += d);
+        }
         value
     }
 }
@@ -144,21 +211,19 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         let active: Vec<bool> =
             (0..x.len()).map(|i| signs[i] != 0.0 && x[i] == 0.0 && signs[i] * gradient[i] >= 0.0).collect();
         let mut direction: Vec<f64> = gradient.iter().zip(&active).map(|(g, a)| if *a { 0.0 } else { -g }).collect();
-        let steepest = dot(&direction, &direction);
-        if steepest == 0.0 {
+        if direction.iter().all(|d| *d == 0.0) {
             break;
         }
-        vectorised(
-            #[inline(always)]
-            || memory.apply(&mut direction, &active),
-        );
+        memory.apply(&mut direction, &active, f);
         let mut slope = dot(&direction, &gradient);
-        if slope >= -1e-12 * steepest.sqrt() * dot(&direction, &direction).sqrt() {
+        let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
+        if flat(slope, &direction) && !memory.is_empty() {
             memory = Memory::default();
             direction.iter_mut().zip(&gradient).zip(&active).for_each(|((d, g), a)| *d = if *a { 0.0 } else { -g });
-            slope = -steepest;
+            memory.apply(&mut direction, &active, f);
+            slope = dot(&direction, &gradient);
         }
-        let mut t = if memory.is_empty() { (1.0 / steepest.sqrt()) * (dot(x, x).sqrt() * 1e-2).max(1e-8) } else { 1.0 };
+        let mut t = 1.0;
         let mut accepted = None;
         for _ in 0..40 {
             project(x, &direction, t, signs, &mut trial);
@@ -180,7 +245,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
             memory = Memory::default();
             continue;
         };
-        memory.push(x, &trial, &gradient, &trial_gradient);
+        memory.push(x, &trial, &gradient, &trial_gradient, f);
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = reached;
@@ -200,54 +265,57 @@ fn project(x: &[f64], direction: &[f64], t: f64, signs: &[f64], out: &mut [f64])
     }
 }
 
-/// A step s and the gradient's change y, borrowed unless coordinates are held.
-type Pair<'a> = (Cow<'a, Vec<f64>>, Cow<'a, Vec<f64>>);
-
-/// The last steps s and gradient changes y.
+/// The last steps s and gradient changes y, with y'H^-1 y for the metric H.
 #[derive(Default)]
-struct Memory(VecDeque<(Vec<f64>, Vec<f64>)>);
+struct Memory(VecDeque<(Vec<f64>, Vec<f64>, f64)>);
 
 impl Memory {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn push(&mut self, x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64]) {
+    fn push(&mut self, x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64], f: &Balanced) {
         let s: Vec<f64> = next.iter().zip(x).map(|(a, b)| a - b).collect();
         let y: Vec<f64> = next_gradient.iter().zip(gradient).map(|(a, b)| a - b).collect();
         if dot(&s, &y) > 1e-10 * dot(&s, &s).sqrt() * dot(&y, &y).sqrt() {
             if self.0.len() == MEMORY {
                 self.0.pop_front();
             }
-            self.0.push_back((s, y));
+            let mut preconditioned = y.clone();
+            f.precondition(&mut preconditioned);
+            let size = dot(&y, &preconditioned);
+            self.0.push_back((s, y, size));
         }
     }
 
-    /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- H d.
-    #[inline(always)]
-    fn apply(&self, d: &mut [f64], active: &[bool]) {
-        let any = active.contains(&true);
-        let free =
-            |v: &Vec<f64>| -> Vec<f64> { v.iter().zip(active).map(|(v, held)| if *held { 0.0 } else { *v }).collect() };
-        let pairs: Vec<Pair> =
-            self.0
-                .iter()
-                .map(|(s, y)| {
-                    if any { (Cow::Owned(free(s)), Cow::Owned(free(y))) } else { (Cow::Borrowed(s), Cow::Borrowed(y)) }
-                })
-                .collect();
-        let usable: Vec<_> = pairs.iter().map(|(s, y)| (s, y, dot(s, y))).filter(|p| p.2 > 0.0).collect();
+    /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- B^-1 d.
+    fn apply(&self, d: &mut [f64], active: &[bool], f: &Balanced) {
+        let free = |v: &mut [f64]| v.iter_mut().zip(active).filter(|(_, a)| **a).for_each(|(v, _)| *v = 0.0);
         let mut alphas = Vec::new();
-        for (s, y, sy) in usable.iter().rev() {
+        let mut usable = Vec::new();
+        let any = active.contains(&true);
+        for (s, y, size) in &self.0 {
+            let (mut s, mut y) = (Cow::Borrowed(s), Cow::Borrowed(y));
+            if any {
+                free(s.to_mut());
+                free(y.to_mut());
+            }
+            let sy = dot(&s, &y);
+            if sy > 0.0 {
+                usable.push((s, y, sy, sy / size));
+            }
+        }
+        for (s, y, sy, _) in usable.iter().rev() {
             let alpha = dot(s, d) / sy;
             alphas.push(alpha);
             axpy(-alpha, y, d);
         }
-        if let Some((_, y, sy)) = usable.last() {
-            let scale = sy / dot(y, y);
+        f.precondition(d);
+        free(d);
+        if let Some((_, _, _, scale)) = usable.last() {
             d.iter_mut().for_each(|d| *d *= scale);
         }
-        for ((s, y, sy), alpha) in usable.iter().zip(alphas.iter().rev()) {
+        for ((s, y, sy, _), alpha) in usable.iter().zip(alphas.iter().rev()) {
             axpy(alpha - dot(y, d) / sy, s, d);
         }
     }

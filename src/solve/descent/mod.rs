@@ -9,6 +9,7 @@ pub mod hals;
 pub mod lbfgs;
 pub mod lines;
 pub mod prox_gradient;
+pub mod rowwise;
 
 use crate::budget::Budget;
 use crate::mapping::Factors;
@@ -36,8 +37,14 @@ pub trait Descent: Sync {
 }
 
 /// Every strategy, in order of preference. One line each.
-pub const STRATEGIES: &[&dyn Descent] =
-    &[&lines::Lines, &hals::Hals, &lbfgs::Lbfgs, &coordinate::Coordinate, &prox_gradient::ProxGradient];
+pub const STRATEGIES: &[&dyn Descent] = &[
+    &lines::Lines,
+    &rowwise::Rowwise,
+    &hals::Hals,
+    &lbfgs::Lbfgs,
+    &coordinate::Coordinate,
+    &prox_gradient::ProxGradient,
+];
 
 /// Names accepted by `solver.descent`.
 pub fn names() -> Vec<&'static str> {
