@@ -11,7 +11,8 @@
 use super::hals::Hals;
 use super::{Descent, Effort};
 use crate::budget::Budget;
-use crate::linalg::vector::{axpy, dot};
+use crate::linalg::simd::vectorised;
+use crate::linalg::vector;
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
@@ -22,7 +23,22 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub struct Lbfgs;
 
+/// Pairs remembered: with the metric few are needed, and each is four passes over the unknowns per iteration.
 const MEMORY: usize = 8;
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || vector::dot(a, b),
+    )
+}
+
+fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
+    vectorised(
+        #[inline(always)]
+        || vector::axpy(a, x, y),
+    );
+}
 
 impl Descent for Lbfgs {
     fn name(&self) -> &'static str {
