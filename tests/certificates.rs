@@ -5,7 +5,7 @@ use homfac::budget::Budget;
 use homfac::certify::dual::{DualPoint, Keeper, prove, prove_field};
 use homfac::certify::{CertifyOptions, Effort, Verdict, certify, relax};
 use homfac::data::Observations;
-use homfac::gauge::{self, Gauge, pairs};
+use homfac::gauge::{self, Gauge};
 use homfac::linalg::{Mat, Pattern};
 use homfac::mapping::Factors;
 use homfac::polar::bound::{self, Upper};
@@ -36,25 +36,36 @@ type Recipe = (&'static str, Option<&'static str>, bool);
 fn gauge_recipes() -> Vec<Recipe> {
     let mut out = Vec::new();
     for norm in gauge::KINDS {
-        for cone in std::iter::once(None).chain(cone::KINDS.iter().map(Some)) {
-            if let Some(c) = cone
-                && pairs::rule((norm.build)().as_ref(), (c.build)().as_ref()).is_err()
-            {
-                continue;
-            }
-            for weighted in [false, true] {
-                out.push((norm.name, cone.map(|c| c.name), weighted));
+        for example in 0..(norm.examples)(3).len() {
+            // `tv#2` is the third example of tv
+            let name = if norm.keys.is_empty() && norm.name != "tv" {
+                norm.name
+            } else {
+                String::leak(format!("{}#{example}", norm.name))
+            };
+            for cone in std::iter::once(None).chain(cone::KINDS.iter().map(|k| Some(k.name))) {
+                for weighted in [false, true] {
+                    let mut rng = ChaCha8Rng::seed_from_u64(0);
+                    if compose((name, cone, weighted), 3, &mut rng).is_ok() {
+                        out.push((name, cone, weighted));
+                    }
+                }
             }
         }
     }
     out
 }
 
-fn build_gauge(recipe: (&str, Option<&str>, bool), n: usize, rng: &mut impl Rng) -> Gauge {
-    let norm = (gauge::KINDS.iter().find(|k| k.name == recipe.0).unwrap().build)();
-    let cone = recipe.1.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().build)());
+fn compose(recipe: (&str, Option<&str>, bool), n: usize, rng: &mut impl Rng) -> Result<Gauge, String> {
+    let (name, example) = recipe.0.split_once('#').map_or((recipe.0, 0), |(name, k)| (name, k.parse().unwrap()));
+    let norm = (gauge::KINDS.iter().find(|k| k.name == name).unwrap().examples)(n).swap_remove(example);
+    let cone = recipe.1.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(n));
     let weights = recipe.2.then(|| (0..n).map(|_| rng.random_range(0.5..2.0)).collect());
-    Gauge::new(norm, weights, cone).unwrap()
+    Gauge::new(norm, weights, cone)
+}
+
+fn build_gauge(recipe: (&str, Option<&str>, bool), n: usize, rng: &mut impl Rng) -> Gauge {
+    compose(recipe, n, rng).unwrap()
 }
 
 /// A random m x n problem with the named gauges; lambda a fraction of lambda_max.
@@ -102,13 +113,24 @@ fn instance(
 /// Every instance kind: (mapping, recipes).
 fn kinds() -> Vec<(&'static str, Vec<Recipe>)> {
     let recipes = gauge_recipes();
+    // every pair of the three plain norms on orthants; of the others each beside one or two of all
+    let orthant = |r: &Recipe| r.1.is_none_or(|c| c.starts_with("non"));
+    let plain = |r: &&Recipe| ["l1", "l2", "linf"].contains(&r.0) && orthant(r);
     let mut out = Vec::new();
-    for &u in &recipes {
-        for &v in &recipes {
+    for &u in recipes.iter().filter(plain) {
+        for &v in recipes.iter().filter(plain) {
             out.push(("matrix", vec![u, v]));
         }
     }
-    for &u in recipes.iter().filter(|r| r.0 == "l2") {
+    for (k, &u) in recipes.iter().enumerate().filter(|r| !plain(&r.1)) {
+        let plain = [("l2", None, false), ("l1", None, true), ("l1", Some("nonnegative"), false)][k % 3];
+        let any = recipes[(7 * k + 3) % recipes.len()];
+        out.push(("matrix", if k % 2 == 0 { vec![u, plain] } else { vec![plain, u] }));
+        if k % 2 == 0 {
+            out.push(("matrix", if k % 4 == 0 { vec![u, any] } else { vec![any, u] }));
+        }
+    }
+    for &u in recipes.iter().filter(|r| r.0 == "l2" && orthant(r)) {
         out.push(("psd", vec![u]));
     }
     out
@@ -251,8 +273,7 @@ fn a_lift_that_forgets_a_side_is_free_is_caught() {
     let mut caught = 0;
     for seed in (0..40u64).step_by(5) {
         let (mut problem, end, bound) = lifted(seed, &relax::lift_full::LiftFull);
-        problem.regularizer.gauges =
-            (0..2).map(|_| Gauge::new((gauge::l2::KIND.build)(), None, None).unwrap()).collect();
+        problem.regularizer.gauges = (0..2).map(|_| Gauge::new(Box::new(gauge::l2::L2), None, None).unwrap()).collect();
         let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
         let budget = Budget::unlimited();
         let free = solve(&problem, &SolverOptions::default(), &options, Some(end), &budget, &mut Silent).factors;

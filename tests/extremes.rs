@@ -13,8 +13,8 @@ use homfac::problem::{Form, Problem, Regularizer};
 use homfac::{cone, loss};
 
 fn gauge(norm: &str, cone: Option<&str>, weight: Option<Vec<f64>>) -> Gauge {
-    let norm = (gauge::KINDS.iter().find(|k| k.name == norm).unwrap().build)();
-    let cone = cone.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().build)());
+    let norm = (gauge::KINDS.iter().find(|k| k.name == norm).unwrap().build)(&gauge::Parameters::default()).unwrap();
+    let cone = cone.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(1));
     Gauge::new(norm, weight, cone).unwrap()
 }
 

@@ -293,7 +293,9 @@ pub fn rank_bound(problem: &Problem) -> usize {
     let general = problem.y.len() + 1;
     let l2 = gauges.iter().all(|g| g.norm().name() == "l2");
     let free = gauges.iter().all(|g| g.cone().is_none());
-    let kind = match (l2 && free, bound::l1_lines::axis(problem)) {
+    // pieces of one line add up to one in a convex cone
+    let convex = gauges.iter().all(|g| g.is_convex());
+    let kind = match (l2 && free, bound::l1_lines::axis(problem).filter(|_| convex)) {
         // singular vectors (eigenvectors) suffice
         (true, _) => m.min(n),
         // a slice per line and allowed sign
@@ -312,6 +314,13 @@ fn guarantees(problem: &Problem) -> Vec<String> {
         lines.push(
             "the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into(),
         );
+    }
+    for g in problem.regularizer.gauges.iter().filter(|g| !g.is_convex()) {
+        let cone = g.cone().map_or("", |c| c.name());
+        lines.push(format!(
+            "cone `{cone}` is not convex: the bound and the slices found are as good as ever, but a stationary point is only \
+             one that no best update of a single slice improves"
+        ));
     }
     lines
 }

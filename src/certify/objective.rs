@@ -1,21 +1,43 @@
 //! f_r at a point, rounded up.
+//!
+//! Where membership of a cone is decided up to rounding, the value is that of a point in the cone: each column is moved there,
+//! which changes predictions and gauges by no more than its distance allows.
 
 use super::certificate::Objective;
-use crate::linalg::sum::{UNIT_ROUNDOFF, gamma};
+use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 
 /// The objective at `x` given its predictions; `total` is not below the exact value at the factors as stored.
 ///
 /// Each prediction is a sum of r products: off by at most gamma_(r + 8) sum_i |phi(X_i)|. Gauges are sums of n terms, each
-/// with relative error at most gamma_(n + 8) where nothing underflows; K of them are combined per slice, and r slices summed.
+/// with relative error at most gamma_(n + 32) where nothing underflows; K of them are combined per slice, and r slices summed.
 pub fn objective(problem: &Problem, x: &Factors, prediction: &[f64]) -> Objective {
-    let radius = gamma(x.rank() + 8) * problem.mapping.magnitude(x);
+    let radius = gamma(x.rank() + 8) * problem.mapping.magnitude(x) + drift(problem, x);
     let loss = problem.loss.value_upper(problem.targets(), prediction, radius);
     let longest = problem.factor_rows().into_iter().max().unwrap_or(0);
-    let terms = x.0.len() * (longest + 12) + x.rank() + 8;
+    let terms = x.0.len() * (longest + 40) + x.rank() + 8;
     let regularizer = problem.lambda * problem.regularizer.total(x);
     let upper = problem.lambda * problem.regularizer.total_upper(x) + f64::MIN_POSITIVE;
     let total = (loss + upper * (1.0 + gamma(terms))) * (1.0 + 4.0 * UNIT_ROUNDOFF);
     Objective { total, loss, regularizer, extras: 0.0 }
+}
+
+/// An upper bound of ||Phi(X') - Phi(X)|| for X' with every column moved into its cone; 0 where membership is exact.
+fn drift(problem: &Problem, x: &Factors) -> f64 {
+    let gauges = &problem.regularizer.gauges;
+    let total: f64 = (0..x.rank())
+        .map(|i| {
+            let slice = x.slice(i);
+            let moved: Vec<f64> = gauges.iter().zip(&slice).map(|(g, x)| g.distance_upper(x)).collect();
+            if moved.iter().all(|e| *e == 0.0) {
+                return 0.0;
+            }
+            let size: Vec<f64> = slice.iter().map(|x| norm_upper(x)).collect();
+            // prod (size + moved) - prod size, with one factor standing for two
+            let (first, last) = (0, slice.len() - 1);
+            moved[first] * (size[last] + moved[last]) + size[first] * moved[last]
+        })
+        .sum();
+    total * (1.0 + gamma(x.rank() + 8))
 }

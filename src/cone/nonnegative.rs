@@ -7,7 +7,13 @@ use super::{Cone, Kind};
 pub struct Nonnegative;
 
 /// Registration.
-pub const KIND: Kind = Kind { name: "nonnegative", summary: "every entry >= 0", build: || Box::new(Nonnegative) };
+pub const KIND: Kind = Kind {
+    name: "nonnegative",
+    summary: "every entry >= 0",
+    keys: &[],
+    build: |_| Ok(Box::new(Nonnegative)),
+    example: |_| Box::new(Nonnegative),
+};
 
 impl Cone for Nonnegative {
     fn name(&self) -> &'static str {

@@ -7,7 +7,13 @@ use super::{Cone, Kind};
 pub struct Nonpositive;
 
 /// Registration.
-pub const KIND: Kind = Kind { name: "nonpositive", summary: "every entry <= 0", build: || Box::new(Nonpositive) };
+pub const KIND: Kind = Kind {
+    name: "nonpositive",
+    summary: "every entry <= 0",
+    keys: &[],
+    build: |_| Ok(Box::new(Nonpositive)),
+    example: |_| Box::new(Nonpositive),
+};
 
 impl Cone for Nonpositive {
     fn name(&self) -> &'static str {

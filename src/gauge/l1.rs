@@ -13,7 +13,13 @@ use super::{Kind, Norm};
 pub struct L1;
 
 /// Registration.
-pub const KIND: Kind = Kind { name: "l1", summary: "sum of absolute values", build: || Box::new(L1) };
+pub const KIND: Kind = Kind {
+    name: "l1",
+    summary: "sum of absolute values",
+    keys: &[],
+    build: |_| Ok(Box::new(L1)),
+    examples: |_| vec![Box::new(L1)],
+};
 
 impl Norm for L1 {
     fn name(&self) -> &'static str {
@@ -52,7 +58,15 @@ impl Norm for L1 {
         true
     }
 
+    fn is_symmetric(&self) -> bool {
+        true
+    }
+
     fn l2_radius(&self, _n: usize) -> f64 {
+        1.0
+    }
+
+    fn l1_radius(&self, _n: usize) -> f64 {
         1.0
     }
 }

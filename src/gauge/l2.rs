@@ -16,7 +16,13 @@ use super::{Kind, Norm};
 pub struct L2;
 
 /// Registration.
-pub const KIND: Kind = Kind { name: "l2", summary: "Euclidean norm", build: || Box::new(L2) };
+pub const KIND: Kind = Kind {
+    name: "l2",
+    summary: "Euclidean norm",
+    keys: &[],
+    build: |_| Ok(Box::new(L2)),
+    examples: |_| vec![Box::new(L2)],
+};
 
 impl Norm for L2 {
     fn name(&self) -> &'static str {
@@ -62,6 +68,10 @@ impl Norm for L2 {
     }
 
     fn is_absolute(&self) -> bool {
+        true
+    }
+
+    fn is_symmetric(&self) -> bool {
         true
     }
 

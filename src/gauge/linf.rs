@@ -15,7 +15,13 @@ use super::{Kind, Norm};
 pub struct Linf;
 
 /// Registration.
-pub const KIND: Kind = Kind { name: "linf", summary: "largest absolute value", build: || Box::new(Linf) };
+pub const KIND: Kind = Kind {
+    name: "linf",
+    summary: "largest absolute value",
+    keys: &[],
+    build: |_| Ok(Box::new(Linf)),
+    examples: |_| vec![Box::new(Linf)],
+};
 
 impl Norm for Linf {
     fn name(&self) -> &'static str {
@@ -56,7 +62,15 @@ impl Norm for Linf {
         true
     }
 
+    fn is_symmetric(&self) -> bool {
+        true
+    }
+
     fn l2_radius(&self, n: usize) -> f64 {
         (n as f64).sqrt()
+    }
+
+    fn l1_radius(&self, n: usize) -> f64 {
+        n as f64
     }
 }

@@ -4,21 +4,35 @@
 //! gauge(x) = norm(D x)  if x in C, else +inf            D = diag(weights) > 0
 //! ```
 //!
-//! Norms live in files of their own ([`l1`], [`l2`], [`linf`]); [`pairs`] says which (norm, cone) pairs have a rule known to
-//! be right. To add a norm: a file with a `KIND`, and its line in [`KINDS`].
+//! Norms live in files of their own; [`sum`] adds them up, [`pairs`] says which (norm, cone) pairs have a rule known to be
+//! right. To add a norm: a file with a `KIND`, and its line in [`KINDS`].
 
+pub mod fused;
 mod gauge_impl;
+pub mod group_l2;
 pub mod l1;
 pub mod l2;
 pub mod linf;
+pub mod lp;
 pub mod pairs;
+pub mod root;
+pub mod shrink;
+pub mod sum;
+pub mod tv;
 
 pub use gauge_impl::{Gauge, WEIGHT_RANGE};
 
+use crate::linalg::sum::gamma;
+
 /// A norm on R^n, with its dual norm, the maximiser of the dual, and its prox in a diagonal metric.
 pub trait Norm: Send + Sync {
-    /// The name in the spec.
+    /// The name in the spec; `sum` for a list of several.
     fn name(&self) -> &'static str;
+
+    /// The norm in words, with its parameters.
+    fn label(&self) -> String {
+        self.name().into()
+    }
 
     /// ||x||.
     fn value(&self, x: &[f64]) -> f64;
@@ -26,17 +40,61 @@ pub trait Norm: Send + Sync {
     /// The dual norm ||y||° = max {<x, y> : ||x|| <= 1}.
     fn dual(&self, y: &[f64]) -> f64;
 
+    /// An upper bound of the dual norm, rounding included. As it stands: for closed forms with a relative error of at most
+    /// gamma_(n + 8), up to what underflows.
+    fn dual_upper(&self, y: &[f64]) -> f64 {
+        ((self.dual(y) + f64::MIN_POSITIVE) * (1.0 + gamma(y.len() + 10))).next_up()
+    }
+
     /// y <- an x with ||x|| <= 1 and <x, y> = ||y||° (0 where y = 0); an extreme point of the unit ball.
     fn dual_argmax(&self, y: &mut [f64]);
 
-    /// b <- argmin_x 1/2 sum_j h_j (x_j - b_j)^2 + t ||x||, for h_j >= 0 (x_j = 0 where h_j = 0) and t >= 0.
+    /// b <- a minimiser of 1/2 sum_j h_j (x_j - b_j)^2 + t ||x||, for h_j >= 0 and t >= 0. Where h_j = 0 an absolute norm
+    /// has x_j = 0.
     fn prox(&self, b: &mut [f64], h: &[f64], t: f64);
 
     /// Whether the norm depends on |x| alone and grows with it: then it composes with every orthant.
     fn is_absolute(&self) -> bool;
 
+    /// Whether the norm is absolute and does not see the order of the coordinates, nor zeros among them.
+    fn is_symmetric(&self) -> bool {
+        false
+    }
+
+    /// The norm with prox and dual of its restriction to the orthant of this sign, for norms that are not absolute and have
+    /// rules of their own for it.
+    fn on_orthant(&self, _sign: f64) -> Option<Box<dyn Norm>> {
+        None
+    }
+
+    /// The groups of `group_l2`.
+    fn groups(&self) -> Option<&group_l2::Groups> {
+        None
+    }
+
+    /// The terms of a sum.
+    fn terms(&self) -> Option<&sum::Sum> {
+        None
+    }
+
     /// Upper bound of ||x||_2 over ||x|| <= 1 in R^n.
     fn l2_radius(&self, n: usize) -> f64;
+
+    /// Upper bound of ||x||_1 over ||x|| <= 1 in R^n.
+    fn l1_radius(&self, n: usize) -> f64 {
+        (self.l2_radius(n) * (n as f64).sqrt() * (1.0 + gamma(8))).next_up()
+    }
+}
+
+/// What the entry of a norm says beside its name, and the length of the vectors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parameters {
+    /// `p` of `lp`.
+    pub p: Option<f64>,
+    /// `groups` of `group_l2`: lists of 0-based indices.
+    pub groups: Option<Vec<Vec<usize>>>,
+    /// n.
+    pub n: usize,
 }
 
 /// A norm as the spec names it.
@@ -45,9 +103,13 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for lists and docs.
     pub summary: &'static str,
-    /// Builds it.
-    pub build: fn() -> Box<dyn Norm>,
+    /// The keys it takes beside `weight`; all of them are required.
+    pub keys: &'static [&'static str],
+    /// Builds it; a sentence if the parameters do not make a norm.
+    pub build: fn(&Parameters) -> Result<Box<dyn Norm>, String>,
+    /// What the laws are tested on: norms on R^n made of this kind.
+    pub examples: fn(usize) -> Vec<Box<dyn Norm>>,
 }
 
 /// Every norm. One line each.
-pub const KINDS: &[&Kind] = &[&l1::KIND, &l2::KIND, &linf::KIND];
+pub const KINDS: &[&Kind] = &[&l1::KIND, &l2::KIND, &linf::KIND, &lp::KIND, &group_l2::KIND, &tv::KIND];

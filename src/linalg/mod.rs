@@ -3,6 +3,7 @@
 
 pub mod dense;
 pub mod lanczos;
+pub mod nnls;
 pub mod proven;
 pub mod simd;
 pub mod sparse;

@@ -24,3 +24,9 @@ pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
         *y += a * x;
     }
 }
+
+/// The power of two that brings the largest |x_j| into [1, 2), or 1 where there is none to bring: scaling by it is exact.
+pub fn unit_scale(x: &[f64]) -> f64 {
+    let top = x.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    if top == 0.0 || !top.is_finite() { 1.0 } else { 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000)) }
+}

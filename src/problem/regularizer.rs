@@ -63,14 +63,20 @@ impl Regularizer {
         (0..x.rank()).map(|i| self.value(&x.slice(i))).sum()
     }
 
-    /// sum_i g(X_i), with what underflow may have taken from a gauge or from their product put back; relative roundings are
-    /// left to the caller.
+    /// sum_i g(X_i), with what underflow may have taken from a gauge or from their product put back, and with every column
+    /// moved into its cone where membership is decided up to rounding; relative roundings are left to the caller.
     pub fn total_upper(&self, x: &Factors) -> f64 {
         (0..x.rank())
             .map(|i| {
                 let slice = x.slice(i);
                 let lost = |x: &[f64]| if x.iter().any(|x| *x != 0.0) { f64::MIN_POSITIVE } else { 0.0 };
-                let values: Vec<f64> = self.gauges_at(&slice).iter().zip(&slice).map(|(v, x)| v + lost(x)).collect();
+                let moved = |g: &Gauge, x: &[f64]| match g.distance_upper(x) {
+                    0.0 => 0.0,
+                    e => e * g.slope(),
+                };
+                let values: Vec<f64> = (self.gauges_at(&slice).iter().zip(&slice).zip(&self.gauges))
+                    .map(|((v, x), g)| v + lost(x) + moved(g, x))
+                    .collect();
                 self.combine(&values) + values.iter().fold(0.0, |m: f64, v| m.max(*v)).min(f64::MIN_POSITIVE)
             })
             .sum()

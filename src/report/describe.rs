@@ -25,7 +25,7 @@ pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> St
     let gauge = |g: &crate::gauge::Gauge| {
         let weight = if g.weights().is_some() { "weighted " } else { "" };
         let cone = g.cone().map_or(String::new(), |c| format!(" ({})", c.name()));
-        format!("{weight}{}{cone}", g.norm().name())
+        format!("{weight}{}{cone}", g.norm().label())
     };
     let gauges: Vec<String> = problem.regularizer.gauges.iter().map(gauge).collect();
     let words = match (gauges.as_slice(), problem.regularizer.form) {

@@ -196,11 +196,14 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
     );
     for (factor, gauge) in x.0.iter_mut().zip(&problem.regularizer.gauges) {
         for mut c in factor.column_iter_mut() {
-            if let Some(sign) = gauge.orthant() {
-                c.apply(|x| *x = sign * x.abs());
+            match (gauge.orthant(), gauge.cone()) {
+                (Some(sign), _) => c.apply(|x| *x = sign * x.abs()),
+                (None, Some(cone)) => cone.project(c.as_mut_slice()),
+                (None, None) => {}
             }
+            // a cone may hold nothing near a direction but 0
             let size = gauge.value(c.as_slice());
-            c.scale_mut(1.0 / size);
+            c.scale_mut(if size > 0.0 { 1.0 / size } else { 0.0 });
         }
     }
     append::weigh(problem, &mut x);

@@ -49,6 +49,11 @@ pub fn source(parent: &Reader, key: &'static str, node: &Node, folder: &Path) ->
     }
 }
 
+/// A file whose keys stand in a table among others.
+pub fn file(t: &Reader, folder: &Path) -> Option<Source> {
+    read_source(t, folder)
+}
+
 fn plain(path: &str, folder: &Path) -> Source {
     Source::plain(folder.join(path), path.into())
 }

@@ -3,6 +3,8 @@
 pub mod assemble;
 mod data;
 pub mod error;
+mod factor;
+mod gauges;
 pub mod model;
 pub mod parse;
 pub mod resolved;

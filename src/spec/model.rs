@@ -25,15 +25,48 @@ pub enum NormWeight {
     File(Source),
 }
 
+/// `groups`: lists of 0-based indices, or a file with one label per coordinate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupSource {
+    /// Written out.
+    Lists(Vec<Vec<usize>>),
+    /// From a file.
+    File(Source),
+}
+
+/// One norm, alone or in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormSpec {
+    /// Name of a registered norm.
+    pub kind: String,
+    /// Its weight in a list, 1 alone.
+    pub weight: f64,
+    /// `p`
+    pub p: Option<f64>,
+    /// `groups`
+    pub groups: Option<GroupSource>,
+}
+
+/// `cone` of a factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConeSpec {
+    /// Name of a registered cone.
+    pub kind: String,
+    /// The matrix at `path`.
+    pub matrix: Option<Source>,
+    /// `nonzeros`
+    pub nonzeros: Option<usize>,
+}
+
 /// One entry of `regularizer.factors`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FactorSpec {
-    /// Name of a registered norm.
-    pub norm: String,
-    /// Its weight, default 1.
+    /// One norm, or the terms of a sum.
+    pub norms: Vec<NormSpec>,
+    /// The weight of all of it, default 1.
     pub weight: NormWeight,
-    /// Name of a registered cone, if any.
-    pub cone: Option<String>,
+    /// The cone, if any.
+    pub cone: Option<ConeSpec>,
 }
 
 /// `[certificate]`.

@@ -2,13 +2,14 @@
 
 use super::data;
 use super::error::{Origin, SpecError, SpecErrors};
-use super::model::{CertificateSpec, FactorSpec, Lambda, NormWeight, Spec};
-use super::tree::{self, Node, Reader, Value};
+use super::factor;
+use super::model::{CertificateSpec, FactorSpec, Lambda, Spec};
+use super::tree::{self, Reader, Value};
 use crate::certify::Effort;
 use crate::problem::Form;
 use crate::solve::descent;
 use crate::solve::options::SolverOptions;
-use crate::{cone, gauge, loss, mapping};
+use crate::{loss, mapping};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +27,6 @@ pub struct Override {
 /// Names of the contract whose turn has not come.
 mod planned {
     pub(super) const LOSSES: &[&str] = &["huber", "logistic", "squared_hinge", "poisson", "multinomial", "quantile"];
-    pub(super) const NORMS: &[&str] = &["lp", "group_l2", "tv", "frobenius", "spectral", "nuclear"];
-    pub(super) const CONES: &[&str] = &["monotone", "sparse", "halfspaces", "kernel", "psd"];
     pub(super) const MAPPINGS: &[&str] = &["cp", "relu", "relu_deep", "linear_net"];
 }
 
@@ -196,7 +195,7 @@ fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<Facto
         return None;
     };
     let read: Vec<Option<FactorSpec>> =
-        items.iter().enumerate().map(|(k, item)| factor(t, k, item, mapping, folder)).collect();
+        items.iter().enumerate().map(|(k, item)| factor::read(t, k, item, mapping, folder)).collect();
     let mapping = mapping?;
     let wanted = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(1, |k| k.factors);
     if items.len() != 1 && items.len() != wanted {
@@ -210,83 +209,6 @@ fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<Facto
     }
     let read: Vec<FactorSpec> = read.into_iter().collect::<Option<_>>()?;
     Some(if read.len() == wanted { read } else { vec![read[0].clone(); wanted] })
-}
-
-fn factor(t: &Reader, k: usize, node: &Node, mapping: Option<&str>, folder: &Path) -> Option<FactorSpec> {
-    let path = t.path(&format!("factors[{k}]"));
-    let Some(r) = t.enter(path.clone(), node) else {
-        let found = format!("found {}", node.value.describe());
-        t.report_at(path, &node.origin, found, Some("a table such as { norm = \"l2\" }".into()), None);
-        return None;
-    };
-    let norms: Vec<&str> = gauge::KINDS.iter().map(|k| k.name).collect();
-    let norm = match r.get("norm") {
-        None => {
-            r.missing("norm", &format!("one of: {}", norms.join(", ")));
-            None
-        }
-        Some(n) if matches!(n.value, Value::Array(_)) => {
-            let found = "sums of norms are not available in this version".to_string();
-            r.report("norm", &n.origin, found, Some(format!("one of: {}", norms.join(", "))), None);
-            None
-        }
-        Some(_) => r.name("norm", "norm", &norms, planned::NORMS),
-    };
-    let cones: Vec<&str> = cone::KINDS.iter().map(|k| k.name).collect();
-    let cone = match r.get("cone") {
-        None => Some(None),
-        Some(n) if matches!(n.value, Value::Table(_)) => {
-            let kind = r.enter(r.path("cone"), n).and_then(|c| c.name("kind", "cone", &cones, planned::CONES));
-            kind.map(Some)
-        }
-        Some(_) => r.name("cone", "cone", &cones, planned::CONES).map(Some),
-    };
-    let weight = weight(&r, folder);
-    r.foreign(&[("p", "norm `lp`"), ("groups", "norm `group_l2`")]);
-    let origin = r.origin().clone();
-    let (norm, cone, weight) = (norm?, cone?, weight?);
-    if let Some(refusal) = unsupported(mapping, &norm, cone.as_deref()) {
-        r.report_at(path, &origin, refusal, None, None);
-        return None;
-    }
-    r.finish();
-    Some(FactorSpec { norm, weight, cone })
-}
-
-/// Why a (mapping, norm, cone) has no rule known to be right.
-fn unsupported(mapping: Option<&str>, norm: &str, cone: Option<&str>) -> Option<String> {
-    let build = gauge::KINDS.iter().find(|k| k.name == norm)?.build;
-    let cone_kind = cone.and_then(|c| cone::KINDS.iter().find(|k| k.name == c));
-    if let Some(c) = cone_kind
-        && let Err(refusal) = gauge::pairs::rule(build().as_ref(), (c.build)().as_ref())
-    {
-        return Some(refusal);
-    }
-    (mapping == Some("psd") && norm != "l2").then(|| {
-        format!(
-            "norm `{norm}` has no rule known to be right with the psd mapping: only `l2`, free or on an orthant, has"
-        )
-    })
-}
-
-fn weight(r: &Reader, folder: &Path) -> Option<NormWeight> {
-    let Some(node) = r.get("weight") else { return Some(NormWeight::Uniform(1.0)) };
-    let number = match node.value {
-        Value::Integer(i) => i as f64,
-        Value::Float(x) => x,
-        _ => return data::source(r, "weight", node, folder).map(NormWeight::File),
-    };
-    if gauge::WEIGHT_RANGE.contains(&number) {
-        return Some(NormWeight::Uniform(number));
-    }
-    r.report(
-        "weight",
-        &node.origin,
-        format!("found {number}"),
-        Some("a number from 1e-75 to 1e75, or a file".into()),
-        None,
-    );
-    None
 }
 
 fn loss_kind(root: &Reader) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The resolved spec: every default filled in, lambda as a number, paths usable from the run folder.
 
-use super::model::{FactorSpec, Lambda, NormWeight, Spec};
+use super::model::{ConeSpec, FactorSpec, GroupSource, Lambda, NormSpec, NormWeight, Spec};
 use crate::certify::Effort;
 use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
@@ -125,7 +125,15 @@ fn source(s: &Source, folder: &Path, more: &str) -> String {
 }
 
 fn factor(f: &FactorSpec, folder: &Path) -> String {
-    let mut out = format!("{{ norm = {}", quote(&f.norm));
+    let mut out = match f.norms.as_slice() {
+        [one] if one.weight == 1.0 => format!("{{ norm = {}{}", quote(&one.kind), norm_keys(one, folder)),
+        terms => {
+            let term = |n: &NormSpec| {
+                format!("{{ kind = {}, weight = {:?}{} }}", quote(&n.kind), n.weight, norm_keys(n, folder))
+            };
+            format!("{{ norm = [{}]", terms.iter().map(term).collect::<Vec<_>>().join(", "))
+        }
+    };
     match &f.weight {
         NormWeight::Uniform(w) => {
             let _ = write!(out, ", weight = {w:?}");
@@ -135,9 +143,35 @@ fn factor(f: &FactorSpec, folder: &Path) -> String {
         }
     }
     if let Some(c) = &f.cone {
-        let _ = write!(out, ", cone = {}", quote(c));
+        let _ = write!(out, ", cone = {}", cone(c, folder));
     }
     out + " }"
+}
+
+/// `p` and `groups`, each after a comma.
+fn norm_keys(n: &NormSpec, folder: &Path) -> String {
+    let mut out = String::new();
+    if let Some(p) = n.p {
+        let _ = write!(out, ", p = {p:?}");
+    }
+    match &n.groups {
+        None => {}
+        Some(GroupSource::Lists(lists)) => {
+            let _ = write!(out, ", groups = {lists:?}");
+        }
+        Some(GroupSource::File(s)) => {
+            let _ = write!(out, ", groups = {}", source(s, folder, ""));
+        }
+    }
+    out
+}
+
+fn cone(c: &ConeSpec, folder: &Path) -> String {
+    match (&c.matrix, c.nonzeros) {
+        (Some(s), _) => source(s, folder, "").replacen("{ ", &format!("{{ kind = {}, ", quote(&c.kind)), 1),
+        (None, Some(k)) => format!("{{ kind = {}, nonzeros = {k} }}", quote(&c.kind)),
+        (None, None) => quote(&c.kind),
+    }
 }
 
 fn solver(o: &mut String, spec: &Spec, folder: &Path) {

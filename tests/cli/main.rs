@@ -5,6 +5,7 @@ mod check;
 mod common;
 mod errors;
 mod formats;
+mod gauges;
 mod naive;
 mod regressions;
 mod solve;

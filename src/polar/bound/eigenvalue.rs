@@ -38,6 +38,10 @@ impl PolarBound for Eigenvalue {
         if problem.regularizer.gauges[0].cone().is_none() {
             return Upper { value: whole, method: "cholesky", exact: true };
         }
+        // u u' >= 0 on an orthant alone
+        if problem.regularizer.gauges[0].orthant().is_none() {
+            return Upper { value: whole, method: "cholesky", exact: false };
+        }
         if g.iter().all(|x| *x >= 0.0) {
             return Upper { value: whole, method: "cholesky", exact: true };
         }

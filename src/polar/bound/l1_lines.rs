@@ -5,11 +5,10 @@
 //! ```
 //!
 //! Why: a linear function over the l1 ball is largest at a vertex a e_i / d_i. The same by columns if v has the l1 norm.
-//! Source: Haeffele & Vidal (26); Bach 2013. Rounding: each line's dual norm has relative error at most gamma_(length + 8).
+//! Source: Haeffele & Vidal (26); Bach 2013. Rounding: that of each line's upper end.
 
 use super::{PolarBound, Upper, norms};
 use crate::gauge::Gauge;
-use crate::linalg::sum::gamma;
 use crate::polar::field::{line, line_count};
 use crate::problem::Problem;
 use rayon::prelude::*;
@@ -39,18 +38,6 @@ pub fn signs(gauge: &Gauge) -> &'static [f64] {
     }
 }
 
-/// gauge° of a vector given at some coordinates (0 elsewhere).
-pub fn sparse_polar(gauge: &Gauge, entries: &[(usize, f64)]) -> f64 {
-    let mut y: Vec<f64> = entries.iter().map(|e| e.1).collect();
-    if let Some(cone) = gauge.cone() {
-        cone.project(&mut y);
-    }
-    if let Some(d) = gauge.weights() {
-        y.iter_mut().zip(entries).for_each(|(y, e)| *y /= d[e.0]);
-    }
-    gauge.norm().dual(&y)
-}
-
 impl PolarBound for L1Lines {
     fn name(&self) -> &'static str {
         "l1_lines"
@@ -64,6 +51,7 @@ impl PolarBound for L1Lines {
         let axis = axis(problem).expect("called only where it applies");
         let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
         let at = &problem.observations;
+        let width = line_count(at, 1 - axis);
         let value = (0..line_count(at, axis))
             .into_par_iter()
             .map(|l| {
@@ -71,11 +59,12 @@ impl PolarBound for L1Lines {
                 let d = lone.weights().map_or(1.0, |d| d[l]);
                 let best = signs(lone)
                     .iter()
-                    .map(|a| sparse_polar(other, &positions.iter().map(|&(j, p)| (j, a * z[p])).collect::<Vec<_>>()))
+                    .map(|a| {
+                        let entries: Vec<_> = positions.iter().map(|&(j, p)| (j, a * z[p])).collect();
+                        other.sparse_polar_upper(width, &entries)
+                    })
                     .fold(0.0, f64::max);
-                let rounding = 1.0 + gamma(positions.len() + 8);
-                // what underflows in a dual norm is far below MIN_POSITIVE
-                ((best + f64::MIN_POSITIVE) / d * rounding).next_up()
+                (best / d).next_up()
             })
             .reduce(|| 0.0, f64::max);
         Upper { value, method: "closed_form", exact: true }

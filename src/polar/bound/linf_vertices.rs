@@ -5,12 +5,12 @@
 //! ```
 //!
 //! Why: gauge_v° is convex, so its maximum over the box is at a vertex. Rounding: each coordinate of Z't is a sum of m
-//! terms, off by at most gamma_(m + 2) sum_i |Z_ij| / d_i; the dual norm's own error is relative.
+//! terms, off by at most gamma_(m + 2) sum_i |Z_ij| / d_i; that moves the polar by its l2 norm times the radius of the ball.
 
 use super::{PolarBound, Upper, norms};
 use crate::gauge::Gauge;
 use crate::linalg::Mat;
-use crate::linalg::sum::gamma;
+use crate::linalg::sum::{gamma, norm_upper};
 use crate::polar::field::{line, line_count};
 use crate::problem::Problem;
 
@@ -87,7 +87,7 @@ impl PolarBound for LinfVertices {
         let error: Vec<f64> = (0..n)
             .map(|j| x.row(j).iter().map(|x| x.abs()).sum::<f64>() * gamma(2 * m + 8) + f64::MIN_POSITIVE)
             .collect();
-        let error = absolute_polar(other, &error);
+        let error = norm_upper(&error) * other.norm().l2_radius(n) / other.weight_range().1 * (1.0 + gamma(4));
         let mut best: f64 = 0.0;
         let mut y = vec![0.0; n];
         for bits in 0..1usize << m {
@@ -98,22 +98,13 @@ impl PolarBound for LinfVertices {
                     y.iter_mut().zip(x.column(l).iter()).for_each(|(y, x)| *y += t * x);
                 }
             }
-            best = best.max(other.polar(&y));
+            best = best.max(other.polar_upper(&y));
         }
-        let value = ((best + error + f64::MIN_POSITIVE) * (1.0 + gamma(n + 12))).next_up();
+        let value = ((best + error) * (1.0 + gamma(4))).next_up();
         Upper { value, method: "enumeration", exact: true }
     }
 
     fn describe(&self) -> &'static str {
         "every vertex of the linf ball of the short side"
     }
-}
-
-/// The dual norm without the cone: at least the polar's change under any perturbation of this size.
-fn absolute_polar(gauge: &Gauge, size: &[f64]) -> f64 {
-    let scaled: Vec<f64> = match gauge.weights() {
-        None => size.to_vec(),
-        Some(d) => size.iter().zip(d).map(|(x, d)| x / d).collect(),
-    };
-    gauge.norm().dual(&scaled) * (1.0 + gamma(size.len() + 8))
 }

@@ -5,9 +5,12 @@
 
 pub mod cone_branch;
 pub mod eigenvalue;
+pub mod group_blocks;
+pub mod kernel_singular;
 pub mod l1_lines;
 pub mod linf_diagonal;
 pub mod linf_vertices;
+pub mod norm_comparison;
 pub mod singular_value;
 
 use crate::problem::Problem;
@@ -43,9 +46,12 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &l1_lines::L1Lines,
     &linf_vertices::LinfVertices,
     &eigenvalue::Eigenvalue,
+    &group_blocks::GroupBlocks,
+    &kernel_singular::KernelSingular,
     &singular_value::SingularValue,
     &cone_branch::ConeBranch,
     &linf_diagonal::LinfDiagonal,
+    &norm_comparison::NormComparison,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or

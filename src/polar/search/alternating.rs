@@ -96,7 +96,7 @@ fn best_columns(problem: &Problem, z: &[f64], count: usize) -> Vec<usize> {
         }),
         crate::data::Observations::Coordinates(p) => scores.par_iter_mut().enumerate().for_each(|(j, s)| {
             let entries: Vec<_> = p.column(j).map(|(i, q)| (i, sign * z[q])).collect();
-            *s = crate::polar::bound::l1_lines::sparse_polar(gauge, &entries);
+            *s = gauge.sparse_polar(m, &entries);
         }),
     }
     let mut order: Vec<usize> = (0..n).collect();

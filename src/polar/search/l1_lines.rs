@@ -7,7 +7,7 @@
 use super::{Effort, Found, PolarSearch};
 use crate::linalg::Mat;
 use crate::mapping::Factors;
-use crate::polar::bound::l1_lines::{axis, signs, sparse_polar};
+use crate::polar::bound::l1_lines::{axis, signs};
 use crate::polar::field::{line, line_count};
 use crate::problem::Problem;
 
@@ -29,12 +29,13 @@ impl PolarSearch for L1Lines {
         let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
         let at = &problem.observations;
         let weight = |l: usize| lone.weights().map_or(1.0, |d| d[l]);
+        let width = line_count(at, 1 - axis);
         let mut lines: Vec<(f64, usize, f64)> = Vec::new();
         for l in 0..line_count(at, axis) {
             let positions = line(at, axis, l);
             for &a in signs(lone) {
                 let entries: Vec<_> = positions.iter().map(|&(j, p)| (j, a * z[p])).collect();
-                lines.push((sparse_polar(other, &entries) / weight(l), l, a));
+                lines.push((other.sparse_polar(width, &entries) / weight(l), l, a));
             }
         }
         lines.retain(|l| l.0 > 0.0);

@@ -20,20 +20,28 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct Lines;
 
+/// Whether the pieces of a line that come from different signs of u do not overlap, and each is an exact minimiser.
+fn one_sign_at_a_time(problem: &Problem, axis: usize) -> bool {
+    let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
+    // on an orthant an absolute norm fits entries of opposite sign apart
+    let apart = other.orthant().is_some() && other.norm().is_absolute();
+    other.is_convex() && (signs(lone).len() == 1 || other.is_even() || apart)
+}
+
 impl Descent for Lines {
     fn name(&self) -> &'static str {
         "lines"
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        problem.loss.is_quadratic() && axis(problem).is_some()
+        problem.loss.is_quadratic() && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, _effort: Effort, _budget: &Budget) {
         let axis = axis(problem).expect("called only where it applies");
         let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
-        // a free v takes either sign itself
-        let signs = if other.cone().is_none() { &signs(lone)[..1] } else { signs(lone) };
+        // an even gauge lets v take either sign itself
+        let signs = if other.is_even() { &signs(lone)[..1] } else { signs(lone) };
         let targets = problem.targets();
         let width = line_count(&problem.observations, 1 - axis);
         let mut pieces: Vec<(usize, f64, Vec<f64>)> = Vec::new();

@@ -1,0 +1,208 @@
+//! One entry of `regularizer.factors`: norms, weight, cone.
+
+use super::data;
+use super::gauges;
+use super::model::{ConeSpec, FactorSpec, GroupSource, NormSpec, NormWeight};
+use super::tree::{Node, Reader, Value};
+use crate::{cone, gauge};
+use std::path::Path;
+
+/// Names of the contract whose turn has not come.
+const PLANNED_NORMS: &[&str] = &["frobenius", "spectral", "nuclear"];
+const PLANNED_CONES: &[&str] = &["psd"];
+
+/// Entry k; `mapping` is unknown where its own error has been reported.
+pub fn read(t: &Reader, k: usize, node: &Node, mapping: Option<&str>, folder: &Path) -> Option<FactorSpec> {
+    let path = t.path(&format!("factors[{k}]"));
+    let Some(r) = t.enter(path.clone(), node) else {
+        let found = format!("found {}", node.value.describe());
+        t.report_at(path, &node.origin, found, Some("a table such as { norm = \"l2\" }".into()), None);
+        return None;
+    };
+    let norms = norms(&r, folder);
+    let cone = cone(&r, folder);
+    let weight = weight(&r, folder);
+    let origin = r.origin().clone();
+    let factor = FactorSpec { norms: norms?, weight: weight?, cone: cone? };
+    if let Err(refusal) = gauges::probe(mapping, &factor) {
+        r.report_at(path, &origin, refusal, None, None);
+        return None;
+    }
+    r.finish();
+    Some(factor)
+}
+
+fn norms(r: &Reader, folder: &Path) -> Option<Vec<NormSpec>> {
+    let names: Vec<&str> = gauge::KINDS.iter().map(|k| k.name).collect();
+    match r.get("norm") {
+        None => {
+            r.missing("norm", &format!("one of: {}, or a list of them", names.join(", ")));
+            None
+        }
+        Some(Node { value: Value::Array(items), origin }) => {
+            refuse_keys(r, None);
+            if items.is_empty() {
+                r.report("norm", origin, "found an empty list".into(), Some("at least one norm".into()), None);
+                return None;
+            }
+            let terms: Vec<Option<NormSpec>> =
+                items.iter().enumerate().map(|(k, item)| term(r, k, item, folder)).collect();
+            terms.into_iter().collect()
+        }
+        Some(_) => {
+            let kind = r.name("norm", "norm", &names, PLANNED_NORMS)?;
+            Some(vec![keys(r, kind, 1.0, folder)?])
+        }
+    }
+}
+
+/// `{ kind = "l1", weight = 0.3 }` of a list of norms.
+fn term(r: &Reader, k: usize, node: &Node, folder: &Path) -> Option<NormSpec> {
+    let names: Vec<&str> = gauge::KINDS.iter().map(|k| k.name).collect();
+    let path = r.path(&format!("norm[{k}]"));
+    let Some(t) = r.enter(path.clone(), node) else {
+        let found = format!("found {}", node.value.describe());
+        r.report_at(path, &node.origin, found, Some("a table such as { kind = \"l1\", weight = 0.3 }".into()), None);
+        return None;
+    };
+    if t.get("kind").is_none() {
+        t.missing("kind", &format!("one of: {}", names.join(", ")));
+    }
+    let kind = t.name("kind", "norm", &names, PLANNED_NORMS);
+    let weight = match t.number("weight") {
+        None if t.get("weight").is_some() => None,
+        None => Some(1.0),
+        Some((w, _)) if gauge::WEIGHT_RANGE.contains(&w) => Some(w),
+        Some((w, origin)) => {
+            t.report("weight", origin, format!("found {w}"), Some("a number from 1e-75 to 1e75".into()), None);
+            None
+        }
+    };
+    let norm = keys(&t, kind?, weight?, folder);
+    if norm.is_some() {
+        t.finish();
+    }
+    norm
+}
+
+/// Refuses the keys of other norms than `kind`.
+fn refuse_keys(r: &Reader, kind: Option<&str>) {
+    for other in gauge::KINDS.iter().filter(|k| Some(k.name) != kind) {
+        let owner = format!("norm `{}`", other.name);
+        other.keys.iter().for_each(|key| r.foreign(&[(*key, owner.as_str())]));
+    }
+}
+
+/// The keys of one norm.
+fn keys(r: &Reader, kind: String, weight: f64, folder: &Path) -> Option<NormSpec> {
+    refuse_keys(r, Some(&kind));
+    let wanted = gauge::KINDS.iter().find(|k| k.name == kind)?.keys;
+    let mut out = NormSpec { kind, weight, p: None, groups: None };
+    if wanted.contains(&"p") {
+        match r.number("p") {
+            Some((p, _)) => out.p = Some(p),
+            None if r.get("p").is_some() => return None,
+            None => {
+                r.missing("p", "1, 2, inf, or a number from 1.01 to 100");
+                return None;
+            }
+        }
+    }
+    if wanted.contains(&"groups") {
+        match r.get("groups") {
+            Some(node) => out.groups = Some(groups(r, node, folder)?),
+            None => {
+                r.missing("groups", "a list of lists of 0-based indices, or a file with one label per coordinate");
+                return None;
+            }
+        }
+    }
+    Some(out)
+}
+
+fn groups(r: &Reader, node: &Node, folder: &Path) -> Option<GroupSource> {
+    let Value::Array(lists) = &node.value else {
+        return data::source(r, "groups", node, folder).map(GroupSource::File);
+    };
+    let index = |n: &Node| match n.value {
+        Value::Integer(i) => usize::try_from(i).ok(),
+        _ => None,
+    };
+    let list = |n: &Node| match &n.value {
+        Value::Array(items) => items.iter().map(index).collect::<Option<Vec<usize>>>(),
+        _ => None,
+    };
+    let lists: Option<Vec<Vec<usize>>> = lists.iter().map(list).collect();
+    if lists.is_none() {
+        let expected = Some("a list of lists of 0-based indices, such as [[0, 1], [2, 3]]".into());
+        r.report("groups", &node.origin, "found something else among the indices".into(), expected, None);
+    }
+    lists.map(GroupSource::Lists)
+}
+
+/// `None` where an error was reported.
+fn cone(r: &Reader, folder: &Path) -> Option<Option<ConeSpec>> {
+    let names: Vec<&str> = cone::KINDS.iter().map(|k| k.name).collect();
+    let Some(node) = r.get("cone") else { return Some(None) };
+    let table = r.enter(r.path("cone"), node);
+    let kind = match &table {
+        Some(t) => {
+            if t.get("kind").is_none() {
+                t.missing("kind", &format!("one of: {}", names.join(", ")));
+            }
+            t.name("kind", "cone", &names, PLANNED_CONES)?
+        }
+        None => r.name("cone", "cone", &names, PLANNED_CONES)?,
+    };
+    let wanted = cone::KINDS.iter().find(|k| k.name == kind)?.keys;
+    let Some(t) = table else {
+        if let Some(key) = wanted.first() {
+            let expected = format!("a table: {{ kind = \"{kind}\", {key} = .. }}");
+            r.report("cone", &node.origin, format!("cone `{kind}` needs `{key}`"), Some(expected), None);
+            return None;
+        }
+        return Some(Some(ConeSpec { kind, matrix: None, nonzeros: None }));
+    };
+    for other in cone::KINDS.iter().filter(|k| k.name != kind) {
+        let owner = format!("cone `{}`", other.name);
+        other.keys.iter().filter(|k| !wanted.contains(k)).for_each(|key| t.foreign(&[(*key, owner.as_str())]));
+    }
+    let mut out = ConeSpec { kind, matrix: None, nonzeros: None };
+    for key in wanted {
+        if t.get(key).is_none() {
+            t.missing(
+                key,
+                if *key == "path" { "a matrix with one condition a row" } else { "a whole number of at least 1" },
+            );
+            return None;
+        }
+    }
+    if wanted.contains(&"path") {
+        out.matrix = Some(data::file(&t, folder)?);
+    }
+    if wanted.contains(&"nonzeros") {
+        out.nonzeros = Some(t.count("nonzeros", 1)? as usize);
+    }
+    t.finish();
+    Some(Some(out))
+}
+
+fn weight(r: &Reader, folder: &Path) -> Option<NormWeight> {
+    let Some(node) = r.get("weight") else { return Some(NormWeight::Uniform(1.0)) };
+    let number = match node.value {
+        Value::Integer(i) => i as f64,
+        Value::Float(x) => x,
+        _ => return data::source(r, "weight", node, folder).map(NormWeight::File),
+    };
+    if gauge::WEIGHT_RANGE.contains(&number) {
+        return Some(NormWeight::Uniform(number));
+    }
+    r.report(
+        "weight",
+        &node.origin,
+        format!("found {number}"),
+        Some("a number from 1e-75 to 1e75, or a file".into()),
+        None,
+    );
+    None
+}
