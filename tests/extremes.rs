@@ -21,6 +21,7 @@ fn gauge(norm: &str, cone: Option<&str>, weight: Option<Vec<f64>>) -> Gauge {
 fn problem(observations: Observations, y: Vec<f64>, lambda: f64, cone: Option<&str>) -> Problem {
     Problem {
         observations,
+        operator: None,
         y,
         w: None,
         loss: (loss::squared::KIND.build)(),

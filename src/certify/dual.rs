@@ -228,8 +228,11 @@ fn assembled(a: &Mat, s: &Mat, b: &Mat) -> Mat {
 }
 
 /// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for
-/// the psd mapping). `None` for other norms and for weights that vary.
+/// the psd mapping). `None` for other norms, for weights that vary, and for sensing, where a field is no matrix.
 pub fn plain_lambda(problem: &Problem) -> Option<f64> {
+    if problem.operator.is_some() {
+        return None;
+    }
     let gauges = &problem.regularizer.gauges;
     let mut lambda = problem.lambda;
     for g in gauges.iter().cycle().take(2) {
@@ -268,20 +271,9 @@ fn largest_scale(lambda: f64, upper: f64, z: &[f64], radius: f64) -> f64 {
     ((lambda / total).next_down() * (1.0 - 2.0 * UNIT_ROUNDOFF)).max(0.0)
 }
 
-/// The product of the l2 radii of the gauges' unit balls, rounded up.
+/// The l2 norm of a field times this bounds its polar.
 fn radius(problem: &Problem) -> f64 {
-    let radius: f64 = problem
-        .regularizer
-        .gauges
-        .iter()
-        .zip(problem.factor_rows())
-        .map(|(g, n)| {
-            let smallest = g.weights().map_or(1.0, |d| d.iter().fold(f64::INFINITY, |m, d| m.min(*d)));
-            g.norm().l2_radius(n) / smallest
-        })
-        .product();
-    let radius = if problem.regularizer.gauges.len() == 1 { radius * radius } else { radius };
-    radius * (1.0 + 16.0 * UNIT_ROUNDOFF)
+    bound::radius(problem) * problem.operator.as_ref().map_or(1.0, |a| a.norm_upper() * (1.0 + 4.0 * UNIT_ROUNDOFF))
 }
 
 /// Keeps the best proven bound: a later, weaker one never replaces it.

@@ -10,10 +10,16 @@ use crate::problem::Problem;
 
 /// The objective at `x` given its predictions; `total` is not below the exact value at the factors as stored.
 ///
-/// Each prediction is a sum of r products: off by at most gamma_(r + 8) sum_i |phi(X_i)|. Gauges are sums of n terms, each
+/// Each entry of Phi is a sum of r products: off by at most gamma_(r + 8) sum_i |phi(X_i)|; what is measured of it adds its own
+/// rounding. Gauges are sums of n terms, each
 /// with relative error at most gamma_(n + 32) where nothing underflows; K of them are combined per slice, and r slices summed.
 pub fn objective(problem: &Problem, x: &Factors, prediction: &[f64]) -> Objective {
-    let radius = gamma(x.rank() + 8) * problem.mapping.magnitude(x) + drift(problem, x);
+    let magnitude = problem.mapping.magnitude(x);
+    let output = gamma(x.rank() + 8) * magnitude + drift(problem, x);
+    let radius = match &problem.operator {
+        None => output,
+        Some(a) => (a.norm_upper() * output + a.apply_rounding(2.0 * magnitude)) * (1.0 + gamma(4)),
+    };
     let loss = problem.loss.value_upper(problem.targets(), prediction, radius);
     let longest = problem.factor_rows().into_iter().max().unwrap_or(0);
     let terms = x.0.len() * (longest + 40) + x.rank() + 8;

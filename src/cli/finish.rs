@@ -78,12 +78,16 @@ pub fn finish(
 /// RMSE of the held-out entries in the units of the file.
 fn holdout(problem: &Problem, dataset: &Dataset, factors: &Factors) -> Option<Holdout> {
     let held = dataset.holdout.as_ref()?;
-    let fitted = problem.mapping.apply(&held.observations, factors);
-    let squares: f64 = held
-        .observations
-        .entries()
-        .zip(fitted.iter().zip(&held.y))
-        .map(|((_, j), (x, y))| (dataset.original(j, *x) - dataset.original(j, *y)).powi(2))
-        .sum();
-    Some(Holdout { entries: held.y.len(), rmse: (squares / held.y.len() as f64).sqrt() })
+    let output = problem.mapping.apply(&held.observations, factors);
+    let rmse = |squares: f64| (squares / held.y.len() as f64).sqrt();
+    let square = |j: usize, x: f64, y: f64| (dataset.original(j, x) - dataset.original(j, y)).powi(2);
+    let squares: f64 = match &held.operator {
+        // measurements stand in one column
+        Some(a) => a.apply(&output).iter().zip(&held.y).map(|(x, y)| square(0, *x, *y)).sum(),
+        None => {
+            let pairs = output.iter().zip(&held.y);
+            held.observations.entries().zip(pairs).map(|((_, j), (x, y))| square(j, *x, *y)).sum()
+        }
+    };
+    Some(Holdout { entries: held.y.len(), rmse: rmse(squares) })
 }

@@ -1,6 +1,6 @@
 //! The target with its mask, weights, transform and held-out entries, ready to be fitted.
 
-use super::{Observations, Source};
+use super::{Observations, Operator, Source};
 
 /// `data.transform`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +29,15 @@ pub struct WeightSource {
     pub axis: Option<usize>,
 }
 
+/// `data.operator`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorSource {
+    /// The file: an array m x d1 x d2, or a matrix whose row k is A_k, row by row.
+    pub source: Source,
+    /// `dims` of a matrix, [d1, d2]; square if absent.
+    pub dims: Option<(usize, usize)>,
+}
+
 /// `data.holdout`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HoldoutRequest {
@@ -43,6 +52,8 @@ pub enum HoldoutRequest {
 pub struct DataRequest {
     /// `target`.
     pub target: Source,
+    /// `operator`: the target is then the vector of measurements.
+    pub operator: Option<OperatorSource>,
     /// `mask`: nonzero = observed.
     pub mask: Option<Source>,
     /// `weights`.
@@ -75,6 +86,8 @@ pub struct FileRecord {
 pub struct HeldOut {
     /// Where they are.
     pub observations: Observations,
+    /// Their measurements, for sensing.
+    pub operator: Option<Operator>,
     /// Their values, in observation order.
     pub y: Vec<f64>,
 }
@@ -93,8 +106,10 @@ pub struct AppliedTransform {
 /// The data as the problem sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Where the data is. All entries observed: `Full`.
+    /// Where the data is. All entries observed: `Full`. For sensing: every entry of X, which the operator sees.
     pub observations: Observations,
+    /// What is measured of X, for sensing.
+    pub operator: Option<Operator>,
     /// Targets in observation order.
     pub y: Vec<f64>,
     /// Weights > 0 in observation order; `None` if all are 1.
@@ -103,7 +118,7 @@ pub struct Dataset {
     pub holdout: Option<HeldOut>,
     /// `None` for `transform = "none"`.
     pub transform: Option<AppliedTransform>,
-    /// The files read: the target first, then mask, weights, holdout.
+    /// The files read: the target first, then mask, weights, holdout, operator.
     pub files: Vec<FileRecord>,
     /// Choices made while reading (header or not, shape inferred, missing entries, ..), for log and report.
     pub notes: Vec<String>,

@@ -7,7 +7,7 @@ use super::dataset::{
 use super::error::DataError;
 use super::read::{cell_error, format_of, matrix_shape, read};
 use super::source::{Absent, Format, Source};
-use super::{Observations, memory};
+use super::{Observations, memory, sensing};
 use crate::linalg::Pattern;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -79,13 +79,28 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     if !dense && request.target.absent == Absent::Missing {
         notes.push(format!("{file}: entries that are not listed are missing"));
     }
-    if let Some(symmetrize) = request.symmetric {
+    let measurements = (cells.m, cells.n);
+    if let Some(symmetrize) = request.symmetric.filter(|_| request.operator.is_none()) {
         make_symmetric(&mut cells, symmetrize, &request.transform, file, &mut notes)?;
     }
     let held = hold_out(&cells, &mut resolved, &mut files, &mut notes)?;
     let transform = apply_transform(&mut cells, &held, &request.transform, file, names.as_deref())?;
-    let (observations, y, w, holdout) = split(cells, &held, file)?;
-    Ok(Dataset { observations, y, w, holdout, transform, files, notes, resolved })
+    let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
+    let mut operator = None;
+    if let Some(source) = &mut resolved.operator {
+        let (all, record) =
+            sensing::read_operator(source, request.symmetric.is_some(), measurements, file, &mut notes)?;
+        files.push(record);
+        let of = |o: &Observations| all.select(&o.entries().map(|e| e.0).collect::<Vec<_>>());
+        operator = Some(of(&observations));
+        let (rows, cols) = all.shape();
+        observations = Observations::Full { rows, cols };
+        if let Some(h) = &mut holdout {
+            h.operator = Some(of(&h.observations));
+            h.observations = observations.clone();
+        }
+    }
+    Ok(Dataset { observations, operator, y, w, holdout, transform, files, notes, resolved })
 }
 
 /// The target as a list of entries.
@@ -438,7 +453,8 @@ fn split(cells: Cells, held: &[bool], file: &str) -> Result<Split, DataError> {
         None
     } else {
         let (p, order) = pattern(&test)?;
-        Some(HeldOut { observations: Observations::Coordinates(p), y: order.iter().map(|&k| y[test[k]]).collect() })
+        let y = order.iter().map(|&k| y[test[k]]).collect();
+        Some(HeldOut { observations: Observations::Coordinates(p), operator: None, y })
     };
     Ok((observations, pick(&y), w.as_deref().map(pick), holdout))
 }

@@ -12,7 +12,9 @@ pub mod memory;
 pub mod npy;
 pub mod npz;
 pub mod observations;
+pub mod operator;
 pub mod read;
+mod sensing;
 pub mod source;
 
 pub use array::Array;
@@ -20,5 +22,6 @@ pub use dataset::{DataRequest, Dataset, FileRecord};
 pub use error::DataError;
 pub use load::load;
 pub use observations::Observations;
+pub use operator::Operator;
 pub use read::read_factor;
 pub use source::Source;

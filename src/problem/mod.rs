@@ -4,14 +4,18 @@ mod regularizer;
 
 pub use regularizer::{Form, Regularizer};
 
-use crate::data::Observations;
+use crate::data::{Observations, Operator};
+use crate::linalg::Mat;
 use crate::loss::{Loss, Targets};
 use crate::mapping::{Factors, Mapping};
+use std::borrow::Cow;
 
 /// min l(Phi_r(X), y) + lambda sum_i g(X_i) over the observed entries.
 pub struct Problem {
-    /// Where the data is.
+    /// Where the data is; for sensing every entry of X, which the operator sees.
     pub observations: Observations,
+    /// What is measured of X, if not its observed entries: then a field has one value per measurement.
+    pub operator: Option<Operator>,
     /// Targets y in observation order.
     pub y: Vec<f64>,
     /// Weights w > 0 in observation order, or all ones.
@@ -42,9 +46,23 @@ impl Problem {
         self.mapping.factor_rows(self.shape())
     }
 
-    /// Phi_r(X) at the observed entries.
+    /// Phi_r(X) at the observed entries, or what is measured of it.
     pub fn predict(&self, x: &Factors) -> Vec<f64> {
-        self.mapping.apply(&self.observations, x)
+        let output = self.mapping.apply(&self.observations, x);
+        match &self.operator {
+            None => output,
+            Some(a) => a.apply(&output),
+        }
+    }
+
+    /// A field as weights on the entries of X in observation order: A*(z) for sensing, else z itself.
+    pub fn on_entries<'a>(&self, z: &'a [f64]) -> Cow<'a, [f64]> {
+        self.operator.as_ref().map_or(Cow::Borrowed(z), |a| Cow::Owned(a.adjoint(z)))
+    }
+
+    /// The gradient of <z, prediction> in X^k for a field z: card(D^k) x r.
+    pub fn pullback(&self, z: &[f64], x: &Factors, k: usize) -> Mat {
+        self.mapping.pullback(&self.observations, &self.on_entries(z), x, k)
     }
 
     /// lambda W = -grad l at the predictions, in observation order.

@@ -14,6 +14,10 @@ pub type Line = (&'static str, String);
 /// Shape, entries, loss.
 pub fn data(problem: &Problem, loss: &str) -> String {
     let (m, n) = problem.shape();
+    if let Some(a) = &problem.operator {
+        let weighted = if problem.w.is_some() { ", weighted" } else { "" };
+        return format!("{} {m} x {n} through {} measurements{weighted}, {loss} loss", problem.mapping.name(), a.len());
+    }
     let observed = problem.observations.len();
     let share = 100.0 * observed as f64 / (m as f64 * n as f64);
     let weighted = if problem.w.is_some() { ", weighted" } else { "" };
@@ -74,7 +78,8 @@ pub fn memory(problem: &Problem) -> String {
     let (m, n) = problem.shape();
     let observed = problem.observations.len() as f64;
     let index = if matches!(problem.observations, Observations::Full { .. }) { 0.0 } else { 24.0 };
-    let bytes = observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0;
+    let sensed = problem.operator.as_ref().map_or(0.0, |a| a.len() as f64 * 8.0 * observed);
+    let bytes = observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0 + sensed;
     let side = m.min(n) as f64;
     let dense = 6.0 * 8.0 * side * side;
     let slice = 8.0 * 8.0 * problem.factor_rows().iter().sum::<usize>() as f64;

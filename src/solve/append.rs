@@ -50,8 +50,7 @@ fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
     let gram = observed_gram(problem, &moving);
     // the model in t = s - s0:  t'Gt / 2 - sum_i t_i (<Z, phi_i> - lambda g_i)
     let p = f64::from(problem.mapping.degree());
-    let pulls: Vec<Mat> =
-        (0..x.0.len()).map(|k| problem.mapping.pullback(&problem.observations, &z, &moving, k)).collect();
+    let pulls: Vec<Mat> = (0..x.0.len()).map(|k| problem.pullback(&z, &moving, k)).collect();
     let start: Vec<f64> = (fixed..r).map(|i| if i < old { 1.0 } else { 0.0 }).collect();
     let gain: Vec<f64> = (0..r - fixed)
         .map(|i| {
@@ -94,6 +93,18 @@ fn nonnegative_weights(gram: &Mat, gain: &[f64], start: &[f64]) -> Vec<f64> {
 
 /// c sum_j w_j phi_i(j) phi_k(j) over the observed entries, c the loss's curvature.
 fn observed_gram(problem: &Problem, x: &Factors) -> Mat {
+    if problem.operator.is_some() {
+        let columns: Vec<f64> = (0..x.rank())
+            .flat_map(|i| {
+                let slice = Factors(x.0.iter().map(|f| f.columns(i, 1).into_owned()).collect());
+                problem.predict(&slice)
+            })
+            .enumerate()
+            .map(|(j, p)| problem.targets().weight(j % problem.y.len()).sqrt() * p)
+            .collect();
+        let measured = Mat::from_vec(problem.y.len(), x.rank(), columns);
+        return dense::tr_mul(&measured, &measured) * problem.loss.curvature();
+    }
     let full = matches!(problem.observations, Observations::Full { .. });
     if full && problem.w.is_none() {
         return problem.mapping.gram(x) * problem.loss.curvature();

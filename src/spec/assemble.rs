@@ -22,6 +22,7 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
         spec.factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
     let problem = Problem {
         observations: dataset.observations.clone(),
+        operator: dataset.operator.clone(),
         y: dataset.y.clone(),
         w: dataset.w.clone(),
         loss: (loss::KINDS.iter().find(|k| k.name == spec.loss).expect("registered").build)(),

@@ -3,7 +3,7 @@
 use super::error::Origin;
 use super::tree::{Node, Reader, Value};
 use crate::data::Source;
-use crate::data::dataset::{DataRequest, HoldoutRequest, Transform, WeightSource};
+use crate::data::dataset::{DataRequest, HoldoutRequest, OperatorSource, Transform, WeightSource};
 use crate::data::source::{Absent, Column, Format};
 use std::path::Path;
 
@@ -26,9 +26,10 @@ pub fn read(root: &Reader, folder: &Path, seed: u64) -> Option<DataRequest> {
     let weights = t.get("weights").and_then(|n| weights(&t, n, folder));
     let transform = t.get("transform").map_or(Transform::None, |n| transform(&t, n));
     let holdout = t.get("holdout").and_then(|n| holdout(&t, n, folder));
-    t.later(&["input", "operator"]);
+    let operator = t.get("operator").and_then(|n| operator(&t, n, folder));
+    t.later(&["input"]);
     t.finish();
-    Some(DataRequest { target: target?, mask, weights, transform, holdout, seed, symmetric: None })
+    Some(DataRequest { target: target?, operator, mask, weights, transform, holdout, seed, symmetric: None })
 }
 
 /// A path, or a table that describes a file.
@@ -146,7 +147,23 @@ fn columns(t: &Reader, node: &Node) -> Option<Vec<Column>> {
         .collect()
 }
 
+fn operator(t: &Reader, node: &Node, folder: &Path) -> Option<OperatorSource> {
+    let Value::Table(_) = &node.value else {
+        return source(t, "operator", node, folder).map(|source| OperatorSource { source, dims: None });
+    };
+    let o = t.enter(t.path("operator"), node)?;
+    let source = read_source(&o, folder);
+    let dims = o.get("dims").and_then(|n| sizes(&o, "dims", n));
+    o.finish();
+    Some(OperatorSource { source: source?, dims: dims.map(|d| (d[0], d[1])) })
+}
+
 fn shape(t: &Reader, node: &Node) -> Option<Vec<usize>> {
+    sizes(t, "shape", node)
+}
+
+/// Two positive whole numbers.
+fn sizes(t: &Reader, key: &str, node: &Node) -> Option<Vec<usize>> {
     let sizes = match &node.value {
         Value::Array(items) if items.len() == 2 => items
             .iter()
@@ -156,7 +173,7 @@ fn shape(t: &Reader, node: &Node) -> Option<Vec<usize>> {
     };
     if sizes.is_none() {
         let expected = Some("two positive whole numbers, such as [943, 1682]".into());
-        t.report("shape", &node.origin, format!("found {}", node.value.describe()), expected, None);
+        t.report(key, &node.origin, format!("found {}", node.value.describe()), expected, None);
     }
     sizes
 }

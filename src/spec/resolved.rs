@@ -63,6 +63,10 @@ fn quote(text: &str) -> String {
 fn data(o: &mut String, spec: &Spec, folder: &Path) {
     let d = &spec.data;
     line(o, format_args!("\n[data]\ntarget = {}", source(&d.target, folder, "")));
+    if let Some(a) = &d.operator {
+        let dims = a.dims.map_or(String::new(), |(a, b)| format!(", dims = [{a}, {b}]"));
+        line(o, format_args!("operator = {}", source(&a.source, folder, &dims)));
+    }
     if let Some(m) = &d.mask {
         line(o, format_args!("mask = {}", source(m, folder, "")));
     }

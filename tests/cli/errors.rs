@@ -223,7 +223,6 @@ fn every_planned_loss_norm_cone_and_mapping_is_refused_by_name() {
 fn every_planned_key_is_refused_by_name() {
     let later = |key: &str| format!("`{key}` is not available in this version");
     spec_error("[mapping]", "input = { path = \"V.csv\" }\n[mapping]", &[&later("input"), "`data.input`"]);
-    spec_error("[mapping]", "operator = { path = \"A.npy\" }\n[mapping]", &[&later("operator"), "`data.operator`"]);
     spec_error("[loss]", "allow_unbalanced = true\n[loss]", &[&later("allow_unbalanced")]);
     spec_error(
         "[loss]",

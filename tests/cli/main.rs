@@ -8,5 +8,6 @@ mod formats;
 mod gauges;
 mod naive;
 mod regressions;
+mod sensing;
 mod solve;
 mod verify;

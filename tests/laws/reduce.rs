@@ -25,6 +25,7 @@ fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
     let y = Mat::from_vec(SIDE, SIDE, normals(SIDE * SIDE, rng));
     Problem {
         observations: Observations::Full { rows: SIDE, cols: SIDE },
+        operator: None,
         y: (&y + y.transpose()).as_slice().to_vec(),
         w: None,
         loss: (loss::KINDS[0].build)(),

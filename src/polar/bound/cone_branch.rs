@@ -50,7 +50,7 @@ impl PolarBound for ConeBranch {
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let (form, rounding, squared) = form(problem, z);
-        let found = search::search(problem, z, None, &search::Effort::default()).best();
+        let found = search::on_entries(problem, z, None, &search::Effort::default()).best();
         let start = if squared { found * found } else { found };
         let value = branch(&form, start).map_or(f64::INFINITY, |t| {
             let root = if squared { t.next_up().sqrt().next_up() } else { t };

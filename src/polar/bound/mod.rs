@@ -13,6 +13,7 @@ pub mod linf_vertices;
 pub mod norm_comparison;
 pub mod singular_value;
 
+use crate::linalg::sum::gamma;
 use crate::problem::Problem;
 
 /// A proven upper bound of the polar.
@@ -34,7 +35,7 @@ pub trait PolarBound: Sync {
     /// `None`: does not apply to this problem. Otherwise whether its bound is exact for every field.
     fn applies(&self, problem: &Problem) -> Option<bool>;
 
-    /// The bound for a field Z in observation order; called only where it applies.
+    /// The bound for a field Z over the entries of X, in observation order; called only where it applies.
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper;
 
     /// What the bound is, in a sentence.
@@ -57,6 +58,8 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
 /// the field is not finite.
 pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
+    let rounding = problem.operator.as_ref().map_or(0.0, |a| a.adjoint_rounding(z) * radius(problem));
+    let z = &problem.on_entries(z);
     if z.iter().any(|z| !z.is_finite()) {
         return None;
     }
@@ -73,7 +76,19 @@ pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
             break;
         }
     }
+    if rounding > 0.0 {
+        best = best.map(|b| Upper { value: ((b.value + rounding) * (1.0 + gamma(4))).next_up(), ..b });
+    }
     best.filter(|b| b.value.is_finite())
+}
+
+/// The product of the l2 radii of the gauges' unit balls, rounded up: Omega°(E) <= radius ||E||_F for E over the entries of X.
+pub fn radius(problem: &Problem) -> f64 {
+    let gauges = &problem.regularizer.gauges;
+    let radius: f64 =
+        gauges.iter().zip(problem.factor_rows()).map(|(g, n)| g.norm().l2_radius(n) / g.weight_range().1).product();
+    let radius = if gauges.len() == 1 { radius * radius } else { radius };
+    radius * (1.0 + gamma(16))
 }
 
 /// Whether some method is exact for every field of this problem.

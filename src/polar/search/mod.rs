@@ -96,7 +96,7 @@ pub trait PolarSearch: Sync {
     /// Whether it can search this problem's polar.
     fn applies(&self, problem: &Problem) -> bool;
 
-    /// Slices with a high <Z, phi(z)>; `warm` holds slices worth starting from.
+    /// Slices with a high <Z, phi(z)> for a field Z over the entries of X; `warm` holds slices worth starting from.
     fn search(&self, problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found;
 }
 
@@ -111,6 +111,11 @@ pub const SEARCHES: &[&dyn PolarSearch] = &[
 
 /// Searches with the first method that applies.
 pub fn search(problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found {
+    on_entries(problem, &problem.on_entries(z), warm, effort)
+}
+
+/// The same for a field over the entries of X.
+pub fn on_entries(problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found {
     SEARCHES
         .iter()
         .find(|s| s.applies(problem))

@@ -29,6 +29,7 @@ impl Descent for Hals {
 
     fn applies(&self, problem: &Problem) -> bool {
         matches!(problem.observations, Observations::Full { .. })
+            && problem.operator.is_none()
             && problem.w.is_none()
             && problem.loss.is_quadratic()
             && problem.mapping.name() == "matrix"

@@ -97,6 +97,8 @@ impl Metric {
         let squares = Factors(turned.0.into_iter().map(|x| x.map(|x| x * x)).collect());
         let curvature: Vec<f64> =
             (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
+        // of sensing only the squares of the measurements' own entries
+        let curvature = problem.operator.as_ref().map_or(curvature.clone(), |a| a.adjoint_of_squares(&curvature));
         let mut inverse = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
         let gauge = &problem.regularizer.gauges[k];
         for (i, mut line) in inverse.row_iter_mut().enumerate() {
@@ -190,7 +192,7 @@ impl<'a> Balanced<'a> {
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
-            let pulls = (0..x.0.len()).map(|k| p.mapping.pullback(&p.observations, &z, x, k));
+            let pulls = (0..x.0.len()).map(|k| p.pullback(&z, x, k));
             out.iter_mut().zip(pulls.flat_map(|pull| <Vec<f64>>::from(pull.data))).for_each(|(g, pull)| *g -= pull);
         }
         value

@@ -34,7 +34,9 @@ impl Descent for Lines {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        problem.loss.is_quadratic() && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis))
+        problem.loss.is_quadratic()
+            && problem.operator.is_none()
+            && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, _effort: Effort, _budget: &Budget) {

@@ -65,10 +65,12 @@ fn step(problem: &Problem, x: &mut Factors, previous: &Factors, k: usize, beta: 
     let base: Mat = &x.0[k] + (&x.0[k] - &previous.0[k]) * beta;
     let current = std::mem::replace(&mut x.0[k], base);
     let z = problem.dual_field(&problem.predict(x));
-    let pull = problem.mapping.pullback(&problem.observations, &z, x, k);
+    let pull = problem.pullback(&z, x, k);
     let other = &x.0[1 - k];
     let top = problem.w.as_ref().map_or(1.0, |w| w.iter().fold(0.0, |m: f64, w| m.max(*w)));
-    let lipschitz = problem.loss.curvature() * top * lanczos::lambda_max(&dense::tr_mul(other, other)) * (1.0 + 1e-9);
+    let gain = problem.operator.as_ref().map_or(1.0, |a| a.gain());
+    let lipschitz =
+        problem.loss.curvature() * top * gain * lanczos::lambda_max(&dense::tr_mul(other, other)) * (1.0 + 1e-9);
     if lipschitz <= 0.0 {
         x.0[k] = current;
         return;
