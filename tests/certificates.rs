@@ -222,6 +222,58 @@ fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent(
     }
 }
 
+/// Sums of norms beside each other and beside plain ones, free and on orthants.
+const SUMS: [(Recipe, Recipe); 6] = [
+    (("tv#2", None, false), ("l2", None, false)),
+    (("tv#1", Some("nonnegative"), false), ("l2", Some("nonnegative"), false)),
+    (("l2", None, false), ("tv#0", None, false)),
+    (("tv#2", None, false), ("tv#2", None, false)),
+    (("group_l2#0", None, false), ("tv#2", Some("nonpositive"), false)),
+    (("l1", None, false), ("tv#1", None, false)),
+];
+
+#[test]
+fn sums_of_norms_taken_apart_give_bounds_below_every_objective_and_better_than_the_residual() {
+    use homfac::certify::dual::Kind;
+    let (mut better, mut count) = (0, 0);
+    for seed in 0..12u64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (u, v) = SUMS[seed as usize % SUMS.len()];
+        let problem = instance("matrix", &[u, v], Layout::Full, (7, 6), 0.2, &mut rng);
+        let mut keeper = Keeper::new();
+        let relaxation = relax::inf_convolution::InfConvolution;
+        assert!(relax::Relaxation::applies(&relaxation, &problem), "{u:?} {v:?}");
+        let goal = relax::Goal { objective: f64::INFINITY, target: 1e-9, start: None };
+        relax::Relaxation::offer(&relaxation, &problem, goal, Effort::Default, &Budget::unlimited(), &mut keeper);
+        let bound = keeper.value().expect("the parts are proven");
+        weak_duality(&problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Cheap };
+        let end = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
+        let residual = residual_bound(&problem, &problem.dual_field(&problem.predict(&end)));
+        let objective = problem.objective(&end);
+        assert!(objective - bound <= 0.3 * objective, "seed {seed}: {bound} far below {objective}");
+        count += 1;
+        better += usize::from(residual.is_none_or(|r| bound > r));
+        // the point proves as much when it is read back, and whatever else stands in it proves nothing false
+        let point = keeper.best().unwrap().point.clone();
+        let again = DualPoint::from_witness(&problem, &point.to_witness()).unwrap();
+        assert!(prove(&problem, &again).unwrap().value >= bound - 1e-12 * bound.abs());
+        let Kind::Parts(blocks) = point.kind else { panic!("parts") };
+        for k in 0..20 {
+            let spoiled = blocks.iter().map(|s| {
+                let size = 10f64.powf(rng.random_range(-1.0..1.0));
+                let noise = |x: &f64| size * x + [0.0, 1.0][k % 2] * rng.random_range(-1.0..1.0);
+                s.iter().map(noise).collect()
+            });
+            let point = DualPoint { source: "witness".into(), kind: Kind::Parts(spoiled.collect()) };
+            if let Some(p) = prove(&problem, &point) {
+                assert!(p.value <= objective, "seed {seed}: {:e} above {objective:e}", p.value);
+            }
+        }
+    }
+    assert!(2 * better >= count, "better than the residual {better} times of {count}");
+}
+
 /// Cones of the two sides, for plain l2 gauges: one side or both in an orthant.
 const ORTHANTS: [(Option<&str>, Option<&str>); 5] = [
     (Some("nonnegative"), Some("nonnegative")),

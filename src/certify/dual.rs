@@ -15,6 +15,7 @@ use crate::gauge::Gauge;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, proven};
 use crate::polar::bound::{self, product_sign};
+use crate::polar::parts::Parts;
 use crate::problem::Problem;
 
 /// A dual point, claimed good by whoever made it.
@@ -35,6 +36,9 @@ pub enum Kind {
     Majorant(Vec<f64>),
     /// A lift.
     Lift(Lift),
+    /// The parts of a sum of norms, [`crate::polar::parts`]: the field is their sum, or the best one below it where u v' has one
+    /// sign.
+    Parts(Vec<Vec<f64>>),
 }
 
 /// The blocks of a symmetric matrix on R^(m + n) that bounds the polar of plain l2 gauges, for u or v in an orthant:
@@ -86,6 +90,9 @@ impl DualPoint {
             Kind::Lift(l) => {
                 vec![("lift".into(), l.s.clone()), ("lift_u".into(), l.u.clone()), ("lift_v".into(), l.v.clone())]
             }
+            Kind::Parts(blocks) => {
+                blocks.iter().enumerate().map(|(k, s)| (format!("part_{}", k + 1), s.clone())).collect()
+            }
         };
         Witness { source: self.source.clone(), arrays }
     }
@@ -95,7 +102,9 @@ impl DualPoint {
         let (m, n) = problem.shape();
         let array = |name: &str| w.arrays.iter().find(|a| a.0 == name).map(|a| a.1.clone());
         let block = |x: &[f64], side: usize| x.is_empty() || Some(x.len()) == side.checked_mul(side);
-        let kind = if let Some(z) = array("z").filter(|z| z.len() == problem.y.len()) {
+        let kind = if array("part_1").is_some() {
+            Kind::Parts((1..=parts(problem)?.count()).map(|k| array(&format!("part_{k}"))).collect::<Option<_>>()?)
+        } else if let Some(z) = array("z").filter(|z| z.len() == problem.y.len()) {
             Kind::Field(z)
         } else if let Some(x) = array("majorant").filter(|x| Some(x.len()) == m.checked_mul(n)) {
             Kind::Majorant(x)
@@ -118,6 +127,7 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
         }
         Kind::Majorant(m) => prove_majorant(problem, &point.source, m),
         Kind::Lift(l) => prove_lift(problem, &point.source, l),
+        Kind::Parts(blocks) => prove_parts(problem, &point.source, blocks),
     }
 }
 
@@ -204,6 +214,66 @@ fn prove_lift(problem: &Problem, source: &str, lift: &Lift) -> Option<Proven> {
     finish(problem, scaled(&z, c), point(c, scaled(&lift.s, c)), "cholesky")
 }
 
+fn prove_parts(problem: &Problem, source: &str, blocks: &[Vec<f64>]) -> Option<Proven> {
+    let (parts, lambda) = (parts(problem)?, uniform_lambda(problem)?);
+    let shapes = (0..parts.count()).map(|k| parts.part_shape(k));
+    if blocks.len() != parts.count() || !blocks.iter().zip(shapes).all(|(s, (m, n))| m.checked_mul(n) == Some(s.len()))
+    {
+        return None;
+    }
+    let at = |c: f64| -> Vec<Mat> {
+        (0..parts.count())
+            .map(|k| {
+                let (m, n) = parts.part_shape(k);
+                Mat::from_iterator(m, n, blocks[k].iter().map(|x| c * x))
+            })
+            .collect()
+    };
+    let radius: f64 =
+        problem.regularizer.gauges.iter().zip(problem.factor_rows()).map(|(g, n)| g.norm().l2_radius(n)).product();
+    let upper = |blocks: &[Mat]| -> (f64, Mat) {
+        let (sum, rounding) = parts.assemble(blocks);
+        ((parts.upper(blocks) + rounding * radius * (1.0 + 8.0 * UNIT_ROUNDOFF)).next_up(), sum)
+    };
+    let (first, sum) = upper(&at(1.0));
+    if !first.is_finite() {
+        return None;
+    }
+    let largest = if first > 0.0 { lambda / first * (1.0 - 1e-14) } else { 1.0 };
+    // scaled first, proven then: the blocks that are saved are the ones that are proven
+    let prove = |c: f64| -> Option<(Vec<Mat>, Mat)> {
+        let scaled = at(c);
+        let (upper, sum) = upper(&scaled);
+        (upper <= lambda).then_some((scaled, sum))
+    };
+    let point = |blocks: Vec<Mat>| DualPoint {
+        source: source.into(),
+        kind: Kind::Parts(blocks.into_iter().map(|s| s.data.into()).collect()),
+    };
+    let rows = problem.shape().0;
+    if let Some(sign) = product_sign(problem) {
+        let (scaled, sum) = prove(largest.min(1.0))?;
+        let z = field_below(problem, sign, sum.as_slice())?;
+        return finish(problem, z, point(scaled), "parts");
+    }
+    let observed =
+        |sum: &Mat| -> Vec<f64> { problem.observations.entries().map(|(i, j)| sum.as_slice()[j * rows + i]).collect() };
+    let c = problem.loss.best_scale(problem.targets(), &observed(&sum)).min(largest);
+    let (scaled, sum) = prove(c)?;
+    let z = observed(&sum);
+    // it has to vanish where nothing is observed
+    if z.iter().filter(|z| **z != 0.0).count() != sum.iter().filter(|z| **z != 0.0).count() {
+        return None;
+    }
+    finish(problem, z, point(scaled), "parts")
+}
+
+/// The parts of the gauges' norms, where one is a sum.
+pub fn parts(problem: &Problem) -> Option<Parts> {
+    let [u, v] = problem.regularizer.gauges.as_slice() else { return None };
+    Parts::new(u.norm(), v.norm(), problem.shape())
+}
+
 /// T >= 0, symmetric, with zero diagonal: what is below 0 is clipped, which only changes the point. `None` for 0.
 fn nonnegative_block(gauge: &Gauge, block: &[f64], side: usize) -> Option<Mat> {
     gauge.orthant()?;
@@ -230,15 +300,19 @@ fn assembled(a: &Mat, s: &Mat, b: &Mat) -> Mat {
 /// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for
 /// the psd mapping). `None` for other norms, for weights that vary, and for sensing, where a field is no matrix.
 pub fn plain_lambda(problem: &Problem) -> Option<f64> {
+    let l2 = problem.regularizer.gauges.iter().all(|g| g.norm().name() == "l2");
+    uniform_lambda(problem).filter(|_| l2)
+}
+
+/// The lambda that the gauges would have without their weights, whatever their norms; `None` for weights that vary and for
+/// sensing.
+pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
     if problem.operator.is_some() {
         return None;
     }
     let gauges = &problem.regularizer.gauges;
     let mut lambda = problem.lambda;
     for g in gauges.iter().cycle().take(2) {
-        if g.norm().name() != "l2" {
-            return None;
-        }
         if let Some(d) = g.weights() {
             let first = *d.first()?;
             if d.iter().any(|x| *x != first) {

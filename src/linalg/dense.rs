@@ -99,3 +99,19 @@ pub fn orthonormal(a: &Mat) -> Mat {
     let q = view(a.as_slice(), m, n).qr().compute_thin_Q();
     Mat::from_fn(m, k, |i, j| q[(i, j)])
 }
+
+/// S with its singular values clipped at `top`, through the Gram matrix of the smaller side; `None` if the decomposition did not
+/// converge.
+pub fn clip_singular_values(s: &Mat, top: f64) -> Option<Mat> {
+    // S - S Q (1 - top / sigma) Q'
+    let tall = s.nrows() >= s.ncols();
+    let gram = if tall { tr_mul(s, s) } else { mul_tr(s, s) };
+    let (values, vectors) = symmetric_eigen(&gram)?;
+    let over: Vec<usize> = (0..values.len()).filter(|&i| values[i] > top * top).collect();
+    if over.is_empty() {
+        return Some(s.clone());
+    }
+    let q = vectors.select_columns(&over);
+    let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, k| q[(i, k)] * (1.0 - top / values[over[k]].sqrt()));
+    Some(if tall { s - mul_tr(&mul(s, &scaled), &q) } else { s - mul(&q, &tr_mul(&scaled, s)) })
+}

@@ -3,6 +3,7 @@
 
 pub mod bound;
 pub mod field;
+pub mod parts;
 pub mod search;
 
 use crate::problem::Problem;

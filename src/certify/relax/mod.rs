@@ -3,6 +3,7 @@
 //!
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
+pub mod inf_convolution;
 pub mod lift_full;
 pub mod lift_small_side;
 pub mod nuclear;
@@ -58,6 +59,7 @@ impl Goal<'_> {
 pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &nuclear::Nuclear,
     &nuclear_nonnegative::NuclearNonnegative,
+    &inf_convolution::InfConvolution,
     &lift_small_side::LiftSmallSide,
     &lift_full::LiftFull,
 ];
@@ -118,19 +120,5 @@ fn clip(problem: &Problem, s: &Mat) -> Option<Mat> {
         out.fill_upper_triangle_with_lower_triangle();
         return Some(out);
     }
-    // through the Gram matrix of the small side: S - S Q (1 - lambda / sigma) Q'
-    let tall = s.nrows() >= s.ncols();
-    let gram = if tall { dense::tr_mul(s, s) } else { dense::mul_tr(s, s) };
-    let (values, vectors) = dense::symmetric_eigen(&gram)?;
-    let over: Vec<usize> = (0..values.len()).filter(|&i| values[i] > lambda * lambda).collect();
-    if over.is_empty() {
-        return Some(s.clone());
-    }
-    let q = vectors.select_columns(&over);
-    let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, k| q[(i, k)] * (1.0 - lambda / values[over[k]].sqrt()));
-    Some(if tall {
-        s - dense::mul_tr(&dense::mul(s, &scaled), &q)
-    } else {
-        s - dense::mul(&q, &dense::tr_mul(&scaled, s))
-    })
+    dense::clip_singular_values(s, lambda)
 }

@@ -1,0 +1,281 @@
+//! Sums of norms taken apart: fields written as a sum of parts, each of which answers for one pair of norms.
+//!
+//! ```text
+//! f_u = sum_a alpha_a f_a,  f_v = sum_b beta_b f_b:      Omega >= sum_ab alpha_a beta_b Omega_ab,   so
+//! Z = sum_ab Z_ab   gives   Omega°(Z) <= max_ab Omega_ab°(Z_ab) / (alpha_a beta_b)
+//!
+//! l1, l2, group_l2 on each side   Omega_ab°(S) = max over cells of sigma_1 of the block     (cells: coordinates, all, groups)
+//! tv on a side                    Z_ab = D'S (S D): <D'S, u v'> = <S, (D u) v'>, with l1 on D u
+//! ```
+//!
+//! D x = (x_2 - x_1, ..). Gauges are plain here: weights have been divided out.
+
+use crate::gauge::Norm;
+use crate::linalg::sum::{gamma, norm_upper};
+use crate::linalg::{Mat, dense, proven};
+
+/// Which blocks a norm answers for.
+#[derive(Clone, Debug, PartialEq)]
+enum Cells {
+    /// Every coordinate alone: l1.
+    Each,
+    /// All together: l2.
+    All,
+    /// Groups.
+    Groups(Vec<Vec<usize>>),
+}
+
+/// One norm of one side.
+#[derive(Clone, Debug, PartialEq)]
+struct Side {
+    cells: Cells,
+    difference: bool,
+    weight: f64,
+}
+
+/// A norm of u with a norm of v.
+#[derive(Clone, Debug, PartialEq)]
+struct Pair {
+    u: Side,
+    v: Side,
+}
+
+/// The pairs of two gauges, for m x n fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    pairs: Vec<Pair>,
+    shape: (usize, usize),
+}
+
+/// The norms of a side; `None` if one of them has no part.
+fn sides(norm: &dyn Norm) -> Option<Vec<Side>> {
+    let side = |cells, weight| Side { cells, difference: false, weight };
+    if let Some(sum) = norm.terms() {
+        let mut out = Vec::new();
+        let mut add = |weight: f64, cells, difference| {
+            if weight > 0.0 {
+                out.push(Side { cells, difference, weight });
+            }
+        };
+        add(sum.l1, Cells::Each, false);
+        add(sum.l2, Cells::All, false);
+        add(sum.tv, Cells::Each, true);
+        if let Some((weight, groups)) = &sum.groups {
+            add(*weight, Cells::Groups(groups.lists().to_vec()), false);
+        }
+        return Some(out);
+    }
+    match norm.name() {
+        "l1" => Some(vec![side(Cells::Each, 1.0)]),
+        "l2" => Some(vec![side(Cells::All, 1.0)]),
+        "group_l2" => Some(vec![side(Cells::Groups(norm.groups()?.lists().to_vec()), 1.0)]),
+        _ => None,
+    }
+}
+
+impl Parts {
+    /// The pairs of two norms, at least one of them a sum; `None` if one of their norms has no part.
+    pub fn new(u: &dyn Norm, v: &dyn Norm, shape: (usize, usize)) -> Option<Self> {
+        if u.terms().is_none() && v.terms().is_none() {
+            return None;
+        }
+        let (us, vs) = (sides(u)?, sides(v)?);
+        let pairs = us.iter().flat_map(|u| vs.iter().map(|v| Pair { u: u.clone(), v: v.clone() })).collect();
+        Some(Self { pairs, shape })
+    }
+
+    /// Number of parts.
+    pub fn count(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// The shape of part k.
+    pub fn part_shape(&self, k: usize) -> (usize, usize) {
+        let p = &self.pairs[k];
+        (self.shape.0 - usize::from(p.u.difference), self.shape.1 - usize::from(p.v.difference))
+    }
+
+    /// All parts 0.
+    pub fn zeros(&self) -> Vec<Mat> {
+        (0..self.count()).map(|k| Mat::zeros(self.part_shape(k).0, self.part_shape(k).1)).collect()
+    }
+
+    /// A Lipschitz constant of the gradient of ||sum of parts||^2 / 2: ||D||^2 <= 4.
+    pub fn lipschitz(&self) -> f64 {
+        self.pairs.iter().map(Pair::spread).map(|s| s * s).sum()
+    }
+
+    /// sum_k D'S_k D, and a bound of its rounding in the Frobenius norm.
+    pub fn assemble(&self, parts: &[Mat]) -> (Mat, f64) {
+        let mut out = Mat::zeros(self.shape.0, self.shape.1);
+        let (mut terms, mut size) = (0, 0.0);
+        for (pair, s) in self.pairs.iter().zip(parts) {
+            let s_u = if pair.u.difference { spread_rows(s) } else { s.clone() };
+            out += if pair.v.difference { spread_rows(&s_u.transpose()).transpose() } else { s_u };
+            terms += pair.spread() as usize;
+            size += pair.spread() * norm_upper(s.as_slice());
+        }
+        (out, size * gamma(2 * terms + 4))
+    }
+
+    /// S_k <- S_k + step D R D', for every k.
+    pub fn add(&self, parts: &mut [Mat], r: &Mat, step: f64) {
+        for (pair, s) in self.pairs.iter().zip(parts) {
+            let r_u = if pair.u.difference { differences(r) } else { r.clone() };
+            let r_uv = if pair.v.difference { differences(&r_u.transpose()).transpose() } else { r_u };
+            *s += r_uv * step;
+        }
+    }
+
+    /// S_k <- its projection onto {Omega_k° <= radius alpha beta}, for every k. `None` if a decomposition did not converge.
+    pub fn project(&self, parts: &mut [Mat], radius: f64) -> Option<()> {
+        for (pair, s) in self.pairs.iter().zip(parts) {
+            pair.project(s, radius * pair.weight())?;
+        }
+        Some(())
+    }
+
+    /// max_k Omega_k°(S_k) / (alpha beta), proven.
+    pub fn upper(&self, parts: &[Mat]) -> f64 {
+        let of = |(pair, s): (&Pair, &Mat)| (pair.upper(s) / pair.weight() * (1.0 + gamma(4))).next_up();
+        self.pairs.iter().zip(parts).map(of).fold(0.0, f64::max)
+    }
+}
+
+/// D'S by rows: (D'S)_i = S_(i-1) - S_i.
+fn spread_rows(s: &Mat) -> Mat {
+    let at = |i: usize, j: usize| if i < s.nrows() { s[(i, j)] } else { 0.0 };
+    Mat::from_fn(s.nrows() + 1, s.ncols(), |i, j| (if i > 0 { at(i - 1, j) } else { 0.0 }) - at(i, j))
+}
+
+/// D R by rows.
+fn differences(r: &Mat) -> Mat {
+    Mat::from_fn(r.nrows().saturating_sub(1), r.ncols(), |i, j| r[(i + 1, j)] - r[(i, j)])
+}
+
+impl Pair {
+    fn weight(&self) -> f64 {
+        self.u.weight * self.v.weight
+    }
+
+    /// A bound of ||D'S D||_F / ||S||_F, and the number of entries of S that one of it sums.
+    fn spread(&self) -> f64 {
+        (1 << (u8::from(self.u.difference) + u8::from(self.v.difference))) as f64
+    }
+
+    fn project(&self, s: &mut Mat, radius: f64) -> Option<()> {
+        match (&self.u.cells, &self.v.cells) {
+            (Cells::Each, Cells::Each) => s.apply(|x| *x = x.clamp(-radius, radius)),
+            (Cells::Each, Cells::All) => {
+                let mut t = s.transpose();
+                scale_columns(&mut t, radius);
+                *s = t.transpose();
+            }
+            (Cells::All, Cells::Each) => scale_columns(s, radius),
+            (Cells::All, Cells::All) => *s = dense::clip_singular_values(s, radius)?,
+            _ => {
+                for (g, h) in self.blocks(s.shape()) {
+                    let block = dense::clip_singular_values(&s.select_rows(&g).select_columns(&h), radius)?;
+                    for (a, &i) in g.iter().enumerate() {
+                        for (b, &j) in h.iter().enumerate() {
+                            s[(i, j)] = block[(a, b)];
+                        }
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn upper(&self, s: &Mat) -> f64 {
+        let sigma = |s: &Mat| proven::sigma_max_upper(s.as_slice(), s.nrows(), s.ncols());
+        let columns =
+            |s: &Mat| s.column_iter().map(|c| norm_upper(&c.iter().copied().collect::<Vec<_>>())).fold(0.0, f64::max);
+        match (&self.u.cells, &self.v.cells) {
+            _ if s.iter().any(|x| !x.is_finite()) => f64::INFINITY,
+            (Cells::Each, Cells::Each) => s.amax(),
+            (Cells::Each, Cells::All) => columns(&s.transpose()),
+            (Cells::All, Cells::Each) => columns(s),
+            (Cells::All, Cells::All) => sigma(s),
+            _ => {
+                let blocks = self.blocks(s.shape());
+                blocks.iter().map(|(g, h)| sigma(&s.select_rows(g).select_columns(h))).fold(0.0, f64::max)
+            }
+        }
+    }
+
+    fn blocks(&self, (m, n): (usize, usize)) -> Vec<(Vec<usize>, Vec<usize>)> {
+        let (rows, cols) = (self.u.cells.lists(m), self.v.cells.lists(n));
+        rows.iter().flat_map(|g| cols.iter().map(|h| (g.clone(), h.clone()))).collect()
+    }
+}
+
+impl Cells {
+    fn lists(&self, n: usize) -> Vec<Vec<usize>> {
+        match self {
+            Self::Each => (0..n).map(|j| vec![j]).collect(),
+            Self::All => vec![(0..n).collect()],
+            Self::Groups(lists) => lists.clone(),
+        }
+    }
+}
+
+fn scale_columns(s: &mut Mat, radius: f64) {
+    for mut c in s.column_iter_mut() {
+        let norm = c.norm();
+        if norm > radius {
+            c *= radius / norm;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gauge::sum::Sum;
+    use crate::linalg::lanczos::gaussian;
+
+    #[test]
+    fn parts_bound_the_pairing_and_projection_meets_its_radius() {
+        let (m, n) = (6, 5);
+        let sum = Sum { l1: 0.3, l2: 0.5, tv: 0.7, ..Sum::default() };
+        let grouped = (crate::gauge::KINDS.iter().find(|k| k.name == "group_l2").unwrap().examples)(n).remove(0);
+        for seed in 0..20 {
+            for v in [&sum as &dyn Norm, grouped.as_ref(), &crate::gauge::l2::L2] {
+                let parts = Parts::new(&sum, v, (m, n)).unwrap();
+                let mut blocks: Vec<Mat> = (0..parts.count())
+                    .map(|k| gaussian(parts.part_shape(k).0, parts.part_shape(k).1, seed + 100 * k as u64))
+                    .collect();
+                let check = |blocks: &[Mat], top: f64| {
+                    let (z, _) = parts.assemble(blocks);
+                    for trial in 0..50 {
+                        let (x, y) = (gaussian(m, 1, 7 * trial), gaussian(n, 1, 7 * trial + 1));
+                        let size = sum.value(x.as_slice()) * v.value(y.as_slice());
+                        assert!((x.transpose() * &z * y)[(0, 0)] <= top * size * (1.0 + 1e-12));
+                    }
+                };
+                check(&blocks, parts.upper(&blocks));
+                parts.project(&mut blocks, 0.2).unwrap();
+                let top = parts.upper(&blocks);
+                assert!((0.1..=0.2 * (1.0 + 1e-9)).contains(&top), "{top}");
+                check(&blocks, top);
+            }
+        }
+    }
+
+    #[test]
+    fn the_sum_of_parts_and_its_adjoint_agree() {
+        let sum = Sum { l1: 0.3, l2: 0.5, tv: 0.7, ..Sum::default() };
+        let parts = Parts::new(&sum, &sum, (5, 4)).unwrap();
+        let blocks: Vec<Mat> =
+            (0..parts.count()).map(|k| gaussian(parts.part_shape(k).0, parts.part_shape(k).1, k as u64)).collect();
+        let r = gaussian(5, 4, 99);
+        let mut adjoint = parts.zeros();
+        parts.add(&mut adjoint, &r, 1.0);
+        let left = parts.assemble(&blocks).0.dot(&r);
+        let right: f64 = blocks.iter().zip(&adjoint).map(|(a, b)| a.dot(b)).sum();
+        assert!((left - right).abs() < 1e-12);
+        let norm = parts.assemble(&blocks).0.norm_squared();
+        assert!(norm <= parts.lipschitz() * blocks.iter().map(|b| b.norm_squared()).sum::<f64>());
+    }
+}
