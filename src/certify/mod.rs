@@ -15,7 +15,7 @@ pub mod relax;
 pub use certificate::{Certificate, Verdict, Witness};
 
 use crate::budget::Budget;
-use crate::linalg::sum::UNIT_ROUNDOFF;
+use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
@@ -177,7 +177,7 @@ pub fn certify(
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     let found = search::search(problem, &z, Some(factors), &options.effort.search());
-    let polar = polar_interval(problem, &found, upper)?;
+    let polar = polar_interval(problem, &found, &z, upper)?;
     let refutation = refute::refutation(problem, &found, &prediction);
     let rank_bound = rank_bound(problem);
     let stationarity = conditions::stationarity(problem, factors, &z);
@@ -241,6 +241,7 @@ fn admissible(problem: &Problem, factors: &Factors) -> Result<(), CertifyError> 
 fn polar_interval(
     problem: &Problem,
     found: &search::Found,
+    z: &[f64],
     upper: Option<bound::Upper>,
 ) -> Result<PolarInterval, CertifyError> {
     let lower = found.best() / problem.lambda;
@@ -250,7 +251,13 @@ fn polar_interval(
     let value = (u.value / problem.lambda).next_up();
     // a found value is computed, not proven: a few roundings of slack before it counts as a contradiction
     let size = problem.y.len() as f64;
-    if lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + f64::MIN_POSITIVE {
+    // and what a slice gains by lying in its cones only up to rounding
+    let best = Factors(found.slices.0.iter().map(|x| x.columns(0, found.values.len().min(1)).into_owned()).collect());
+    let outside = match objective::drift(problem, &best) {
+        0.0 => 0.0,
+        moved => moved * norm_upper(&problem.on_entries(z)) / problem.lambda,
+    };
+    if lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + outside + f64::MIN_POSITIVE {
         return Err(CertifyError::PolarCrossed { lower, upper: value, method: u.method.into() });
     }
     Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact })

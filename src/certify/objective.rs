@@ -30,7 +30,7 @@ pub fn objective(problem: &Problem, x: &Factors, prediction: &[f64]) -> Objectiv
 }
 
 /// An upper bound of ||Phi(X') - Phi(X)|| for X' with every column moved into its cone; 0 where membership is exact.
-fn drift(problem: &Problem, x: &Factors) -> f64 {
+pub(super) fn drift(problem: &Problem, x: &Factors) -> f64 {
     let gauges = &problem.regularizer.gauges;
     let total: f64 = (0..x.rank())
         .map(|i| {

@@ -151,6 +151,24 @@ fn where_the_polar_is_only_bounded_the_gap_is_said() {
     }
 }
 
+/// What lies outside the subspace cannot be fitted: it stays in the residual, far larger than what the polar sees of it.
+#[test]
+fn a_residual_far_outside_the_subspace_is_no_contradiction() {
+    let ones = crate::naive::Grid::from_fn(1, 5, |_, _| 1.0);
+    let place = place_with("A.csv", &ones);
+    let y = scattered(6, 5);
+    for size in [1e3, 1e6, 1e9] {
+        place.write("Y.csv", csv(&crate::naive::Grid::from_fn(6, 5, |i, j| y.at(i, j) + size * (1.0 + i as f64))));
+        let cone = "{ kind = \"kernel\", path = \"A.csv\", header = false }";
+        place.write(
+            "spec.toml",
+            spec("0.5", "matrix", &format!("{{ norm = \"l2\" }}, {{ norm = \"l2\", cone = {cone} }}"), ""),
+        );
+        let json = place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "run"]).exits(0).json();
+        assert_eq!(word(&json, "/verdict"), "global");
+    }
+}
+
 /// With u in l1 every row of the optimum is the prox of its own row: here worked out for two entries by hand.
 #[test]
 fn total_variation_between_two_columns_is_what_the_formula_says() {
