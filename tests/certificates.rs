@@ -2,7 +2,7 @@
 //! objective, no upper end of the polar below what brute force attains. Each law rejects a mutant.
 
 use homfac::budget::Budget;
-use homfac::certify::dual::{DualPoint, Keeper, prove, prove_field};
+use homfac::certify::dual::{DualPoint, Keeper, promise, prove, prove_field};
 use homfac::certify::{CertifyOptions, Effort, Verdict, certify, relax};
 use homfac::data::{Observations, Operator};
 use homfac::gauge::{self, Gauge};
@@ -646,5 +646,58 @@ fn a_backward_built_instance_ends_at_its_planted_optimum() {
         assert_eq!(c.rank, r);
         assert!((c.objective.total - optimum).abs() <= 1e-9 * optimum);
         assert!(c.lower_bound.unwrap() <= optimum * (1.0 + 1e-13));
+    }
+}
+
+/// A diagonal of 2001 numbers of both signs, on a side whose proofs are expensive: its polar is the largest of them, or the
+/// largest positive one where both factors are nonnegative.
+fn long_diagonal(cone: Option<&str>) -> (Problem, f64) {
+    let side = 2001;
+    let y: Vec<f64> = (0..side).map(|i| (1.0 + i as f64 / side as f64) * if i % 2 == 0 { -1.0 } else { 1.0 }).collect();
+    let polar = if cone.is_some() { y[side - 2] } else { -y[side - 1] };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let problem = Problem {
+        operator: None,
+        observations: Observations::Coordinates(
+            Pattern::new(side, side, &(0..side).map(|i| (i, i)).collect::<Vec<_>>()).unwrap().0,
+        ),
+        y,
+        w: None,
+        loss: (loss::squared::KIND.build)(),
+        mapping: (mapping::matrix::KIND.build)(),
+        regularizer: Regularizer {
+            form: Form::Product,
+            gauges: (0..2).map(|_| build_gauge(("l2", cone, false), side, &mut rng)).collect(),
+        },
+        lambda: 1.0,
+    };
+    assert!(bound::is_expensive(&problem));
+    (problem, polar)
+}
+
+#[test]
+fn an_expensive_proof_is_made_only_where_it_pays() {
+    for cone in [None, Some("nonnegative")] {
+        let (problem, polar) = long_diagonal(cone);
+        let z = &problem.y;
+        let lower = bound::estimate(&problem, z).unwrap();
+        let upper = bound::upper(&problem, z).unwrap();
+        assert!(lower <= polar * (1.0 + 1e-14) && lower >= polar * (1.0 - 1e-9), "{lower} for {polar}");
+        assert!(upper.value >= polar && upper.value <= polar * (1.0 + 1e-9), "{upper:?} for {polar}");
+        let promised = promise(&problem, z, lower);
+        let proven = prove_field(&problem, "residual", z, upper).unwrap();
+        assert!(proven.value <= promised * (1.0 + 1e-14) && proven.value >= promised * (1.0 - 1e-8));
+
+        let mut keeper = Keeper::new();
+        keeper.keep(Some(proven.clone()));
+        let mut worse = z.clone();
+        worse[0] *= 0.5;
+        keeper.offer(&problem, &DualPoint::field("worse", worse));
+        assert_eq!(keeper.best().unwrap().point.source, "residual");
+        // a better one is taken: all that is below lambda in full
+        let clipped = z.iter().map(|z| z.clamp(-1.0, 1.0)).collect();
+        keeper.offer(&problem, &DualPoint::field("clipped", clipped));
+        assert_eq!(keeper.best().unwrap().point.source, "clipped");
+        assert!(keeper.value().unwrap() > proven.value);
     }
 }

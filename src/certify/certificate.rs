@@ -38,6 +38,9 @@ pub struct BoundOrigin {
     pub method: String,
     /// The rounding margin taken off the dual value (units of the objective).
     pub slack: f64,
+    /// A better bound that holds with high probability only; sought where no tight one is proven, else absent. Decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probabilistic: Option<f64>,
 }
 
 /// Objective minus lower bound.

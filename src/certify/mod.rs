@@ -28,6 +28,9 @@ pub const RESIDUAL: &str = "residual";
 /// The largest relative gap that is called `global`, whatever the target.
 pub const GLOBAL_GAP: f64 = 1e-3;
 
+/// The probability that `bound.probabilistic` is wrong.
+pub const FAILURE: f64 = 1e-12;
+
 /// How much work certifying may do: work counts, so that results do not depend on the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
@@ -48,6 +51,15 @@ impl Effort {
             Self::Cheap => search::Effort { starts: 16, ..default },
             Self::Default => search::Effort { starts: 200, ..default },
             Self::Thorough => search::Effort { starts: 1000, ..default },
+        }
+    }
+
+    /// The relative width of a probabilistic bound of the polar squared: its cost grows like the inverse root.
+    fn slack(self) -> f64 {
+        match self {
+            Self::Cheap => 1e-3,
+            Self::Default => 1e-4,
+            Self::Thorough => 1e-5,
         }
     }
 }
@@ -191,6 +203,9 @@ pub fn certify(
         });
     }
     let gap = best.map(|b| relative_gap(objective.total, b.value));
+    let met = gap.is_some_and(|g| g <= options.target_gap);
+    let unproven = !met && !upper.is_some_and(|u| u.exact);
+    let probabilistic = unproven.then(|| probabilistic(problem, &z, options.effort, budget)).flatten();
     let decrease = refutation.as_ref().map_or(0.0, |r| r.decrease);
     Ok(Certificate {
         verdict: verdict(problem, objective.total, keeper.value(), decrease, options.target_gap),
@@ -200,6 +215,7 @@ pub fn certify(
             source: b.point.source.clone(),
             method: b.method.to_string(),
             slack: b.slack,
+            probabilistic,
         }),
         gap: Gap { absolute: best.map(|b| objective.total - b.value), relative: gap },
         target_gap: options.target_gap,
@@ -208,10 +224,17 @@ pub fn certify(
         rank_bound,
         degree: Degree { mapping: problem.mapping.degree(), regularizer: problem.regularizer.degree() },
         conditions,
-        guarantees: guarantees(problem),
+        guarantees: guarantees(problem, probabilistic.is_some()),
         refutation,
         witness: best.map(|b| b.point.to_witness()),
     })
+}
+
+/// A bound that is wrong with probability [`FAILURE`] at most, from the gradient at the point: for information, never part of a
+/// verdict, a gap or a witness.
+fn probabilistic(problem: &Problem, z: &[f64], effort: Effort, budget: &Budget) -> Option<f64> {
+    let upper = bound::probable(problem, z, effort.slack(), FAILURE, budget)?;
+    dual::prove_field(problem, RESIDUAL, z, upper).map(|p| p.value)
 }
 
 /// The factors fit the problem and lie in their cones.
@@ -312,7 +335,7 @@ pub fn rank_bound(problem: &Problem) -> usize {
     general.min(kind)
 }
 
-fn guarantees(problem: &Problem) -> Vec<String> {
+fn guarantees(problem: &Problem, probabilistic: bool) -> Vec<String> {
     let mut lines = vec![
         "the lower bound holds for every rank r and both forms of the regularizer".to_string(),
         "bounds include rounding, assuming IEEE 754 double precision and products rounded in any order".to_string(),
@@ -327,6 +350,12 @@ fn guarantees(problem: &Problem) -> Vec<String> {
         lines.push(format!(
             "cone `{cone}` is not convex: the bound and the slices found are as good as ever, but a stationary point is only \
              one that no best update of a single slice improves"
+        ));
+    }
+    if probabilistic {
+        lines.push(format!(
+            "the probabilistic bound is no proof: it fails with probability at most {FAILURE:e} over the random start of a \
+             Lanczos iteration (Kuczynski and Wozniakowski 1992, in exact arithmetic), and decides nothing here"
         ));
     }
     lines

@@ -83,15 +83,6 @@ pub fn thin_svd(a: &Mat) -> Option<(Mat, Vec<f64>, Mat)> {
     Some((Mat::from_fn(m, k, |i, j| d.U()[(i, j)]), s, Mat::from_fn(n, k, |i, j| d.V()[(i, j)])))
 }
 
-/// The lower Cholesky factor of a symmetric matrix; `None` if a pivot is not positive.
-pub fn cholesky(a: &Mat) -> Option<Mat> {
-    let n = a.nrows();
-    let l = view(a.as_slice(), n, n).llt(Side::Lower).ok()?;
-    let l = l.L();
-    let out = Mat::from_fn(n, n, |i, j| if i >= j { l[(i, j)] } else { 0.0 });
-    out.iter().all(|x| x.is_finite()).then_some(out)
-}
-
 /// An orthonormal basis of the column space's superset: the thin Q of A = Q R.
 pub fn orthonormal(a: &Mat) -> Mat {
     let (m, n) = a.shape();

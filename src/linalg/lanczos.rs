@@ -1,56 +1,106 @@
 //! Krylov estimates: leading eigenvalues and singular triplets from products alone. Estimates from below, never proofs.
 
+use super::vector::{axpy, dot};
 use super::{Mat, dense};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 /// An estimate from below of the largest eigenvalue of a symmetric matrix.
 pub fn lambda_max(g: &Mat) -> f64 {
-    let n = g.nrows();
-    if n <= 96 {
+    if g.nrows() <= DENSE_SIDE {
         return dense::symmetric_eigen(g).and_then(|e| e.0.last().copied()).unwrap_or_else(|| g.diagonal().max());
     }
-    // Lanczos with full reorthogonalisation; the top Ritz value converges long before the basis is full
-    let mut q = Mat::zeros(n, 0);
+    top_eigenvalue(g.nrows(), |x| g * x, 1e-14).value
+}
+
+/// Up to this side a full decomposition takes the place of an iteration.
+pub const DENSE_SIDE: usize = 96;
+
+/// An eigenvalue that an iteration came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Top {
+    /// The value, from below.
+    pub value: f64,
+    /// By how much it still rose over the last steps.
+    pub drift: f64,
+}
+
+/// The largest eigenvalue of a symmetric n x n map given by its products: Lanczos with full reorthogonalisation, until ten
+/// steps raise the top Ritz value by less than `tolerance` of it, at most 300; it converges long before the basis is full.
+pub fn top_eigenvalue(n: usize, mul: impl Fn(&Mat) -> Mat, tolerance: f64) -> Top {
+    let steps = n.min(300);
+    let mut basis: Vec<f64> = Vec::with_capacity(n * steps);
     let mut x = gaussian(n, 1, 0x5eed);
     let (mut alphas, mut betas): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
-    let mut last = f64::NEG_INFINITY;
-    for step in 0..n.min(300) {
+    let mut found = Top { value: f64::NEG_INFINITY, drift: f64::INFINITY };
+    let mut size: f64 = 0.0;
+    for step in 0..steps {
         let norm = x.norm();
         if norm == 0.0 {
             break;
         }
         x /= norm;
-        let k = q.ncols();
-        q = q.insert_column(k, 0.0);
-        q.set_column(k, &x.column(0));
-        let mut y = g * &x;
+        basis.extend_from_slice(x.as_slice());
+        let mut y = mul(&x);
         alphas.push(x.dot(&y));
-        for _ in 0..2 {
-            y -= &q * q.tr_mul(&y);
-        }
+        // first what the recurrence takes out, then what rounding left
+        let recent = step.saturating_sub(1) * n;
+        take_out(&basis[recent..], n, y.as_mut_slice());
+        take_out(&basis, n, y.as_mut_slice());
         let beta = y.norm();
-        if step % 10 == 9 || beta < 1e-14 || step + 1 == n.min(300) {
-            let ritz = tridiagonal_max(&alphas, &betas);
-            if beta < 1e-14 || (ritz - last).abs() <= 1e-14 * ritz.abs() {
-                return ritz;
+        size = size.max(alphas[step].abs()).max(beta);
+        let invariant = beta <= 1e-14 * size;
+        if step % 10 == 9 || invariant || step + 1 == steps {
+            let value = tridiagonal_max(&alphas, &betas);
+            let drift = if invariant { 0.0 } else { (value - found.value).abs() };
+            found = Top { value, drift };
+            if drift <= tolerance * value.abs() {
+                break;
             }
-            last = ritz;
         }
         betas.push(beta);
         x = y;
     }
-    last
+    found
 }
 
-fn tridiagonal_max(alphas: &[f64], betas: &[f64]) -> f64 {
-    let n = alphas.len();
-    let t = Mat::from_fn(n, n, |i, j| match i.abs_diff(j) {
-        0 => alphas[i],
-        1 => betas[i.min(j)],
-        _ => 0.0,
+/// y less its parts along the orthonormal columns of length n.
+fn take_out(basis: &[f64], n: usize, y: &mut [f64]) {
+    const PIECE: usize = 4096;
+    let parts: Vec<f64> = basis.par_chunks(n).with_min_len(PIECE.div_ceil(n)).map(|q| dot(q, y)).collect();
+    y.par_chunks_mut(PIECE).enumerate().for_each(|(c, y)| {
+        for (q, part) in basis.chunks(n).zip(&parts) {
+            axpy(-part, &q[c * PIECE..c * PIECE + y.len()], y);
+        }
     });
-    dense::symmetric_eigen(&t).and_then(|e| e.0.last().copied()).unwrap_or(f64::NEG_INFINITY)
+}
+
+/// The largest eigenvalue of the symmetric tridiagonal matrix T with this diagonal and these values beside it, to the last
+/// digits: x is above it if and only if the pivots of x I - T are positive.
+pub fn tridiagonal_max(alphas: &[f64], betas: &[f64]) -> f64 {
+    let beside = |i: usize| betas.get(i).filter(|_| i + 1 < alphas.len()).map_or(0.0, |b| b.abs());
+    let above = |x: f64| {
+        let mut pivot = f64::INFINITY;
+        (0..alphas.len()).all(|i| {
+            let b = if i == 0 { 0.0 } else { beside(i - 1) };
+            pivot = x - alphas[i] - b * (b / pivot);
+            pivot > 0.0
+        })
+    };
+    let (mut low, mut high) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    for i in 0..alphas.len() {
+        low = low.max(alphas[i]);
+        high = high.max(alphas[i] + beside(i) + if i == 0 { 0.0 } else { beside(i - 1) });
+    }
+    loop {
+        let middle = 0.5 * (low + high);
+        // also where nothing is finite
+        if !(low < middle && middle < high) {
+            return high;
+        }
+        if above(middle) { high = middle } else { low = middle }
+    }
 }
 
 /// How far a block Krylov space grows.

@@ -2,14 +2,20 @@
 //! bounds, safe sums. Knows nothing of losses or factors.
 
 pub mod dense;
+pub mod gram;
 pub mod lanczos;
 pub mod nnls;
+pub mod packed;
+pub mod perron;
+pub mod probable;
 pub mod proven;
 pub mod simd;
 pub mod sparse;
 pub mod sum;
 pub mod vector;
 
+pub use gram::{Gram, Layout};
+pub use packed::Packed;
 pub use sparse::Pattern;
 
 /// The one matrix type: dense, column-major, f64.

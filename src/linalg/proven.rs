@@ -1,67 +1,88 @@
 //! Proven upper bounds of eigenvalues and singular values, rounding included.
 //!
 //! ```text
-//! lambda_max(G) <= tau + e     if L is any float matrix with tau I - G = L L' + E, ||E||_2 <= e
-//! sigma_1(W)^2  <= lambda_max(fl(W'W)) + gamma_m ||W||_F^2
+//! lambda_max(G) <= tau + e     if a floating-point Cholesky factorization of tau I - G completes; e: see [`super::packed`]
+//! sigma_1(W)^2  <= lambda_max(fl(W'W)) + gamma_k || |W|'|W| ||_2        k: terms per sum
 //! ```
 //!
-//! L comes from a floating-point Cholesky factorization, but the proof does not trust it: L L' is formed anew and the
-//! difference measured. Only products are assumed to be rounded in the usual way (each of n terms once, any order, with or
-//! without fused multiply-add): |fl(A B) - A B| <= gamma_n |A| |B|. A Ritz value is a lower bound and proves nothing here; it
-//! only says where to try.
+//! Only products are assumed to be rounded in the usual way (each of n terms once, any order, with or without fused
+//! multiply-add): |fl(A B) - A B| <= gamma_n |A| |B|. A Ritz value is a lower bound and proves nothing here; it only says where
+//! to try.
 
-use super::sum::{Sum, UNIT_ROUNDOFF, gamma, norm_upper};
-use super::{Mat, Pattern, dense, lanczos};
+use super::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use super::{Gram, Layout, Mat, Packed, dense, lanczos, perron};
 
-/// Above this side length a dense Gram matrix is not formed.
-pub const GRAM_LIMIT: usize = 6000;
+/// Above this smaller side no Gram matrix of a sparse one is formed: half of it is a gigabyte.
+pub const GRAM_LIMIT: usize = 16_000;
 
 /// A proven upper bound of the largest eigenvalue of the symmetric matrix `g` (its lower triangle is read; the upper one must
-/// mirror it). Cost: a few n^3.
+/// mirror it). Cost: n^3 / 3.
 pub fn lambda_max_upper(g: &Mat) -> f64 {
-    let n = g.nrows();
     // entry by entry: a maximum may pass over a NaN
     if g.iter().any(|x| !x.is_finite()) {
         return f64::INFINITY;
     }
     let top = g.amax();
-    if n == 0 || top == 0.0 {
+    if top == 0.0 {
         return 0.0;
     }
-    // a power of two, so that scaling is exact
-    let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
+    let scale = unit_scale(top);
     let g = g * scale;
-    let estimate = lanczos::lambda_max(&g);
-    let size = norm_upper(g.as_slice());
-    let mut margin = estimate.abs().max(UNIT_ROUNDOFF * size) * (8.0 * n as f64 * UNIT_ROUNDOFF).max(1e-14);
+    let n = g.nrows();
+    let start = if n <= lanczos::DENSE_SIDE {
+        lanczos::Top { value: lanczos::lambda_max(&g), drift: 0.0 }
+    } else {
+        lanczos::top_eigenvalue(n, |x| &g * x, 0.05 * least_margin(n))
+    };
+    let form = || {
+        let mut a = Packed::zeros(n);
+        a.for_each_column(|j, out| out.copy_from_slice(&g.as_slice()[j * n + j..(j + 1) * n]));
+        a
+    };
+    (climb(n, form, start, norm_upper(g.as_slice())) / scale).next_up()
+}
+
+/// A field brought to size 1 by a power of two, and that power; `None` if it is 0 or not finite.
+pub(super) fn scaled(w: &[f64]) -> Option<(Vec<f64>, f64)> {
+    let top = w.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    if top == 0.0 || w.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let scale = unit_scale(top);
+    Some((w.iter().map(|x| x * scale).collect(), scale))
+}
+
+/// A power of two that brings numbers up to `top` to the size of 1, so that scaling is exact.
+fn unit_scale(top: f64) -> f64 {
+    2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000))
+}
+
+/// The relative margin that an attempt begins with. Rounding makes tau - lambda_max uncertain by about n times the error of an
+/// entry; most factorizations complete with far less.
+fn least_margin(n: usize) -> f64 {
+    (8.0 * n as f64 * UNIT_ROUNDOFF).max(1e-14).max(0.25 * Packed::cholesky_error(n, n as f64))
+}
+
+/// An upper bound of lambda_max(G) for an n x n matrix that is formed anew for every attempt, from an estimate and a bound of
+/// ||G||_2: the estimate plus a margin that grows until the factorization of what is left completes.
+fn climb(n: usize, form: impl Fn() -> Packed, start: lanczos::Top, size: f64) -> f64 {
+    let mut margin = (start.value.abs().max(UNIT_ROUNDOFF * size) * least_margin(n)).max(4.0 * start.drift);
     while margin <= size {
-        let tau = estimate + margin;
-        if let Some(excess) = cholesky_defect(&g, tau) {
-            return ((tau + excess).next_up() / scale).next_up();
+        let tau = start.value + margin;
+        let mut a = form();
+        a.for_each_column(|_, out| {
+            out.iter_mut().for_each(|x| *x = -*x);
+            out[0] += tau;
+        });
+        let trace = a.trace_upper();
+        if a.cholesky() {
+            // that of the factorization, and the rounding of tau - g_ii
+            let error = Packed::cholesky_error(n, trace) + 2.0 * UNIT_ROUNDOFF * trace;
+            return (tau + error).next_up().min(size);
         }
         margin *= 8.0;
     }
-    (size / scale).next_up()
-}
-
-/// With tau I - G = L L' + E: an upper bound of ||E||_2, or `None` if no L was found.
-fn cholesky_defect(g: &Mat, tau: f64) -> Option<f64> {
-    let n = g.nrows();
-    let mut a = -g;
-    for i in 0..n {
-        a[(i, i)] += tau;
-    }
-    let l = dense::cholesky(&a)?;
-    let difference = &a - dense::mul_tr(&l, &l);
-    if difference.iter().any(|x| !x.is_finite()) {
-        return None;
-    }
-    let mut squares = Sum::new();
-    l.iter().for_each(|&x| squares.add_product(x, x));
-    // the difference itself, its rounding, that of L L', and that of the diagonal tau - G_ii
-    let measured = norm_upper(difference.as_slice()) * (1.0 + 4.0 * UNIT_ROUNDOFF);
-    let diagonal = a.diagonal().amax() * 2.0 * UNIT_ROUNDOFF;
-    Some((measured + gamma(n + 1) * squares.upper() + diagonal) * (1.0 + 8.0 * UNIT_ROUNDOFF) + f64::MIN_POSITIVE)
+    size
 }
 
 /// A proven upper bound of the largest eigenvalue of the bordered matrix
@@ -80,7 +101,7 @@ pub fn bordered_lambda_max_upper(s: &Mat, q: &Mat) -> f64 {
     if top == 0.0 {
         return 0.0;
     }
-    let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
+    let scale = unit_scale(top);
     let (s, q) = (s * scale, q * scale);
     let (size_s, size_q) = (norm_upper(s.as_slice()), norm_upper(q.as_slice()));
     let mut g = dense::tr_mul(&s, &s);
@@ -115,55 +136,88 @@ pub fn bordered_lambda_max_upper(s: &Mat, q: &Mat) -> f64 {
 
 /// A proven upper bound of sigma_1 of the m x n column-major field `w`.
 pub fn sigma_max_upper(w: &[f64], m: usize, n: usize) -> f64 {
-    sigma_from_gram(w, m.max(n), |w| {
-        let x = Mat::from_column_slice(m, n, w);
-        if m >= n { dense::tr_mul(&x, &x) } else { dense::mul_tr(&x, &x) }
-    })
+    sigma_upper(w, Layout::Full { rows: m, cols: n }).value
 }
 
-/// A proven upper bound of sigma_1 of the sparse matrix with this pattern and these values. Without a Gram matrix (both
-/// sides above [`GRAM_LIMIT`]) it falls back to sqrt(||W||_1 ||W||_inf), which is looser.
-pub fn sigma_max_upper_sparse(w: &[f64], p: &Pattern) -> f64 {
-    if p.rows().min(p.cols()) > GRAM_LIMIT {
-        return induced_norms_upper(w, p);
-    }
-    sigma_from_gram(w, p.rows().max(p.cols()), |w| p.small_gram(w))
+/// A proven upper bound of sigma_1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SigmaUpper {
+    /// sigma_1 <= value.
+    pub value: f64,
+    /// `cholesky`, or `perron` if the absolute values alone were used.
+    pub method: &'static str,
+    /// Whether the value is sigma_1 itself up to rounding.
+    pub tight: bool,
 }
 
-/// sqrt(lambda_max(fl(gram)) + gamma_long ||W||_F^2) on the field scaled to unit size; `long` bounds the terms per product.
-fn sigma_from_gram(w: &[f64], long: usize, gram: impl Fn(&[f64]) -> Mat) -> f64 {
-    let top = w.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+/// Whether [`sigma_upper`] forms a Gram matrix, so that its bound is tight: always for a full matrix, which is larger itself.
+pub fn within_limit(layout: Layout) -> bool {
+    matches!(layout, Layout::Full { .. }) || layout.small_side() <= GRAM_LIMIT
+}
+
+/// A proven upper bound of sigma_1; tight if [`within_limit`]. Cost: the Gram matrix of the smaller side n, and n^3 / 3.
+pub fn sigma_upper(w: &[f64], layout: Layout) -> SigmaUpper {
+    sigma_upper_by(w, layout, within_limit(layout))
+}
+
+/// The same with the choice made by the caller: by a Gram matrix, or by the absolute values alone ([`perron`]), which is loose
+/// unless all entries have one sign.
+pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUpper {
     if w.iter().any(|x| !x.is_finite()) {
-        return f64::INFINITY;
+        return SigmaUpper { value: f64::INFINITY, method: "none", tight: false };
     }
-    if top == 0.0 {
-        return 0.0;
+    let Some((w, scale)) = scaled(w) else { return SigmaUpper { value: 0.0, method: "cholesky", tight: true } };
+    let found = |squared: f64, method, tight| {
+        let value = (squared.sqrt().next_up() / scale).next_up();
+        SigmaUpper { value, method, tight }
+    };
+    let side = layout.small_side();
+    let gram = Gram::new(&w, layout);
+    let start = estimate(&gram, side, 0.05 * least_margin(side));
+    let goal = start.value * (1.0 + TIGHT);
+    let absolute = if gram_matrix {
+        // iterations cost less than the proof only where the side is long
+        perron::gram_norm_upper(&gram, side, if expensive(side) { goal } else { 0.0 }, f64::INFINITY)
+    } else {
+        perron::gram_norm_upper(&gram, side, goal, 1.001)
+    };
+    let frobenius = norm_upper(&w);
+    let size = absolute.min((frobenius * frobenius).next_up());
+    if size <= goal || !gram_matrix {
+        return found(size, "perron", size <= goal);
     }
-    let scale = 2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000));
-    let scaled: Vec<f64> = w.iter().map(|x| x * scale).collect();
-    let frobenius = norm_upper(&scaled);
-    let mut g = gram(&scaled);
-    g.fill_upper_triangle_with_lower_triangle();
-    let rounding = gamma(long + 2) * frobenius * frobenius * (1.0 + 8.0 * UNIT_ROUNDOFF);
-    let squared = (lambda_max_upper(&g) + rounding).next_up();
-    (squared.sqrt().next_up().min(frobenius) / scale).next_up()
+    let rounding = gamma(gram.terms().0 + 2) * size * (1.0 + 8.0 * UNIT_ROUNDOFF);
+    let squared = (climb(side, || gram.form(), start, size + rounding) + rounding).next_up();
+    found(squared.min(size), "cholesky", squared <= start.value * (1.0 + 1e-8))
 }
 
-/// sqrt(max row sum * max column sum) of |W|, rounded up.
-fn induced_norms_upper(w: &[f64], p: &Pattern) -> f64 {
-    let sum = |positions: &mut dyn Iterator<Item = usize>| {
-        let mut s = Sum::new();
-        positions.for_each(|k| s.add(w[k].abs()));
-        s.upper()
-    };
-    let rows = (0..p.rows()).map(|i| sum(&mut p.row(i).map(|e| e.1))).fold(0.0, f64::max);
-    let cols = (0..p.cols()).map(|j| sum(&mut p.column(j).map(|e| e.1))).fold(0.0, f64::max);
-    (rows * cols).next_up().sqrt().next_up()
+/// Relative width in sigma_1^2 at which the bound of the absolute values is good enough.
+const TIGHT: f64 = 1e-10;
+
+/// Whether a proof on this side takes long enough (a tenth of a second and more) to think about whether it pays.
+pub fn expensive(side: usize) -> bool {
+    side > 2000
+}
+
+/// The largest eigenvalue of a Gram matrix from below.
+fn estimate(gram: &Gram, side: usize, tolerance: f64) -> lanczos::Top {
+    if side > lanczos::DENSE_SIDE {
+        return lanczos::top_eigenvalue(side, |x| gram.mul(x), tolerance);
+    }
+    let g = gram.form();
+    lanczos::Top { value: lanczos::lambda_max(&Mat::from_fn(side, side, |i, j| g.get(i, j))), drift: 0.0 }
+}
+
+/// sigma_1 from below, for a small part of the cost of a proof where the smaller side is large; proves nothing.
+pub fn sigma_estimate(w: &[f64], layout: Layout) -> f64 {
+    let Some((w, scale)) = scaled(w) else { return 0.0 };
+    estimate(&Gram::new(&w, layout), layout.small_side(), TIGHT).value.max(0.0).sqrt() / scale
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linalg::Pattern;
 
     #[test]
     fn the_bound_holds_and_is_tight_on_a_known_spectrum() {
@@ -214,8 +268,8 @@ mod tests {
         let entries: Vec<_> = (0..13).flat_map(|i| (0..6).map(move |j| (i, j))).collect();
         let (p, _) = Pattern::new(13, 6, &entries).unwrap();
         let w: Vec<f64> = entries.iter().map(|&(i, j)| x[(i, j)]).collect();
-        let up = sigma_max_upper_sparse(&w, &p);
+        let up = sigma_upper(&w, Layout::Listed(&p)).value;
         assert!(up >= truth * (1.0 - 1e-14) && up <= truth * (1.0 + 1e-11));
-        assert!(induced_norms_upper(&w, &p) >= truth);
+        assert!(sigma_upper_by(&w, Layout::Listed(&p), false).value >= truth);
     }
 }

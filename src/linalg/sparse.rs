@@ -99,6 +99,16 @@ impl Pattern {
         self.row_range(i).map(|p| (self.col[p] as usize, p))
     }
 
+    /// The same from field position `p` on.
+    pub fn row_from(&self, i: usize, p: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (p..self.row_start[i + 1]).map(|p| (self.col[p] as usize, p))
+    }
+
+    /// Entries of the longest row.
+    pub fn longest_row(&self) -> usize {
+        self.row_start.windows(2).map(|s| s[1] - s[0]).max().unwrap_or(0)
+    }
+
     /// (row, field position) of column `j`, rows ascending.
     pub fn column(&self, j: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         (self.col_start[j]..self.col_start[j + 1]).map(|q| (self.row_of[q] as usize, self.position[q]))
@@ -145,26 +155,20 @@ impl Pattern {
         out.transpose()
     }
 
-    /// W W' or W' W, whichever is smaller (W W' if m <= n), lower triangle only. Cost: the sum of squared line counts.
-    pub fn small_gram(&self, w: &[f64]) -> Mat {
-        let wide = self.rows <= self.cols;
-        let (side, lines) = if wide { (self.rows, self.cols) } else { (self.cols, self.rows) };
-        let mut g = Mat::zeros(side, side);
-        let mut line = Vec::new();
-        for l in 0..lines {
-            line.clear();
-            if wide {
-                line.extend(self.column(l))
-            } else {
-                line.extend(self.row(l))
-            }
-            for (k, &(j, q)) in line.iter().enumerate() {
-                for &(i, p) in &line[k..] {
-                    g[(i, j)] += w[p] * w[q];
-                }
-            }
-        }
-        g
+    /// The pattern of the transpose, and where its field positions are here.
+    pub fn transpose(&self) -> (Self, &[usize]) {
+        let mut position = vec![0; self.len()];
+        self.position.iter().enumerate().for_each(|(q, &p)| position[p] = q);
+        let turned = Self {
+            rows: self.cols,
+            cols: self.rows,
+            row_start: self.col_start.clone(),
+            col: self.row_of.clone(),
+            col_start: self.row_start.clone(),
+            row_of: self.col.clone(),
+            position,
+        };
+        (turned, &self.position)
     }
 
     /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.

@@ -1,7 +1,8 @@
 //! A field seen as a matrix: its lines, its weighted form D_u^-1 Z D_v^-1, its spectral norm.
 
 use crate::data::Observations;
-use crate::linalg::{Mat, Pattern, dense, proven, sum};
+use crate::linalg::proven::{self, SigmaUpper};
+use crate::linalg::{Layout, Mat, Pattern, dense, sum};
 use crate::problem::Problem;
 use std::borrow::Cow;
 
@@ -30,12 +31,17 @@ pub fn unweighted<'a>(problem: &Problem, z: &'a [f64]) -> Unweighted<'a> {
     Unweighted { field: Cow::Owned(field), rounding }
 }
 
-/// A proven upper bound of the spectral norm of the field (unobserved entries are 0).
-pub fn sigma_upper(at: &Observations, w: &[f64]) -> f64 {
+/// The field as a matrix (unobserved entries are 0).
+pub fn layout(at: &Observations) -> Layout<'_> {
     match at {
-        Observations::Full { rows, cols } => proven::sigma_max_upper(w, *rows, *cols),
-        Observations::Coordinates(p) => proven::sigma_max_upper_sparse(w, p),
+        Observations::Full { rows, cols } => Layout::Full { rows: *rows, cols: *cols },
+        Observations::Coordinates(p) => Layout::Listed(p),
     }
+}
+
+/// A proven upper bound of its spectral norm.
+pub fn sigma_upper(at: &Observations, w: &[f64]) -> SigmaUpper {
+    proven::sigma_upper(w, layout(at))
 }
 
 /// Number of lines along `axis` (0: rows, 1: columns).

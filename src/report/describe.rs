@@ -80,14 +80,12 @@ pub fn memory(problem: &Problem) -> String {
     let index = if matches!(problem.observations, Observations::Full { .. }) { 0.0 } else { 24.0 };
     let sensed = problem.operator.as_ref().map_or(0.0, |a| a.len() as f64 * 8.0 * observed);
     let bytes = observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0 + sensed;
-    let side = m.min(n) as f64;
-    let dense = 6.0 * 8.0 * side * side;
     let slice = 8.0 * 8.0 * problem.factor_rows().iter().sum::<usize>() as f64;
     let mb = |b: f64| format!("{:.1} MB", b / 1e6);
     format!(
         "about {} for data and fields, {} for proofs, {} per slice; the machine has {}",
         mb(bytes),
-        mb(dense),
+        mb(bound::memory(problem)),
         mb(slice),
         mb(memory::machine_bytes() as f64)
     )

@@ -69,6 +69,9 @@ pub fn foot(d: &Document, written: Option<&Path>) -> String {
         &format!("{} = loss {} + regularizer {}{extras}", sci_up(o.total, 10), sci(o.loss, 6), sci(o.regularizer, 6)),
     );
     row(&mut out, "lower bound", &verdict::bound(d));
+    if let Some(bound) = verdict::probabilistic(d) {
+        row(&mut out, "probabilistic", &bound);
+    }
     row(&mut out, "polar", &verdict::polar(d));
     row(&mut out, "rank", &format!("{} (stopped by: {})", d.rank, d.stopped_by));
     if let Some(h) = d.holdout {

@@ -71,6 +71,9 @@ fn numbers(out: &mut String, d: &Document) {
     for (label, value) in rows {
         let _ = writeln!(out, "| {label} | {value} |");
     }
+    if let Some(bound) = verdict::probabilistic(d) {
+        let _ = writeln!(out, "| lower bound (probabilistic) | {bound} |");
+    }
     if let Some(h) = d.holdout {
         let _ = writeln!(out, "| RMSE over {} held-out entries | {} |", h.entries, sci(h.rmse, 12));
     }

@@ -1,7 +1,8 @@
 //! A verdict in a sentence that says no more than what is proven.
 
 use super::number::{sci_down, sci_up, shown};
-use crate::certify::Verdict;
+use crate::certify::dual::relative_gap;
+use crate::certify::{FAILURE, Verdict};
 use crate::run::Document;
 
 /// The sentence.
@@ -59,4 +60,14 @@ pub fn bound(d: &Document) -> String {
         (Some(b), Some(value)) => format!("{} from {}, polar proven by {}", sci_down(value, 10), b.source, b.method),
         _ => "-".into(),
     }
+}
+
+/// The probabilistic bound in words, if there is one.
+pub fn probabilistic(d: &Document) -> Option<String> {
+    let bound = d.bound.as_ref()?.probabilistic?;
+    let gap = sci_up(relative_gap(d.objective.total, bound), 2);
+    Some(format!(
+        "{} (gap {gap}), not proven: fails with probability {FAILURE:e} at most, by Lanczos from a random start",
+        sci_down(bound, 10)
+    ))
 }

@@ -335,3 +335,53 @@ fn explain_says_what_applies_and_writes_nothing() {
         assert!(out.stdout.contains(piece), "{piece} is missing from\n{}", out.stdout);
     }
 }
+
+/// Blocks of a scaled 4 x 4 Hadamard matrix: every singular value is twice the scale, the largest is 2 = lambda, so 0 is
+/// optimal; but the absolute values alone bound it by 4, and the Gram matrix is too large to be formed.
+#[test]
+fn a_probabilistic_bound_is_reported_and_decides_nothing() {
+    const BLOCKS: usize = 4001;
+    let place = Place::new();
+    let (mut lines, mut optimum) = (String::new(), 0.0);
+    for b in 0..BLOCKS {
+        let scale = 1.0 - 0.5 * b as f64 / BLOCKS as f64;
+        optimum += 8.0 * scale * scale;
+        for (i, j) in (0..4usize).flat_map(|i| (0..4).map(move |j| (i, j))) {
+            let sign = if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+            lines += &format!("{},{},{:?}\n", 4 * b + i, 4 * b + j, sign * scale);
+        }
+    }
+    place.write("Y.csv", lines);
+    let side = 4 * BLOCKS;
+    let target = format!("{{ path = \"Y.csv\", format = \"triplets\", shape = [{side}, {side}] }}");
+    place.write("spec.toml", spec_on(&target, "2.0", "matrix", L2L2, "[certificate]\neffort = \"cheap\""));
+    place.write("zero.npy", npy_bytes(&Grid::from_fn(side, 1, |_, _| 0.0)));
+    let args = ["check", "--spec", "spec.toml", "--factors", "zero.npy", "zero.npy"];
+    let out = place.run(&[&args[..], &["--json", "-o", "run"]].concat()).exits(1);
+    let c = out.json();
+    let (bound, probable) = (number(&c, "/lower_bound"), number(&c, "/bound/probabilistic"));
+    close(number(&c, "/objective/total"), optimum, 1e-12);
+    // half the scale is feasible for certain: D(1/2) = 3/4 of the optimum
+    close(bound, 0.75 * optimum, 1e-3);
+    assert!(probable <= optimum && probable >= optimum * (1.0 - 1e-6), "{probable} is not near {optimum}");
+    // the probable gap is far below the target, the proven one is what counts
+    assert_eq!(word(&c, "/verdict"), "within");
+    assert_eq!(number(&c, "/gap/absolute"), number(&c, "/objective/total") - bound);
+    assert_eq!(c["polar"]["exact"], false);
+    assert_eq!(word(&c, "/bound/method"), "perron");
+    assert!(number(&c, "/polar/upper") > 1.9);
+    let out =
+        out.says(&["verdict        within 2.5", "probabilistic  ", "not proven: fails with probability 1e-12 at most"]);
+    assert!(!out.stderr.contains("global:"), "{}", out.stderr);
+    let report = place.read("run/report.md");
+    for piece in ["| lower bound (probabilistic) | ", "fails with probability at most 1e-12", "Lanczos"] {
+        assert!(report.contains(piece), "{piece} is missing from\n{report}");
+    }
+
+    // read back: the same number from the same start, and the same report from the same file
+    let again = place.run(&["check", "run", "--json", "-q"]).exits(1).json();
+    assert_eq!(again["bound"]["probabilistic"], c["bound"]["probabilistic"]);
+    assert_eq!(again["verdict"], c["verdict"]);
+    place.run(&["report", "run"]).exits(0);
+    assert_eq!(place.read("run/report.md"), report);
+}

@@ -45,7 +45,10 @@ impl PolarBound for LinfDiagonal {
             ("linf", "linf") if m + n <= SIDE_LIMIT => (bilinear(problem, &z.field), "diagonal_dual"),
             ("l2", "linf") if n <= SIDE_LIMIT => (quadratic(problem, &z.field, 1), "diagonal_dual"),
             ("linf", "l2") if m <= SIDE_LIMIT => (quadratic(problem, &z.field, 0), "diagonal_dual"),
-            _ => ((sigma_upper(at, &z.field) * radius).next_up(), "cholesky"),
+            _ => {
+                let sigma = sigma_upper(at, &z.field);
+                ((sigma.value * radius).next_up(), sigma.method)
+            }
         };
         Upper { value: (value + rounding * (1.0 + 4.0 * UNIT_ROUNDOFF)).next_up(), method, exact: false }
     }

@@ -13,6 +13,7 @@ pub mod linf_vertices;
 pub mod norm_comparison;
 pub mod singular_value;
 
+use crate::budget::Budget;
 use crate::linalg::sum::gamma;
 use crate::problem::Problem;
 
@@ -91,6 +92,30 @@ pub fn radius(problem: &Problem) -> f64 {
     radius * (1.0 + gamma(16))
 }
 
+/// Whether proving an upper end takes so long that [`estimate`] should say first whether it can pay.
+pub fn is_expensive(problem: &Problem) -> bool {
+    singular_value::is_expensive(problem)
+}
+
+/// What [`upper`] will come to at least, where it is expensive, for much less; proves nothing.
+pub fn estimate(problem: &Problem, z: &[f64]) -> Option<f64> {
+    singular_value::estimate(problem, z)
+}
+
+/// A bound that fails with probability `failure` at most, where no tight one is proven; `slack` is its relative width.
+pub fn probable(problem: &Problem, z: &[f64], slack: f64, failure: f64, budget: &Budget) -> Option<Upper> {
+    if z.iter().any(|z| !z.is_finite()) {
+        return None;
+    }
+    singular_value::probable(problem, z, slack, failure, budget)
+}
+
+/// About how many bytes proving takes.
+pub fn memory(problem: &Problem) -> f64 {
+    let (m, n) = problem.shape();
+    singular_value::memory(problem).unwrap_or(6.0 * 8.0 * (m.min(n) as f64).powi(2))
+}
+
 /// Whether some method is exact for every field of this problem.
 pub fn is_exact(problem: &Problem) -> bool {
     BOUNDS.iter().any(|b| b.applies(problem) == Some(true))
@@ -130,6 +155,6 @@ pub fn free_l2_upper(problem: &Problem, at: &crate::data::Observations, z: &[f64
     }
     Some(match problem.mapping.name() {
         "psd" => eigenvalue::upper_of(&super::field::symmetric_part(at, z)),
-        _ => super::field::sigma_upper(at, z),
+        _ => super::field::sigma_upper(at, z).value,
     })
 }

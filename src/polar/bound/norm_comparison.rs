@@ -34,7 +34,7 @@ impl PolarBound for NormComparison {
         let rows = problem.factor_rows();
         let radius = |k: usize| problem.regularizer.gauges[k].norm().l2_radius(rows[k]);
         let plain = unweighted(problem, z);
-        let sigma = (sigma_upper(&problem.observations, &plain.field) + plain.rounding) * radius(0) * radius(1);
+        let sigma = (sigma_upper(&problem.observations, &plain.field).value + plain.rounding) * radius(0) * radius(1);
         let value = (sigma * (1.0 + gamma(4))).min(by_lines(problem, z, 0)).min(by_lines(problem, z, 1)).next_up();
         Upper { value, method: "norm_comparison", exact: false }
     }

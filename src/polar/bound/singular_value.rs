@@ -6,28 +6,74 @@
 //! Omega°(Z) = sigma_1(..)                    if every entry has the allowed sign (Perron-Frobenius)
 //! ```
 //!
-//! sigma_1 is bounded by a Gram matrix and a measured Cholesky factorization, [`crate::linalg::proven`].
+//! sigma_1 is bounded by a Cholesky factorization of its shifted Gram matrix, [`crate::linalg::proven`], or where that is too
+//! large by the absolute values alone; a tight bound that is only probably right, [`probable()`], is then there for who wants it.
 
 use super::{PolarBound, Upper, norms, product_sign};
-use crate::data::Observations;
-use crate::linalg::proven::GRAM_LIMIT;
-use crate::polar::field::{sigma_upper, unweighted};
+use crate::budget::Budget;
+use crate::linalg::{probable, proven};
+use crate::polar::field::{layout, sigma_upper, unweighted};
 use crate::problem::Problem;
 
 /// sigma_1.
 #[derive(Debug)]
 pub struct SingularValue;
 
-/// Whether a Gram matrix is formed; else sigma_1 is only bounded by sqrt(||Z||_1 ||Z||_inf).
-fn tight(problem: &Problem) -> bool {
-    match &problem.observations {
-        Observations::Full { .. } => true,
-        Observations::Coordinates(p) => p.rows().min(p.cols()) <= GRAM_LIMIT,
-    }
+fn is_ours(problem: &Problem) -> bool {
+    problem.mapping.name() == "matrix" && norms(problem) == ("l2", "l2")
 }
 
-fn method(tight: bool) -> &'static str {
-    if tight { "cholesky" } else { "induced_norms" }
+fn is_free(problem: &Problem) -> bool {
+    problem.regularizer.gauges.iter().all(|g| g.cone().is_none())
+}
+
+/// The part of a field whose sign is that of u v', if that has one: entries of the other only lower <Z, u v'>.
+fn allowed_part(problem: &Problem, z: &[f64]) -> Option<Vec<f64>> {
+    let sign = product_sign(problem)?;
+    Some(z.iter().map(|z| if sign * z > 0.0 { *z } else { 0.0 }).collect())
+}
+
+/// Bytes of half a Gram matrix and of what forms it.
+pub fn memory(problem: &Problem) -> Option<f64> {
+    let layout = layout(&problem.observations);
+    let side = layout.small_side() as f64;
+    let gram = if proven::within_limit(layout) { 4.0 * side * side } else { 0.0 };
+    (is_ours(problem) && is_free(problem)).then(|| gram + 48.0 * problem.observations.len() as f64)
+}
+
+/// Whether the proof is that of a large Gram matrix.
+pub fn is_expensive(problem: &Problem) -> bool {
+    let layout = layout(&problem.observations);
+    is_ours(problem) && proven::expensive(layout.small_side()) && proven::within_limit(layout)
+}
+
+/// The bound from below where its proof is expensive, for much less; proves nothing.
+pub fn estimate(problem: &Problem, z: &[f64]) -> Option<f64> {
+    if !is_expensive(problem) {
+        return None;
+    }
+    let z = unweighted(problem, z).field;
+    let sigma = |field: &[f64]| proven::sigma_estimate(field, layout(&problem.observations));
+    Some(allowed_part(problem, &z).map_or(f64::INFINITY, |part| sigma(&part)).min(sigma(&z)))
+}
+
+/// A number that the polar exceeds with probability `failure` at most, where no tight bound is proven. `slack`: see
+/// [`crate::linalg::probable`]. `None` also if the budget ends.
+pub fn probable(problem: &Problem, z: &[f64], slack: f64, failure: f64, budget: &Budget) -> Option<Upper> {
+    let layout = layout(&problem.observations);
+    if !is_ours(problem) || proven::within_limit(layout) {
+        return None;
+    }
+    let z = unweighted(problem, z);
+    let part = allowed_part(problem, &z.field);
+    // either of two bounds may be wrong
+    let failure = if part.is_some() { 0.5 * failure } else { failure };
+    let sigma = |field: &[f64], seed| probable::sigma_upper(field, layout, slack, failure, seed, budget);
+    let mut value = sigma(&z.field, 0x10c2)?;
+    if let Some(part) = part {
+        value = value.min(sigma(&part, 0x10c3)?);
+    }
+    Some(Upper { value: (value + z.rounding).next_up(), method: "lanczos", exact: false })
 }
 
 impl PolarBound for SingularValue {
@@ -36,29 +82,33 @@ impl PolarBound for SingularValue {
     }
 
     fn applies(&self, problem: &Problem) -> Option<bool> {
-        let free = problem.regularizer.gauges.iter().all(|g| g.cone().is_none());
-        (problem.mapping.name() == "matrix" && norms(problem) == ("l2", "l2")).then_some(free && tight(problem))
+        is_ours(problem).then(|| is_free(problem) && proven::within_limit(layout(&problem.observations)))
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let z = unweighted(problem, z);
         let at = &problem.observations;
-        let tight = tight(problem);
-        let plain = || (sigma_upper(at, &z.field) + z.rounding).next_up();
-        let free = problem.regularizer.gauges.iter().all(|g| g.cone().is_none());
-        let Some(sign) = product_sign(problem) else {
-            return Upper { value: plain(), method: method(tight), exact: free && tight };
+        let plain = || sigma_upper(at, &z.field);
+        let upper = |s: proven::SigmaUpper, exact| {
+            let value = (s.value + z.rounding).next_up();
+            Upper { value, method: s.method, exact: exact && s.tight }
         };
-        if z.field.iter().all(|z| sign * z >= 0.0) {
-            return Upper { value: plain(), method: method(tight), exact: tight };
+        let Some(part) = allowed_part(problem, &z.field) else { return upper(plain(), is_free(problem)) };
+        if part == *z.field {
+            return upper(plain(), true);
         }
-        // u v' has one sign, so entries of the other only lower <Z, u v'>
-        let part: Vec<f64> = z.field.iter().map(|z| if sign * z > 0.0 { *z } else { 0.0 }).collect();
-        let part = (sigma_upper(at, &part) + z.rounding).next_up();
-        Upper { value: plain().min(part), method: method(tight), exact: false }
+        // where both proofs take long, only that of the smaller one is made
+        if is_expensive(problem) {
+            let estimate = |field: &[f64]| proven::sigma_estimate(field, layout(at));
+            let field = if estimate(&part) < estimate(&z.field) { &part[..] } else { &z.field[..] };
+            return upper(sigma_upper(at, field), false);
+        }
+        let (part, plain) = (sigma_upper(at, &part), plain());
+        upper(if part.value < plain.value { part } else { plain }, false)
     }
 
     fn describe(&self) -> &'static str {
-        "largest singular value, proven by a Cholesky factorization of the shifted Gram matrix"
+        "largest singular value, proven by a Cholesky factorization of the shifted Gram matrix, by the absolute values alone \
+         where both sides of a sparse matrix exceed 16000"
     }
 }

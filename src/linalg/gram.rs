@@ -1,0 +1,149 @@
+//! The Gram matrix of the smaller side of W, as a map and formed.
+
+use super::packed::{Packed, WIDTH};
+use super::{Mat, Pattern, dense};
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// Where the values of a field stand.
+#[derive(Clone, Copy, Debug)]
+pub enum Layout<'a> {
+    /// Every entry of a matrix, column-major.
+    Full {
+        /// m
+        rows: usize,
+        /// n
+        cols: usize,
+    },
+    /// Those of a pattern.
+    Listed(&'a Pattern),
+}
+
+impl Layout<'_> {
+    /// The smaller of m and n.
+    pub fn small_side(self) -> usize {
+        match self {
+            Self::Full { rows, cols } => rows.min(cols),
+            Self::Listed(p) => p.rows().min(p.cols()),
+        }
+    }
+}
+
+/// W W' if m <= n, else W' W.
+pub struct Gram<'a>(Storage<'a>);
+
+enum Storage<'a> {
+    Full { w: &'a [f64], rows: usize, cols: usize },
+    Listed(Box<Both<'a>>),
+}
+
+/// W with the long side as rows, and its transpose, so that both products run along rows.
+struct Both<'a> {
+    tall: Lines<'a>,
+    wide: Lines<'a>,
+}
+
+/// A sparse matrix.
+struct Lines<'a> {
+    pattern: Cow<'a, Pattern>,
+    w: Cow<'a, [f64]>,
+}
+
+/// A row with at least this share of its entries costs less as part of a dense product.
+const NEARLY_FULL: f64 = 1.0 / 6.0;
+
+impl<'a> Gram<'a> {
+    /// That of W, whose values are `w`.
+    pub fn new(w: &'a [f64], layout: Layout<'a>) -> Self {
+        Self(match layout {
+            Layout::Full { rows, cols } => Storage::Full { w, rows, cols },
+            Layout::Listed(p) => {
+                let (turned, order) = p.transpose();
+                let values = order.iter().map(|&k| w[k]).collect();
+                let here = Lines { pattern: Cow::Borrowed(p), w: Cow::Borrowed(w) };
+                let there = Lines { pattern: Cow::Owned(turned), w: Cow::Owned(values) };
+                let (tall, wide) = if p.rows() > p.cols() { (here, there) } else { (there, here) };
+                Storage::Listed(Box::new(Both { tall, wide }))
+            }
+        })
+    }
+
+    /// How many terms a sum has at most: along the long side (for an entry of the matrix), and along the small one.
+    pub fn terms(&self) -> (usize, usize) {
+        match &self.0 {
+            Storage::Full { rows, cols, .. } => (*rows.max(cols), *rows.min(cols)),
+            Storage::Listed(b) => (b.wide.pattern.longest_row(), b.tall.pattern.longest_row()),
+        }
+    }
+
+    /// G x.
+    pub fn mul(&self, x: &Mat) -> Mat {
+        match &self.0 {
+            Storage::Full { w, rows, cols } => full_mul(w, *rows, *cols, x),
+            Storage::Listed(b) => b.wide.mul(&b.tall.mul(x, |w| w), |w| w),
+        }
+    }
+
+    /// The same with |W|.
+    pub fn absolute_mul(&self, x: &Mat) -> Mat {
+        match &self.0 {
+            Storage::Full { w, rows, cols } => {
+                full_mul(&w.iter().map(|w| w.abs()).collect::<Vec<_>>(), *rows, *cols, x)
+            }
+            Storage::Listed(b) => b.wide.mul(&b.tall.mul(x, f64::abs), f64::abs),
+        }
+    }
+
+    /// The matrix. Cost: that of a product, or the sum of the squared counts of the long side's lines.
+    pub fn form(&self) -> Packed {
+        match &self.0 {
+            Storage::Full { w, rows, cols } => Packed::gram(w, *rows, *cols),
+            Storage::Listed(b) => b.tall.gram(),
+        }
+    }
+}
+
+fn full_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
+    if m <= n {
+        dense::field_mul(w, m, n, &dense::field_tr_mul(w, m, n, x))
+    } else {
+        dense::field_tr_mul(w, m, n, &dense::field_mul(w, m, n, x))
+    }
+}
+
+impl Lines<'_> {
+    /// f(W) x, f entry by entry.
+    fn mul(&self, x: &Mat, f: impl Fn(f64) -> f64 + Sync) -> Mat {
+        let mut out = Mat::zeros(self.pattern.rows(), 1);
+        // rows of about this many entries together are worth a task
+        let rows = 1 + (1 << 14) * self.pattern.rows() / self.pattern.len().max(1);
+        out.as_mut_slice().par_iter_mut().enumerate().with_min_len(rows).for_each(|(i, y)| {
+            *y = self.pattern.row(i).map(|(j, p)| f(self.w[p]) * x[j]).sum();
+        });
+        out
+    }
+
+    /// W' W: rows that are nearly full by products of panels, then column j as the sum over its entries of what follows them
+    /// in their rows.
+    fn gram(&self) -> Packed {
+        let p = &self.pattern;
+        let side = p.cols();
+        let mut g = Packed::zeros(side);
+        let full = |i: usize| p.row_range(i).len() as f64 >= NEARLY_FULL * side as f64;
+        let dense: Vec<usize> = (0..p.rows()).filter(|&i| full(i)).collect();
+        for rows in dense.chunks(WIDTH) {
+            let mut panel = vec![0.0; side * rows.len()];
+            for (column, &i) in panel.chunks_exact_mut(side).zip(rows) {
+                p.row(i).for_each(|(j, k)| column[j] = self.w[k]);
+            }
+            g.add_outer(&panel);
+        }
+        g.for_each_column(|j, out| {
+            for (i, k) in p.column(j).filter(|&(i, _)| !full(i)) {
+                let head = self.w[k];
+                p.row_from(i, k).for_each(|(l, q)| out[l - j] += head * self.w[q]);
+            }
+        });
+        g
+    }
+}
