@@ -135,6 +135,15 @@ impl Parts {
         Some(())
     }
 
+    /// The parts with a remainder given to one of them, for each that takes fields as they are.
+    pub fn with_remainder(&self, parts: &[Mat], r: &Mat) -> Vec<Vec<Mat>> {
+        let whole = |p: &Pair| !p.u.difference && !p.v.difference;
+        (0..self.count())
+            .filter(|&k| whole(&self.pairs[k]))
+            .map(|k| parts.iter().enumerate().map(|(l, s)| if l == k { s + r } else { s.clone() }).collect())
+            .collect()
+    }
+
     /// max_k Omega_k°(S_k) / (alpha beta), proven.
     pub fn upper(&self, parts: &[Mat]) -> f64 {
         let of = |(pair, s): (&Pair, &Mat)| (pair.upper(s) / pair.weight() * (1.0 + gamma(4))).next_up();

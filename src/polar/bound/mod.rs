@@ -12,6 +12,7 @@ pub mod linf_diagonal;
 pub mod linf_vertices;
 pub mod norm_comparison;
 pub mod singular_value;
+pub mod split;
 
 use crate::budget::Budget;
 use crate::linalg::sum::gamma;
@@ -54,6 +55,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &cone_branch::ConeBranch,
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
+    &split::Split,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
