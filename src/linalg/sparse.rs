@@ -95,7 +95,7 @@ impl Pattern {
     }
 
     /// (column, field position) of row `i`, columns ascending.
-    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, usize)> + Clone + '_ {
         self.row_range(i).map(|p| (self.col[p] as usize, p))
     }
 
@@ -110,7 +110,7 @@ impl Pattern {
     }
 
     /// (row, field position) of column `j`, rows ascending.
-    pub fn column(&self, j: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+    pub fn column(&self, j: usize) -> impl Iterator<Item = (usize, usize)> + Clone + '_ {
         (self.col_start[j]..self.col_start[j + 1]).map(|q| (self.row_of[q] as usize, self.position[q]))
     }
 
@@ -121,38 +121,38 @@ impl Pattern {
 
     /// W X for the sparse W with this pattern and values `w`; X is n x r, the result m x r.
     pub fn mul(&self, w: &[f64], x: &Mat) -> Mat {
-        let xt = x.transpose();
-        let mut out = Mat::zeros(x.ncols(), self.rows);
-        let r = x.ncols().max(1);
-        out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(i, o)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (j, p) in self.row(i) {
-                        axpy(w[p], column(&xt, j), o);
-                    }
-                },
-            );
-        });
-        out.transpose()
+        self.mul_lines(w, &x.transpose()).transpose()
     }
 
     /// W' X; X is m x r, the result n x r.
     pub fn tr_mul(&self, w: &[f64], x: &Mat) -> Mat {
-        let xt = x.transpose();
-        let mut out = Mat::zeros(x.ncols(), self.cols);
-        let r = x.ncols().max(1);
-        out.as_mut_slice().par_chunks_mut(r).enumerate().with_min_len(64).for_each(|(j, o)| {
+        self.tr_mul_lines(w, &x.transpose()).transpose()
+    }
+
+    /// (W X)' for X given transposed, r x n: the result is r x m. A line of X lies side by side, so nothing is copied.
+    pub fn mul_lines(&self, w: &[f64], xt: &Mat) -> Mat {
+        let r = xt.nrows();
+        let mut out = Mat::zeros(r, self.rows);
+        out.as_mut_slice().par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(i, o)| {
             vectorised(
                 #[inline(always)]
-                || {
-                    for (i, p) in self.column(j) {
-                        axpy(w[p], column(&xt, i), o);
-                    }
-                },
+                || combine(self.row(i), w, xt.as_slice(), o),
             );
         });
-        out.transpose()
+        out
+    }
+
+    /// (W' X)' for X given transposed, r x m: the result is r x n.
+    pub fn tr_mul_lines(&self, w: &[f64], xt: &Mat) -> Mat {
+        let r = xt.nrows();
+        let mut out = Mat::zeros(r, self.cols);
+        out.as_mut_slice().par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(j, o)| {
+            vectorised(
+                #[inline(always)]
+                || combine(self.column(j), w, xt.as_slice(), o),
+            );
+        });
+        out
     }
 
     /// The pattern of the transpose, and where its field positions are here.
@@ -173,7 +173,11 @@ impl Pattern {
 
     /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.
     pub fn sampled_product(&self, u: &Mat, v: &Mat) -> Vec<f64> {
-        let (ut, vt) = (u.transpose(), v.transpose());
+        self.sampled_product_lines(&u.transpose(), &v.transpose())
+    }
+
+    /// The same for U' (r x m) and V' (r x n).
+    pub fn sampled_product_lines(&self, ut: &Mat, vt: &Mat) -> Vec<f64> {
         let mut out = vec![0.0; self.len()];
         let mut rest = out.as_mut_slice();
         let mut pieces = Vec::with_capacity(self.rows);
@@ -183,18 +187,60 @@ impl Pattern {
             rest = tail;
         }
         pieces.into_par_iter().enumerate().with_min_len(64).for_each(|(i, o)| {
-            let ui = column(&ut, i);
+            let ui = column(ut, i);
             vectorised(
                 #[inline(always)]
                 || {
                     for ((j, _), x) in self.row(i).zip(o) {
-                        *x = dot(ui, column(&vt, j));
+                        *x = dot(ui, column(vt, j));
                     }
                 },
             );
         });
         out
     }
+}
+
+/// out <- sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, a block of coordinates at a time.
+#[inline(always)]
+fn combine(entries: impl Iterator<Item = (usize, usize)> + Clone, w: &[f64], x: &[f64], out: &mut [f64]) {
+    let r = out.len();
+    let mut c = 0;
+    while c + 32 <= r {
+        combine_block::<32>(entries.clone(), w, x, c, out);
+        c += 32;
+    }
+    while c + 8 <= r {
+        combine_block::<8>(entries.clone(), w, x, c, out);
+        c += 8;
+    }
+    if c < r && r >= 8 {
+        // the last block overlaps the one before
+        combine_block::<8>(entries, w, x, r - 8, out);
+    } else if c < r {
+        for (k, p) in entries {
+            axpy(w[p], &x[k * r..(k + 1) * r], out);
+        }
+    }
+}
+
+#[inline(always)]
+fn combine_block<const L: usize>(
+    entries: impl Iterator<Item = (usize, usize)>,
+    w: &[f64],
+    x: &[f64],
+    c: usize,
+    out: &mut [f64],
+) {
+    let r = out.len();
+    let mut sum = [0.0; L];
+    for (k, p) in entries {
+        let (w, x) = (w[p], &x[k * r + c..k * r + c + L]);
+        for l in 0..L {
+            sum[l] += w * x[l];
+        }
+    }
+    out[c..c + L].copy_from_slice(&sum);
 }
 
 #[inline(always)]
