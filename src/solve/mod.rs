@@ -66,6 +66,9 @@ const FINISHED: f64 = 1e-15;
 /// Polar excess below which slices turn little and the last digits are what is missing.
 const POLISH_BELOW: f64 = 1e-4;
 
+/// Descent goes on while a sweep brings this share of what the last slices appended brought.
+const WORTHWHILE: f64 = 4e-3;
+
 /// Up to this smaller side a proof is cheap beside the rest of an iteration.
 const CHEAP_SIDE: usize = 700;
 
@@ -231,7 +234,7 @@ impl Progress {
     /// The decrease per sweep below which appending promises more than descending.
     fn worthwhile(&self, objective: f64) -> f64 {
         let floor = self.finished * objective.abs();
-        if self.polishing > 0 { floor } else { (1e-3 * self.gain).max(floor) }
+        if self.polishing > 0 { floor } else { (WORTHWHILE * self.gain).max(floor) }
     }
 
     /// Whether to prove the polar at this point: where that costs little, where it promises to meet the target, and, for a
@@ -253,7 +256,7 @@ impl Progress {
     fn search(&self) -> search::Effort {
         let starts = match self.last_excess {
             _ if self.polishing > 0 => 200,
-            e if e < 1e-2 && self.last_objective.is_some() => 64,
+            e if e < 2e-2 && self.last_objective.is_some() => 200,
             _ => 24,
         };
         // early on any good direction will do; at the end the excess itself is what is asked for
