@@ -1,5 +1,6 @@
 //! Krylov estimates: leading eigenvalues and singular triplets from products alone. Estimates from below, never proofs.
 
+use super::simd::vectorised;
 use super::vector::{axpy, dot};
 use super::{Mat, dense};
 use rand::SeedableRng;
@@ -68,11 +69,25 @@ pub fn top_eigenvalue(n: usize, mul: impl Fn(&Mat) -> Mat, tolerance: f64) -> To
 /// y less its parts along the orthonormal columns of length n.
 fn take_out(basis: &[f64], n: usize, y: &mut [f64]) {
     const PIECE: usize = 4096;
-    let parts: Vec<f64> = basis.par_chunks(n).with_min_len(PIECE.div_ceil(n)).map(|q| dot(q, y)).collect();
+    let parts: Vec<f64> = basis
+        .par_chunks(n)
+        .with_min_len(PIECE.div_ceil(n))
+        .map(|q| {
+            vectorised(
+                #[inline(always)]
+                || dot(q, y),
+            )
+        })
+        .collect();
     y.par_chunks_mut(PIECE).enumerate().for_each(|(c, y)| {
-        for (q, part) in basis.chunks(n).zip(&parts) {
-            axpy(-part, &q[c * PIECE..c * PIECE + y.len()], y);
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (q, part) in basis.chunks(n).zip(&parts) {
+                    axpy(-part, &q[c * PIECE..c * PIECE + y.len()], y);
+                }
+            },
+        );
     });
 }
 

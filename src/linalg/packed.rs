@@ -22,6 +22,7 @@
 //! The second inequality: the diagonal of the first gives (1 - gamma_h) sum_k l_ik^2 <= a_ii. Nothing is assumed of the
 //! library's product but that it sums each entry's k products, each rounded in the usual way: no Strassen-like scheme.
 
+use super::simd::vectorised;
 use super::sum::{UNIT_ROUNDOFF, gamma};
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -147,7 +148,10 @@ fn update(blocks: &mut [Vec<f64>], alpha: f64, panel: MatRef<'_, f64>) {
 fn factor(panel: &mut [f64], rows: usize, first: usize) -> bool {
     let width = panel.len() / rows;
     if width <= LEAF {
-        return leaf(panel, rows, first);
+        return vectorised(
+            #[inline(always)]
+            || leaf(panel, rows, first),
+        );
     }
     let half = width.div_ceil(2);
     let (left, right) = panel.split_at_mut(half * rows);
@@ -164,6 +168,7 @@ fn factor(panel: &mut [f64], rows: usize, first: usize) -> bool {
 }
 
 /// The same column by column.
+#[inline(always)]
 fn leaf(panel: &mut [f64], rows: usize, first: usize) -> bool {
     for c in 0..panel.len() / rows {
         let (before, rest) = panel.split_at_mut(c * rows);

@@ -357,7 +357,7 @@ fn a_probabilistic_bound_is_reported_and_decides_nothing() {
     place.write("spec.toml", spec_on(&target, "2.0", "matrix", L2L2, "[certificate]\neffort = \"cheap\""));
     place.write("zero.npy", npy_bytes(&Grid::from_fn(side, 1, |_, _| 0.0)));
     let args = ["check", "--spec", "spec.toml", "--factors", "zero.npy", "zero.npy"];
-    let out = place.run(&[&args[..], &["--json", "-o", "run"]].concat()).exits(1);
+    let out = place.run(&[&args[..], &["--json", "--threads", "1", "-o", "run"]].concat()).exits(1);
     let c = out.json();
     let (bound, probable) = (number(&c, "/lower_bound"), number(&c, "/bound/probabilistic"));
     close(number(&c, "/objective/total"), optimum, 1e-12);
@@ -379,7 +379,7 @@ fn a_probabilistic_bound_is_reported_and_decides_nothing() {
     }
 
     // read back: the same number from the same start, and the same report from the same file
-    let again = place.run(&["check", "run", "--json", "-q"]).exits(1).json();
+    let again = place.run(&["check", "run", "--json", "-q", "--threads", "1"]).exits(1).json();
     assert_eq!(again["bound"]["probabilistic"], c["bound"]["probabilistic"]);
     assert_eq!(again["verdict"], c["verdict"]);
     place.run(&["report", "run"]).exits(0);
