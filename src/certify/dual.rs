@@ -363,11 +363,12 @@ impl Keeper {
         Self::default()
     }
 
-    /// Proves a point and keeps it if it is the best so far. A proof that is expensive and gains nothing is not made.
+    /// Proves a point and keeps it if it is the best so far. A proof that is expensive and gains no more than the margin that
+    /// proofs have is not made.
     pub fn offer(&mut self, problem: &Problem, point: &DualPoint) {
         if let (Kind::Field(z), Some(value)) = (&point.kind, self.value())
             && let Some(lower) = bound::estimate(problem, z)
-            && promise(problem, z, lower) <= value + 1e-9 * value.abs()
+            && promise(problem, z, lower) <= value + 1e-8 * value.abs()
         {
             return;
         }
