@@ -24,6 +24,8 @@ pub mod gauge;
 pub mod loss;
 pub mod mapping;
 
+pub mod extra;
+
 pub mod problem;
 
 pub mod polar;

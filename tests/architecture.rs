@@ -13,14 +13,15 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("cone", &["linalg"]),
     ("gauge", &["linalg", "cone"]),
     // a loss sees plain slices and knows nothing of how the data is stored
-    ("loss", &["linalg"]),
+    ("loss", &["linalg", "data::TargetKind"]),
     ("mapping", &["linalg", "data"]),
-    ("problem", &["linalg", "data", "cone", "gauge", "loss", "mapping"]),
-    ("polar", &["linalg", "data", "cone", "gauge", "loss", "mapping", "problem"]),
+    ("extra", &["linalg", "data", "loss"]),
+    ("problem", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra"]),
+    ("polar", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem"]),
     // never `solve`: that is what makes a certificate worth something
-    ("certify", &["linalg", "data", "cone", "gauge", "loss", "mapping", "problem", "polar"]),
-    ("solve", &["linalg", "data", "cone", "gauge", "loss", "mapping", "problem", "polar", "certify"]),
-    ("spec", &["linalg", "data", "cone", "gauge", "loss", "mapping", "problem", "polar", "certify", "solve"]),
+    ("certify", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar"]),
+    ("solve", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify"]),
+    ("spec", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve"]),
     // stores what others found: types, no mathematics
     ("run", &["linalg", "data", "mapping", "certify", "spec", "polar::LambdaMax"]),
     // prints what others found: of the solver it sees the events
@@ -28,8 +29,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "linalg", "data", "cone", "gauge", "loss", "mapping", "problem", "polar", "certify", "solve", "spec",
-            "run", "report",
+            "linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve",
+            "spec", "run", "report",
         ],
     ),
 ];
@@ -257,7 +258,7 @@ fn registers(registry: &str, module: &str) -> bool {
 
 #[test]
 fn every_kind_is_registered() {
-    for area in ["loss", "gauge", "cone", "mapping"] {
+    for area in ["loss", "gauge", "cone", "mapping", "extra"] {
         let folder = root().join("src").join(area);
         let registry = fs::read_to_string(folder.join("mod.rs")).unwrap();
         let mut kinds = 0;

@@ -5,6 +5,7 @@ use homfac::budget::Budget;
 use homfac::certify::dual::{DualPoint, Keeper, promise, prove, prove_field};
 use homfac::certify::{CertifyOptions, Effort, Verdict, certify, relax};
 use homfac::data::{Observations, Operator};
+use homfac::extra::Extras;
 use homfac::gauge::{self, Gauge};
 use homfac::linalg::{Mat, Pattern};
 use homfac::mapping::Factors;
@@ -102,9 +103,11 @@ fn instance(
         operator: None,
         y: order.iter().map(|&k| y[entries[k]]).collect(),
         w: weighted.then(|| order.iter().map(|&k| weight[entries[k]]).collect()),
-        loss: (loss::squared::KIND.build)(),
+        loss: Box::new(loss::squared::Squared),
         mapping: (mapping::KINDS.iter().find(|k| k.name == mapping).unwrap().build)(),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
+        extras: Extras::default(),
+        offset: Vec::new(),
         lambda: 1.0,
     };
     problem.lambda = (fraction * lambda_max(&problem).found).max(0.05);
@@ -158,7 +161,7 @@ fn random_factors(problem: &Problem, rank: usize, rng: &mut impl Rng) -> Factors
 /// No bound that `proof` gives from the residual at random points exceeds the objective at any of them, or at the point
 /// that descent ends at.
 fn weak_duality(
-    problem: &Problem,
+    problem: &mut Problem,
     rng: &mut ChaCha8Rng,
     proof: impl Fn(&Problem, &[f64]) -> Option<f64>,
 ) -> Result<(), String> {
@@ -189,8 +192,8 @@ fn no_lower_bound_exceeds_any_objective_for_every_pair_layout_and_weighting() {
         for (l, layout) in LAYOUTS.iter().enumerate() {
             let mut rng = ChaCha8Rng::seed_from_u64((1000 * k + l) as u64);
             let shape = if *mapping == "psd" { (4, 4) } else { (5, 4) };
-            let problem = instance(mapping, recipes, *layout, shape, 0.3, &mut rng);
-            weak_duality(&problem, &mut rng, residual_bound)
+            let mut problem = instance(mapping, recipes, *layout, shape, 0.3, &mut rng);
+            weak_duality(&mut problem, &mut rng, residual_bound)
                 .unwrap_or_else(|e| panic!("{mapping} {recipes:?} {layout:?} (seed {}): {e}", 1000 * k + l));
         }
     }
@@ -208,14 +211,14 @@ fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent(
             ("matrix", vec![("l2", u, false), ("l2", v, false)])
         };
         let shape = if mapping == "psd" { (6, 6) } else { (7, 5) };
-        let problem = instance(mapping, &recipes, Layout::Full, shape, 0.2, &mut rng);
+        let mut problem = instance(mapping, &recipes, Layout::Full, shape, 0.2, &mut rng);
         let mut keeper = Keeper::new();
         let goal = relax::Goal { objective: f64::INFINITY, target: 1e-6, start: None };
         relax::climb(&problem, goal, Effort::Thorough, &Budget::unlimited(), &mut keeper);
         let bound = keeper.value().expect("a relaxation applies");
-        weak_duality(&problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        weak_duality(&mut problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Default };
-        let s = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+        let s = solve(&mut problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
         let c = certify(&problem, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap();
         assert!(c.lower_bound.unwrap() <= c.objective.total);
         assert!((c.verdict == Verdict::Global) == (c.gap.relative.unwrap() <= 1e-6), "seed {seed}");
@@ -239,16 +242,17 @@ fn sums_of_norms_taken_apart_give_bounds_below_every_objective_and_better_than_t
     for seed in 0..12u64 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let (u, v) = SUMS[seed as usize % SUMS.len()];
-        let problem = instance("matrix", &[u, v], Layout::Full, (7, 6), 0.2, &mut rng);
+        let mut problem = instance("matrix", &[u, v], Layout::Full, (7, 6), 0.2, &mut rng);
         let mut keeper = Keeper::new();
         let relaxation = relax::inf_convolution::InfConvolution;
         assert!(relax::Relaxation::applies(&relaxation, &problem), "{u:?} {v:?}");
         let goal = relax::Goal { objective: f64::INFINITY, target: 1e-9, start: None };
         relax::Relaxation::offer(&relaxation, &problem, goal, Effort::Default, &Budget::unlimited(), &mut keeper);
         let bound = keeper.value().expect("the parts are proven");
-        weak_duality(&problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        weak_duality(&mut problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         let options = CertifyOptions { target_gap: 1e-6, effort: Effort::Cheap };
-        let end = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
+        let end =
+            solve(&mut problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
         let residual = residual_bound(&problem, &problem.dual_field(&problem.predict(&end)));
         let objective = problem.objective(&end);
         assert!(objective - bound <= 0.3 * objective, "seed {seed}: {bound} far below {objective}");
@@ -289,9 +293,9 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
     let (u, v) = ORTHANTS[seed as usize % ORTHANTS.len()];
     let layout = LAYOUTS[(seed / 5) as usize % LAYOUTS.len()];
     let shape = if seed.is_multiple_of(2) { (8, 7) } else { (7, 9) };
-    let problem = instance("matrix", &[("l2", u, false), ("l2", v, false)], layout, shape, 0.15, &mut rng);
+    let mut problem = instance("matrix", &[("l2", u, false), ("l2", v, false)], layout, shape, 0.15, &mut rng);
     let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
-    let end = solve(&problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
+    let end = solve(&mut problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent).factors;
     let mut keeper = Keeper::new();
     if relaxation.applies(&problem) {
         let goal = relax::Goal { objective: problem.objective(&end), target: 1e-9, start: Some(&end) };
@@ -305,12 +309,12 @@ fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
     for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point()) {
         let (mut applied, mut closed) = (0, 0);
         for seed in 0..20u64 {
-            let (problem, end, bound) = lifted(seed, *relaxation);
+            let (mut problem, end, bound) = lifted(seed, *relaxation);
             let Some(bound) = bound else { continue };
             let objective = problem.objective(&end);
             assert!(bound <= objective, "{} seed {seed}: {bound:e} above {objective:e}", relaxation.name());
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            weak_duality(&problem, &mut rng, |_, _| Some(bound))
+            weak_duality(&mut problem, &mut rng, |_, _| Some(bound))
                 .unwrap_or_else(|e| panic!("{} seed {seed}: {e}", relaxation.name()));
             applied += 1;
             closed += usize::from(objective - bound <= 1e-2 * objective);
@@ -329,7 +333,7 @@ fn a_lift_that_forgets_a_side_is_free_is_caught() {
         problem.regularizer.gauges = (0..2).map(|_| Gauge::new(Box::new(gauge::l2::L2), None, None).unwrap()).collect();
         let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
         let budget = Budget::unlimited();
-        let free = solve(&problem, &SolverOptions::default(), &options, Some(end), &budget, &mut Silent).factors;
+        let free = solve(&mut problem, &SolverOptions::default(), &options, Some(end), &budget, &mut Silent).factors;
         caught += usize::from(bound.unwrap() > problem.objective(&free));
     }
     assert!(caught >= 6, "{caught}");
@@ -391,9 +395,9 @@ fn weak_duality_rejects_proofs_that_forgive() {
     for seed in 0..10 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let recipes = [("l2", None, false), ("l2", None, false)];
-        let problem = instance("matrix", &recipes, Layout::Full, (5, 4), 0.3, &mut rng);
-        caught[0] += usize::from(weak_duality(&problem, &mut rng.clone(), unscaled).is_err());
-        caught[1] += usize::from(weak_duality(&problem, &mut rng, ninety_percent).is_err());
+        let mut problem = instance("matrix", &recipes, Layout::Full, (5, 4), 0.3, &mut rng);
+        caught[0] += usize::from(weak_duality(&mut problem, &mut rng.clone(), unscaled).is_err());
+        caught[1] += usize::from(weak_duality(&mut problem, &mut rng, ninety_percent).is_err());
     }
     assert!(caught[0] >= 8 && caught[1] >= 8, "{caught:?}");
 }
@@ -517,9 +521,9 @@ fn sensing_obeys_weak_duality_and_its_polar_bounds_are_above_brute_force() {
                 let mut rng = ChaCha8Rng::seed_from_u64((10 * k) as u64 + u64::from(sparse));
                 let shape = if *mapping == "psd" { (4, 4) } else { (5, 3) };
                 let plain = instance(mapping, recipes, layout, shape, 0.3, &mut rng);
-                let problem = through_measurements(plain, sparse, &mut rng);
+                let mut problem = through_measurements(plain, sparse, &mut rng);
                 let label = format!("{mapping} {recipes:?} {layout:?} sparse {sparse}");
-                weak_duality(&problem, &mut rng, residual_bound).unwrap_or_else(|e| panic!("{label}: {e}"));
+                weak_duality(&mut problem, &mut rng, residual_bound).unwrap_or_else(|e| panic!("{label}: {e}"));
                 upper_end_law(&problem, &mut rng, |p, z| bound::upper(p, z).unwrap().value)
                     .unwrap_or_else(|e| panic!("{label}: {e}"));
                 // the mutant: what is measured taken for the entries themselves
@@ -586,7 +590,7 @@ fn the_objective_never_rises_and_a_restart_at_the_answer_stays_there() {
             for descent in homfac::solve::descent::names() {
                 let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
                 let shape = if *mapping == "psd" { (5, 5) } else { (6, 5) };
-                let problem = instance(mapping, recipes, layout, shape, 0.2, &mut rng);
+                let mut problem = instance(mapping, recipes, layout, shape, 0.2, &mut rng);
                 if homfac::solve::descent::choose(&problem, Some(descent)).name() != descent {
                     continue;
                 }
@@ -594,10 +598,10 @@ fn the_objective_never_rises_and_a_restart_at_the_answer_stays_there() {
                 let solver =
                     SolverOptions { descent: Some(descent.into()), max_outer: Some(10), ..SolverOptions::default() };
                 let first =
-                    solve(&problem, &solver, &options, None, &Budget::unlimited(), &mut Monotone(f64::INFINITY));
+                    solve(&mut problem, &solver, &options, None, &Budget::unlimited(), &mut Monotone(f64::INFINITY));
                 let value = problem.objective(&first.factors);
                 let again = solve(
-                    &problem,
+                    &mut problem,
                     &solver,
                     &options,
                     Some(first.factors.clone()),
@@ -627,20 +631,22 @@ fn a_backward_built_instance_ends_at_its_planted_optimum() {
     let residual: f64 = spread.iter().map(|s| (lambda * s).powi(2)).sum::<f64>() / 2.0;
     let optimum = residual + lambda * sizes.iter().sum::<f64>();
     let gauges = (0..2).map(|_| build_gauge(("l2", None, false), 1, &mut rng)).collect();
-    let problem = Problem {
+    let mut problem = Problem {
         observations: Observations::Full { rows: m, cols: n },
         operator: None,
         y: y.as_slice().to_vec(),
         w: None,
-        loss: (loss::squared::KIND.build)(),
+        loss: Box::new(loss::squared::Squared),
         mapping: (mapping::matrix::KIND.build)(),
         regularizer: Regularizer { form: Form::Sum, gauges },
+        extras: Extras::default(),
+        offset: Vec::new(),
         lambda,
     };
     for (seed, rank) in [(0, 1), (1, 3), (2, 10)] {
         let options = CertifyOptions { target_gap: 1e-8, effort: Effort::Default };
         let solver = SolverOptions { seed, initial_rank: rank, ..SolverOptions::default() };
-        let s = solve(&problem, &solver, &options, None, &Budget::unlimited(), &mut Silent);
+        let s = solve(&mut problem, &solver, &options, None, &Budget::unlimited(), &mut Silent);
         let c = certify(&problem, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap();
         assert_eq!(c.verdict, Verdict::Global);
         assert_eq!(c.rank, r);
@@ -663,12 +669,14 @@ fn long_diagonal(cone: Option<&str>) -> (Problem, f64) {
         ),
         y,
         w: None,
-        loss: (loss::squared::KIND.build)(),
+        loss: Box::new(loss::squared::Squared),
         mapping: (mapping::matrix::KIND.build)(),
         regularizer: Regularizer {
             form: Form::Product,
             gauges: (0..2).map(|_| build_gauge(("l2", cone, false), side, &mut rng)).collect(),
         },
+        extras: Extras::default(),
+        offset: Vec::new(),
         lambda: 1.0,
     };
     assert!(bound::is_expensive(&problem));

@@ -24,12 +24,14 @@ fn problem(observations: Observations, y: Vec<f64>, lambda: f64, cone: Option<&s
         operator: None,
         y,
         w: None,
-        loss: (loss::squared::KIND.build)(),
+        loss: Box::new(loss::squared::Squared),
         mapping: (mapping::matrix::KIND.build)(),
         regularizer: Regularizer {
             form: Form::Product,
             gauges: vec![gauge("l2", cone, None), gauge("l2", cone, None)],
         },
+        extras: homfac::extra::Extras::default(),
+        offset: Vec::new(),
         lambda,
     }
 }

@@ -1,5 +1,6 @@
 //! What is proven, as plain numbers: the in-memory form of `certificate.json` that [`super::certify`] fills.
 
+use crate::extra::Coefficients;
 use serde::{Deserialize, Serialize};
 
 /// What may be said of a point; decided from the proven numbers alone, in the order of the contract.
@@ -131,6 +132,8 @@ pub struct Certificate {
     pub guarantees: Vec<String>,
     /// A slice that descends, whether or not the verdict is `refuted`.
     pub refutation: Option<Refutation>,
+    /// Q at the point, one vector per block.
+    pub extras: Coefficients,
     /// The dual point behind `lower_bound`, to be saved and proven again.
     pub witness: Option<Witness>,
 }

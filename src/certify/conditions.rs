@@ -6,6 +6,7 @@ use crate::mapping::Factors;
 use crate::problem::Problem;
 
 const TOLERANCE: f64 = 1e-6;
+const NO_EXTRAS: &str = "there are no extra variables";
 
 /// How far the point is from the first-order conditions, each relative to the scale of its slice.
 pub struct Stationarity {
@@ -45,6 +46,7 @@ pub fn conditions(
     s: &Stationarity,
     polar: &PolarInterval,
     bound: usize,
+    extras: Option<f64>,
 ) -> Vec<Condition> {
     let degrees = (problem.mapping.degree(), problem.regularizer.degree());
     let r = x.rank();
@@ -65,7 +67,12 @@ pub fn conditions(
             "g vanishes only at zero and bounds phi: gauges are norms on cones".into(),
         ),
         fact("loss_convex", "(A1)", true, "the loss is convex and differentiable".into()),
-        fact("extras_convex", "(A2)", true, "there are no extra variables".into()),
+        fact(
+            "extras_convex",
+            "(A2)",
+            true,
+            extras.map_or(NO_EXTRAS, |_| "the penalties of the extra variables are convex").into(),
+        ),
         fact("minimum_exists", "(A4)", true, "the loss is bounded below and lambda g grows in every slice".into()),
         measured("stationary", "Cor. 16", s.one_factor, "largest relative gain from changing one factor of one slice"),
         measured(
@@ -91,7 +98,15 @@ pub fn conditions(
             holds: if above > TOLERANCE { Some(false) } else { proven.filter(|p| *p <= TOLERANCE).map(|_| true) },
             says: "polar of -grad l / lambda, less 1, as found; holds only where the proven upper end says so".into(),
         },
-        fact("extras_optimal", "(39)", true, "there are no extra variables".into()),
+        match extras {
+            None => fact("extras_optimal", "(39)", true, NO_EXTRAS.into()),
+            Some(excess) => measured(
+                "extras_optimal",
+                "(39)",
+                excess,
+                "A'(-grad l) is a subgradient of H at Q, relative to its scale",
+            ),
+        },
         Condition {
             id: "rank_bound".into(),
             source: "Cor. 18".into(),

@@ -11,9 +11,12 @@
 
 use super::certificate::Witness;
 use crate::data::Observations;
+use crate::extra::exact::{self, Sums};
+use crate::extra::{Block, Penalty};
 use crate::gauge::Gauge;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, proven};
+use crate::loss::DualValue;
 use crate::polar::bound::{self, product_sign};
 use crate::polar::parts::Parts;
 use crate::problem::Problem;
@@ -117,6 +120,9 @@ impl DualPoint {
     }
 }
 
+/// The share of lambda set aside for the repair of equalities after scaling.
+const RESERVE: f64 = 1e-11;
+
 /// Proves a point: bounds its polar, scales it into the feasible set, evaluates the dual with a rounding margin. `None` if
 /// nothing can be proven from it.
 pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
@@ -133,17 +139,87 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
 
 /// The same for a field whose polar has been bounded already.
 pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upper) -> Option<Proven> {
-    let limit = largest_scale(problem.lambda, upper.value, z, radius(problem));
-    let s = problem.loss.best_scale(problem.targets(), z).min(limit);
-    let scaled: Vec<f64> = z.iter().map(|z| s * z).collect();
-    finish(problem, scaled.clone(), DualPoint::field(source, scaled), upper.method)
+    let radius = radius(problem);
+    let exact = problem.loss.zero_sums().is_some() || problem.extras.constrains_exactly();
+    // where sums must be 0 exactly, scaling is followed by a repair, which this share of lambda pays for
+    let reserve = if exact { RESERVE } else { 0.0 };
+    let limit = largest_scale(problem.lambda * (1.0 - reserve), upper.value, z, radius);
+    let limit = limit.min(problem.extras.largest_scale(z));
+    let s = best_scale(problem, z, limit);
+    let mut scaled: Vec<f64> = z.iter().map(|z| s * z).collect();
+    let point = |z: Vec<f64>, spare: f64| finish(problem, z.clone(), DualPoint::field(source, z), upper.method, spare);
+    if !exact {
+        return point(scaled, 0.0);
+    }
+    // a point that needs neither scaling nor repair is taken as it is
+    let left = (problem.lambda - upper.value).next_down();
+    let as_it_is = if left >= 0.0 { point(z.to_vec(), left) } else { None };
+    let before = scaled.clone();
+    let met = repair_exactly(problem, &mut scaled);
+    let moved: Vec<f64> = scaled.iter().zip(&before).map(|(a, b)| a - b).collect();
+    let spare = 0.99 * reserve * problem.lambda - norm_upper(&moved) * radius * (1.0 + 1e-9);
+    let repaired = if met && spare >= 0.0 { point(scaled, spare) } else { None };
+    match (as_it_is, repaired) {
+        (Some(a), Some(b)) => Some(if a.value > b.value { a } else { b }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The best multiple of z up to `limit`, with what quadratic penalties of extra variables take off.
+fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
+    let t = problem.targets();
+    let high = problem.loss.best_scale(t, z, limit);
+    let taken = |b: &Block| match b.penalty {
+        Penalty::L2Squared(w) => b.map.adjoint(z).iter().map(|v| v * v).sum::<f64>() / w,
+        _ => 0.0,
+    };
+    let taken: f64 = problem.extras.explicit().map(|(_, b)| taken(b)).sum();
+    let slope = |s: f64| problem.loss.dual_slope(t, z, s) - s * taken;
+    if taken == 0.0 || slope(high) >= 0.0 {
+        return high;
+    }
+    let (mut low, mut high) = (0.0, high);
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if slope(middle) > 0.0 { low = middle } else { high = middle }
+    }
+    low
+}
+
+/// Moves z by little to where rows or columns sum to 0 as the loss and free extra variables ask, exactly and inside the domain.
+fn repair_exactly(problem: &Problem, z: &mut [f64]) -> bool {
+    if !problem.extras.constrains_exactly() {
+        problem.loss.repair(problem.targets(), z);
+        return true;
+    }
+    let rows = problem.shape().0;
+    let of_loss = problem.loss.zero_sums().map(|group| Sums { group, count: rows, below: false });
+    let of_extras = problem.extras.explicit().filter_map(|(_, b)| {
+        let below = match b.penalty {
+            Penalty::None => false,
+            Penalty::Nonnegative => true,
+            _ => return None,
+        };
+        // what has no groups is left to its proof, which will fail
+        b.map.index().map(|group| Sums { group, count: b.len(), below })
+    });
+    if problem.extras.corrected().is_some() {
+        return true;
+    }
+    let mut sums: Vec<Sums> = of_loss.into_iter().chain(of_extras).collect();
+    // a sum over all follows from sums over rows or columns, and equal families from one another
+    if sums.len() > 1 {
+        sums.retain(|s| s.count > 1);
+    }
+    sums.dedup_by(|a, b| a.count == b.count && a.group == b.group && a.below >= b.below);
+    exact::meet(&sums, |j| problem.loss.domain(problem.targets(), j), z)
 }
 
 /// What proving a field could give at best, if its polar were as low as what has been found of it: an estimate, never a bound.
 pub fn promise(problem: &Problem, z: &[f64], found: f64) -> f64 {
     let limit = if found > 0.0 { problem.lambda / found } else { f64::INFINITY };
-    let s = problem.loss.best_scale(problem.targets(), z).min(limit);
-    problem.loss.dual_value(problem.targets(), &z.iter().map(|z| s * z).collect::<Vec<_>>())
+    let s = problem.loss.best_scale(problem.targets(), z, limit);
+    problem.loss.dual_lower(problem.targets(), &z.iter().map(|z| s * z).collect::<Vec<_>>()).value
 }
 
 fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> {
@@ -151,11 +227,35 @@ fn prove_majorant(problem: &Problem, source: &str, m: &[f64]) -> Option<Proven> 
     let lambda = plain_lambda(problem)?;
     let (rows, cols) = problem.shape();
     let everywhere = Observations::Full { rows, cols };
+    let m = &within_reach(problem, sign, m)?;
     let upper = bound::free_l2_upper(problem, &everywhere, m)?;
     let s = largest_scale(lambda, upper, m, 1.0).min(1.0);
     let m: Vec<f64> = m.iter().map(|m| s * m).collect();
     let z = field_below(problem, sign, &m)?;
-    finish(problem, z, DualPoint::majorant(source, m), "cholesky")
+    finish(problem, z, DualPoint::majorant(source, m), "cholesky", 0.0)
+}
+
+/// M raised to where the domain of Z begins, in the sign that u v' has: scaling keeps it there, since 0 lies in the domain.
+/// `None` if the domain is no box.
+fn within_reach(problem: &Problem, sign: f64, m: &[f64]) -> Option<Vec<f64>> {
+    if problem.loss.zero_sums().is_some() {
+        return None;
+    }
+    let rows = problem.shape().0;
+    // where nothing is observed Z = 0; NaN stays
+    let mut raised: Vec<f64> = m.iter().map(|m| if sign * m < 0.0 { 0.0 } else { *m }).collect();
+    for (k, (i, j)) in problem.observations.entries().enumerate() {
+        let (lo, hi) = problem.loss.domain(problem.targets(), k);
+        let (m, raised) = (&m[j * rows + i], &mut raised[j * rows + i]);
+        *raised = if sign > 0.0 {
+            if *m < lo { lo } else { *m }
+        } else if *m > hi {
+            hi
+        } else {
+            *m
+        };
+    }
+    Some(raised)
 }
 
 /// The best field Z below M in the sign that u v' has. `None` if M has the wrong sign at an unobserved entry, where Z = 0.
@@ -203,15 +303,15 @@ fn prove_lift(problem: &Problem, source: &str, lift: &Lift) -> Option<Proven> {
         let c = limit.min(1.0);
         let s = scaled(&lift.s, c);
         let z = field_below(problem, sign, &s)?;
-        return finish(problem, z, point(c, s), "cholesky");
+        return finish(problem, z, point(c, s), "cholesky", 0.0);
     }
     // S = Z, so it vanishes where nothing is observed
     let z: Vec<f64> = problem.observations.entries().map(|(i, j)| lift.s[j * m + i]).collect();
     if z.iter().filter(|z| **z != 0.0).count() != lift.s.iter().filter(|s| **s != 0.0).count() {
         return None;
     }
-    let c = problem.loss.best_scale(problem.targets(), &z).min(limit);
-    finish(problem, scaled(&z, c), point(c, scaled(&lift.s, c)), "cholesky")
+    let c = problem.loss.best_scale(problem.targets(), &z, limit);
+    finish(problem, scaled(&z, c), point(c, scaled(&lift.s, c)), "cholesky", 0.0)
 }
 
 fn prove_parts(problem: &Problem, source: &str, blocks: &[Vec<f64>]) -> Option<Proven> {
@@ -254,18 +354,18 @@ fn prove_parts(problem: &Problem, source: &str, blocks: &[Vec<f64>]) -> Option<P
     if let Some(sign) = product_sign(problem) {
         let (scaled, sum) = prove(largest.min(1.0))?;
         let z = field_below(problem, sign, sum.as_slice())?;
-        return finish(problem, z, point(scaled), "parts");
+        return finish(problem, z, point(scaled), "parts", 0.0);
     }
     let observed =
         |sum: &Mat| -> Vec<f64> { problem.observations.entries().map(|(i, j)| sum.as_slice()[j * rows + i]).collect() };
-    let c = problem.loss.best_scale(problem.targets(), &observed(&sum)).min(largest);
+    let c = problem.loss.best_scale(problem.targets(), &observed(&sum), largest);
     let (scaled, sum) = prove(c)?;
     let z = observed(&sum);
     // it has to vanish where nothing is observed
     if z.iter().filter(|z| **z != 0.0).count() != sum.iter().filter(|z| **z != 0.0).count() {
         return None;
     }
-    finish(problem, z, point(scaled), "parts")
+    finish(problem, z, point(scaled), "parts", 0.0)
 }
 
 /// The parts of the gauges' norms, where one is a sum.
@@ -324,10 +424,58 @@ pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
     Some(lambda)
 }
 
-fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str) -> Option<Proven> {
-    let d = problem.loss.dual_lower(problem.targets(), &z);
-    d.value.is_finite().then_some(Proven { value: d.value, slack: d.slack, method, point })
+/// `spare` of lambda is left for a correction of z.
+fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str, spare: f64) -> Option<Proven> {
+    let d = match problem.extras.corrected() {
+        None => problem.loss.dual_lower(problem.targets(), &z),
+        Some(block) => corrected(problem, block, &z, spare)?,
+    };
+    let value = if problem.extras.blocks.is_empty() {
+        d.value
+    } else {
+        // H* is +inf, and nothing proven, unless A'z is where it must be, exactly
+        (d.value + problem.extras.dual_lower(&z)?).next_down()
+    };
+    value.is_finite().then_some(Proven { value, slack: d.slack, method, point })
 }
+
+/// The dual value at the exact z~ = z - C that meets A'z~ = 0 (or <= 0), with C on entries that have room M in the domain:
+///
+/// ```text
+/// z~ = (1 - t) z + t (z - C / t),   |C_j| <= t M   so   D(z~) >= (1 - t) D(z) + t sum_j min(D_j(z_j - M), D_j(z_j + M))
+/// ```
+///
+/// and the last sum is at least D(z - M) + D(z + M) - max D, max D = l(0). `None` if `spare` does not pay for C in the polar.
+fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<DualValue> {
+    let (t, loss) = (problem.targets(), &problem.loss);
+    let room = z.iter().fold(0.0, |m: f64, z| m.max(z.abs())) * ROOM;
+    let free: Vec<bool> = (0..z.len())
+        .map(|j| {
+            let (lo, hi) = loss.domain(t, j);
+            z[j] - room > lo && z[j] + room < hi
+        })
+        .collect();
+    let (total, largest) = block.map.correction(z, block.penalty == Penalty::Nonnegative, &free)?;
+    let share = if largest == 0.0 { 0.0 } else { (largest / (room * (1.0 - 1e-9))).next_up() };
+    let here = loss.dual_lower(t, z);
+    if share == 0.0 {
+        return Some(here);
+    }
+    let affordable = total * radius(problem) * (1.0 + 1e-9) <= spare;
+    if !(affordable && share < 1e-3) {
+        return None;
+    }
+    let moved = |by: f64| -> Vec<f64> { z.iter().zip(&free).map(|(z, f)| if *f { z + by } else { *z }).collect() };
+    let peak = loss.value_upper(t, &vec![0.0; z.len()], 0.0);
+    let ends = loss.dual_lower(t, &moved(-room)).value + loss.dual_lower(t, &moved(room)).value - peak;
+    // |ends| and |here| may each be off by a rounding of themselves: the share is far above one
+    let loss_of_value = share * (here.value.abs() + ends.abs()) * 2.0;
+    let value = (here.value - loss_of_value).next_down();
+    value.is_finite().then_some(DualValue { value, slack: here.slack + loss_of_value })
+}
+
+/// Room in the domain, relative to the largest entry, that lets an entry take part in a correction.
+const ROOM: f64 = 1e-4;
 
 /// The largest s >= 0 for which the polar of fl(s z) is at most lambda, given an upper end of that of z; +inf if only 0 is
 /// left of it.

@@ -8,6 +8,7 @@
 pub mod certificate;
 mod conditions;
 pub mod dual;
+mod extras;
 mod objective;
 mod refute;
 pub mod relax;
@@ -15,6 +16,7 @@ pub mod relax;
 pub use certificate::{Certificate, Verdict, Witness};
 
 use crate::budget::Budget;
+use crate::extra::Coefficients;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
@@ -129,6 +131,18 @@ pub enum CertifyError {
         /// Columns expected.
         expected: usize,
     },
+    /// The extra variables do not fit the problem.
+    #[error("{kind} (block {block} of the extra variables): found {found}, expected {expected}")]
+    Extras {
+        /// The block's kind.
+        kind: &'static str,
+        /// 1-based.
+        block: usize,
+        /// What is there.
+        found: String,
+        /// What should be.
+        expected: String,
+    },
     /// An entry lies outside its factor's cone.
     #[error("factor {factor}, row {row}, slice {slice} (counted from 0): {value:e} lies outside the cone `{cone}`")]
     OutsideCone {
@@ -145,8 +159,7 @@ pub enum CertifyError {
     },
 }
 
-/// Certifies a point from the problem and the factors alone; `witnesses` are dual points that somebody claims are good, and
-/// are proven like any other. The cheap part is always completed; the budget stops the climb up the ladder.
+/// Certifies a point from the problem and the factors alone, with the best extra variables; see [`certify_at`].
 ///
 /// # Errors
 /// [`CertifyError`].
@@ -157,17 +170,36 @@ pub fn certify(
     options: &CertifyOptions,
     budget: &Budget,
 ) -> Result<Certificate, CertifyError> {
+    certify_at(problem, factors, None, witnesses, options, budget)
+}
+
+/// Certifies a point from the problem, the factors and the extra variables alone (`None`: the best ones); `witnesses` are dual points that somebody claims are good, and
+/// are proven like any other. The cheap part is always completed; the budget stops the climb up the ladder.
+///
+/// # Errors
+/// [`CertifyError`].
+pub fn certify_at(
+    problem: &Problem,
+    factors: &Factors,
+    extras: Option<&Coefficients>,
+    witnesses: &[Witness],
+    options: &CertifyOptions,
+    budget: &Budget,
+) -> Result<Certificate, CertifyError> {
     admissible(problem, factors)?;
-    let prediction = problem.predict(factors);
-    let objective = objective::objective(problem, factors, &prediction);
+    let point = extras::Point::new(problem, factors, extras)?;
+    let prediction = &point.prediction;
+    let objective = objective::objective(problem, factors, &point.q, &point.whole);
     if !objective.total.is_finite() {
         return Err(CertifyError::NotFinite(objective.total));
     }
-    let z = problem.dual_field(&prediction);
-    let upper = bound::upper(problem, &z);
+    let z = &point.z;
+    let upper = bound::upper(problem, z);
     let mut keeper = Keeper::new();
-    if let Some(u) = upper {
-        keeper.keep(dual::prove_field(problem, RESIDUAL, &z, u));
+    match &point.fitted {
+        // the best extra variables have the best dual point
+        Some(z) => keeper.offer(problem, &DualPoint::field(RESIDUAL, z.clone())),
+        None => keeper.keep(upper.and_then(|u| dual::prove_field(problem, RESIDUAL, z, u))),
     }
     let met = |keeper: &Keeper| {
         keeper.value().is_some_and(|b| relative_gap(objective.total, b) <= options.target_gap.min(GLOBAL_GAP))
@@ -188,12 +220,12 @@ pub fn certify(
     let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
-    let found = search::search(problem, &z, Some(factors), &options.effort.search());
-    let polar = polar_interval(problem, &found, &z, upper)?;
-    let refutation = refute::refutation(problem, &found, &prediction);
+    let found = search::search(problem, z, Some(factors), &options.effort.search());
+    let polar = polar_interval(problem, &found, z, upper)?;
+    let refutation = refute::refutation(problem, &found, prediction);
     let rank_bound = rank_bound(problem);
-    let stationarity = conditions::stationarity(problem, factors, &z);
-    let conditions = conditions::conditions(problem, factors, &stationarity, &polar, rank_bound);
+    let stationarity = conditions::stationarity(problem, factors, z);
+    let conditions = conditions::conditions(problem, factors, &stationarity, &polar, rank_bound, point.excess(problem));
     let best = keeper.best();
     if let Some(b) = best.filter(|b| b.value > objective.total) {
         return Err(CertifyError::BoundAboveObjective {
@@ -205,8 +237,8 @@ pub fn certify(
     let gap = best.map(|b| relative_gap(objective.total, b.value));
     let met = gap.is_some_and(|g| g <= options.target_gap);
     let unproven = !met && !upper.is_some_and(|u| u.exact);
-    let probabilistic = unproven.then(|| probabilistic(problem, &z, options.effort, budget)).flatten();
-    let decrease = refutation.as_ref().map_or(0.0, |r| r.decrease);
+    let probabilistic = unproven.then(|| probabilistic(problem, z, options.effort, budget)).flatten();
+    let decrease = refutation.as_ref().map_or(0.0, |r| r.decrease).max(point.decrease);
     Ok(Certificate {
         verdict: verdict(problem, objective.total, keeper.value(), decrease, options.target_gap),
         objective,
@@ -227,6 +259,7 @@ pub fn certify(
         guarantees: guarantees(problem, probabilistic.is_some()),
         refutation,
         witness: best.map(|b| b.point.to_witness()),
+        extras: point.q,
     })
 }
 
@@ -311,7 +344,7 @@ fn verdict(problem: &Problem, objective: f64, bound: Option<f64>, decrease: f64,
     match bound {
         Some(b) if relative_gap(objective, b) <= target.min(GLOBAL_GAP) => Verdict::Global,
         _ if refutes(problem, objective, decrease) => Verdict::Refuted,
-        Some(b) if b > problem.loss.infimum() => Verdict::Within,
+        Some(b) if b > problem.loss.infimum(problem.targets()) => Verdict::Within,
         _ => Verdict::Local,
     }
 }
@@ -340,6 +373,7 @@ fn guarantees(problem: &Problem, probabilistic: bool) -> Vec<String> {
         "the lower bound holds for every rank r and both forms of the regularizer".to_string(),
         "bounds include rounding, assuming IEEE 754 double precision and products rounded in any order".to_string(),
     ];
+    lines.extend(problem.loss.assumes().map(Into::into));
     if !bound::is_exact(problem) {
         lines.push(
             "the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into(),

@@ -4,29 +4,40 @@
 //! which changes predictions and gauges by no more than its distance allows.
 
 use super::certificate::Objective;
-use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use crate::extra::Coefficients;
+use crate::linalg::sum::{gamma, norm_upper};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 
-/// The objective at `x` given its predictions; `total` is not below the exact value at the factors as stored.
+/// The objective at (`x`, `q`) given Phi(x) + A q; `total` is not below the exact value at the numbers as stored.
 ///
-/// Each entry of Phi is a sum of r products: off by at most gamma_(r + 8) sum_i |phi(X_i)|; what is measured of it adds its own
-/// rounding. Gauges are sums of n terms, each
+/// Each entry of Phi + A Q is a sum of r products and of the terms of A q: off by at most gamma_(r + terms + 8) times the sum of
+/// their sizes; what is measured of it adds its own rounding. Gauges are sums of n terms, each
 /// with relative error at most gamma_(n + 32) where nothing underflows; K of them are combined per slice, and r slices summed.
-pub fn objective(problem: &Problem, x: &Factors, prediction: &[f64]) -> Objective {
+pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &[f64]) -> Objective {
+    let blocks = || problem.extras.blocks.iter().zip(q);
+    let (sizes, terms) = blocks().fold((0.0, 0), |(size, terms), (b, q)| {
+        let (s, t) = b.map.magnitude(q);
+        (size + s, terms + t + 1)
+    });
     let magnitude = problem.mapping.magnitude(x);
-    let output = gamma(x.rank() + 8) * magnitude + drift(problem, x);
+    let output = gamma(x.rank() + terms + 8) * (magnitude + sizes) + drift(problem, x);
     let radius = match &problem.operator {
         None => output,
         Some(a) => (a.norm_upper() * output + a.apply_rounding(2.0 * magnitude)) * (1.0 + gamma(4)),
     };
-    let loss = problem.loss.value_upper(problem.targets(), prediction, radius);
+    let loss = problem.plain_loss().value_upper(problem.targets(), prediction, radius);
+    let extras = blocks().fold(0.0, |sum: f64, (b, q)| match b.penalty.value_upper(q) {
+        0.0 => sum,
+        value => (sum + value).next_up(),
+    });
     let longest = problem.factor_rows().into_iter().max().unwrap_or(0);
     let terms = x.0.len() * (longest + 40) + x.rank() + 8;
     let regularizer = problem.lambda * problem.regularizer.total(x);
     let upper = problem.lambda * problem.regularizer.total_upper(x) + f64::MIN_POSITIVE;
-    let total = (loss + upper * (1.0 + gamma(terms))) * (1.0 + 4.0 * UNIT_ROUNDOFF);
-    Objective { total, loss, regularizer, extras: 0.0 }
+    // the loss may be negative: round up, not away from 0
+    let total = ((loss + extras).next_up() + (upper * (1.0 + gamma(terms))).next_up()).next_up();
+    Objective { total, loss, regularizer, extras }
 }
 
 /// An upper bound of ||Phi(X') - Phi(X)|| for X' with every column moved into its cone; 0 where membership is exact.

@@ -9,35 +9,44 @@ use crate::problem::Problem;
 /// How many of the best slices are tried.
 const CANDIDATES: usize = 8;
 
+/// Quarterings of a step.
+const SHORTENINGS: i32 = 20;
+
 /// The best of the found slices by the decrease that appending it brings:
 ///
 /// ```text
-/// f(x + t phi(z)) + lambda t,    t = (<Z, phi> - lambda) / (c sum_j w_j phi_j^2)      c: the loss's curvature
+/// f(x + t phi(z)) + lambda t,    t = (<Z, phi> - lambda) / sum_j c_j phi_j^2      c: the loss's curvature
 /// ```
+///
+/// Where no curvature holds everywhere the step is shortened until the objective falls.
 ///
 /// The decrease is measured on the objective itself, not read off the model. `None` if no slice has a value above lambda.
 pub fn refutation(problem: &Problem, found: &Found, prediction: &[f64]) -> Option<Refutation> {
     let targets = problem.targets();
     let here = problem.loss.value(targets, prediction);
+    let curvature = problem.curvature(prediction);
     let mut best: Option<Refutation> = None;
     for (i, value) in found.values.iter().enumerate().take(CANDIDATES).filter(|(_, v)| **v > problem.lambda) {
         let slice = Factors(
             found.slices.0.iter().map(|x| Mat::from_column_slice(x.nrows(), 1, x.column(i).as_slice())).collect(),
         );
-        let phi = problem.predict(&slice);
-        let curvature: f64 =
-            problem.loss.curvature() * phi.iter().enumerate().map(|(j, p)| targets.weight(j) * p * p).sum::<f64>();
-        if curvature <= 0.0 {
+        let phi = problem.apply(&slice);
+        let bend: f64 = phi.iter().zip(&curvature).map(|(p, c)| c * p * p).sum();
+        if bend <= 0.0 {
             continue;
         }
-        let t = (value - problem.lambda) / curvature;
-        let moved: Vec<f64> = prediction.iter().zip(&phi).map(|(x, p)| x + t * p).collect();
-        let decrease = here - problem.loss.value(targets, &moved) - problem.lambda * t;
+        let along = |t: f64| {
+            let moved: Vec<f64> = prediction.iter().zip(&phi).map(|(x, p)| x + t * p).collect();
+            (t, here - problem.loss.value(targets, &moved) - problem.lambda * t)
+        };
+        let first = (value - problem.lambda) / bend;
+        let tried = (0..SHORTENINGS).map(|k| along(first * 0.25f64.powi(k)));
+        let Some((t, decrease)) = tried.into_iter().find(|(_, d)| *d > 0.0) else { continue };
         if best.as_ref().is_none_or(|b| decrease > b.decrease) {
             let root = t.powf(1.0 / f64::from(problem.mapping.degree()));
             let scaled = slice.0.iter().map(|x| x.iter().map(|x| x * root).collect()).collect();
             best = Some(Refutation { slice: scaled, polar: value / problem.lambda, decrease });
         }
     }
-    best.filter(|b| b.decrease > 0.0)
+    best
 }

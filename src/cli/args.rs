@@ -59,7 +59,7 @@ pub struct CheckArgs {
     /// One file per factor (.npy, .csv, .npz), each D^k x r; an archive may hold them all.
     #[arg(long, num_args = 1.., requires = "spec", value_name = "FILE")]
     pub factors: Vec<PathBuf>,
-    /// Files of the extra variables.
+    /// One file per extra block, in the order of the spec; left out, the best values are taken.
     #[arg(long, num_args = 1.., requires = "spec", value_name = "FILE")]
     pub extras: Vec<PathBuf>,
     /// Factor K (counted from 1) is stored as r x D^k (repeatable).

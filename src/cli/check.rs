@@ -9,11 +9,12 @@ use super::session::Session;
 use crate::certify::{self, Witness};
 use crate::data::source::Format;
 use crate::data::{DataError, npz, read_factor};
+use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
 use crate::report::{describe, log};
 use crate::run::document::Time;
-use crate::run::{Staging, load};
+use crate::run::{self, Staging, load};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +26,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let budget = interrupt::budget();
     start_tracing(&args.output);
     let all = budget.within(args.output.time_limit);
-    let (session, mut factors, witnesses) = match &args.run {
+    let (session, mut factors, extras, witnesses) = match &args.run {
         Some(folder) => open_run(folder, args)?,
         None => open_factors(args)?,
     };
@@ -46,19 +47,29 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         ("polar", describe::exactness(&session.problem)),
         ("checks", format!("{} slices, nothing else taken from whoever made them", factors.rank())),
     ];
+    lines.extend(describe::extras(s).map(|e| ("extras", e)));
     lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
     console.log(&log::head(&s.name, &lines));
     let clock = Instant::now();
     let budget_left = all.within(s.certificate.time_limit);
-    let certificate =
-        certify::certify(&session.problem, &factors, &witnesses, &session.certify_options(), &budget_left)?;
+    let certificate = certify::certify_at(
+        &session.problem,
+        &factors,
+        extras.as_ref(),
+        &witnesses,
+        &session.certify_options(),
+        &budget_left,
+    )?;
     let time = Time { solve_s: 0.0, certify_s: clock.elapsed().as_secs_f64() };
     let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time };
     finish(&session, &outcome, target, &console, &args.output, &budget)
 }
 
+/// What is checked: the problem, its factors, its extra variables (`None`: the best), dual points that somebody claims are good.
+type Opened = (Session, Factors, Option<Coefficients>, Vec<Witness>);
+
 /// A run folder: its spec, its factors, its dual point as a witness; its data must be what it was.
-fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<(Session, Factors, Vec<Witness>)> {
+fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<Opened> {
     let session = Session::open(&load::spec_path(folder)?, &args.overrides)?;
     if let Some(remark) = load::same_data(folder, &session.files)? {
         tracing::warn!("{}: {remark}", folder.display());
@@ -66,14 +77,47 @@ fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<(Session, Factors
     let mut factors = load::factors(folder, session.problem.factor_rows().len())?;
     transpose(&mut factors.0, &args.transpose)?;
     let witnesses = load::witness(folder)?.into_iter().collect();
-    Ok((session, factors, witnesses))
+    let names = run::extra_names(session.spec.extras.iter().map(|e| e.kind.as_str()));
+    let files: Vec<PathBuf> = names.iter().map(|n| folder.join(n)).filter(|f| f.is_file()).collect();
+    let extras = read_extras(&session, &files)?;
+    Ok((session, factors, extras, witnesses))
+}
+
+/// One file per block, in the order of the spec; with none, the best extra variables are taken.
+fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Result<Option<Coefficients>> {
+    let blocks = &session.problem.extras.blocks;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    if files.len() != blocks.len() {
+        let expected = format!("the spec has {} extra blocks", blocks.len());
+        return Err(Usage(format!("--extras: {} files were given, {expected} (one file each)", files.len())).into());
+    }
+    let mut q = Vec::new();
+    for (file, block) in files.iter().zip(blocks) {
+        let values = read_factors(file)?;
+        let [x] = values.as_slice() else {
+            return Err(Usage(format!("--extras {}: expected one array per file", file.display())).into());
+        };
+        let (found, expected) = (x.shape(), block.map.shape());
+        // a vector may lie down
+        let vector = expected.1 == 1 && found == (1, expected.0);
+        if found != expected && !vector {
+            return Err(DataError::Shape {
+                file: file.display().to_string(),
+                expected: format!("{} x {} values of extra `{}`", expected.0, expected.1, block.map.name()),
+                found: format!("{} x {}", found.0, found.1),
+                hint: None,
+            }
+            .into());
+        }
+        q.push(x.as_slice().to_vec());
+    }
+    Ok(Some(q))
 }
 
 /// A spec and factors from any tool.
-fn open_factors(args: &CheckArgs) -> anyhow::Result<(Session, Factors, Vec<Witness>)> {
-    if !args.extras.is_empty() {
-        return Err(Usage("--extras: extra variables are not available in this version".into()).into());
-    }
+fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
     let spec = args.spec.as_deref().ok_or_else(|| Usage("--spec SPEC is missing".into()))?;
     let session = Session::open(spec, &args.overrides)?;
     let mut factors = Vec::new();
@@ -81,7 +125,8 @@ fn open_factors(args: &CheckArgs) -> anyhow::Result<(Session, Factors, Vec<Witne
         factors.extend(read_factors(file)?);
     }
     transpose(&mut factors, &args.transpose)?;
-    Ok((session, Factors(factors), Vec::new()))
+    let extras = read_extras(&session, &args.extras)?;
+    Ok((session, Factors(factors), extras, Vec::new()))
 }
 
 /// One factor from `.npy` or `.csv`, all arrays of an `.npz` (by name where they are called X1, X2, .., else in order).

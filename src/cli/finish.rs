@@ -6,9 +6,10 @@ use super::failure;
 use super::session::Session;
 use crate::budget::Budget;
 use crate::certify::Certificate;
-use crate::data::Dataset;
+use crate::data::TargetKind;
+use crate::extra::outliers;
+use crate::loss::Targets;
 use crate::mapping::Factors;
-use crate::problem::Problem;
 use crate::report::{log, markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
 use crate::run::{self, Document, Staging};
@@ -47,14 +48,16 @@ pub fn finish(
             lambda: session.problem.lambda,
             lambda_max: session.lambda_max,
             files: &session.files,
-            holdout: holdout(&session.problem, &session.dataset, outcome.factors),
+            holdout: holdout(session, outcome)?,
             time: outcome.time,
         },
     );
     let folder = target.as_ref().map(|t| t.1);
     if let Some((staging, folder)) = target {
         let resolved = spec::to_toml(&session.spec, session.problem.lambda, folder, &session.dataset.notes);
-        run::write_point(&staging, &resolved, outcome.factors, outcome.certificate, &document)?;
+        let blocks = &session.problem.extras.blocks;
+        let extras: Vec<run::ExtraShape> = blocks.iter().map(|b| (b.map.name(), b.map.shape())).collect();
+        run::write_point(&staging, &resolved, outcome.factors, &extras, outcome.certificate, &document)?;
         staging.write("report.md", markdown::report(&document, &session.dataset.notes).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;
@@ -75,19 +78,33 @@ pub fn finish(
     Ok(if document.meets_target() { failure::DONE } else { failure::GAP_LEFT })
 }
 
-/// RMSE of the held-out entries in the units of the file.
-fn holdout(problem: &Problem, dataset: &Dataset, factors: &Factors) -> Option<Holdout> {
-    let held = dataset.holdout.as_ref()?;
-    let output = problem.mapping.apply(&held.observations, factors);
-    let rmse = |squares: f64| (squares / held.y.len() as f64).sqrt();
-    let square = |j: usize, x: f64, y: f64| (dataset.original(j, x) - dataset.original(j, y)).powi(2);
-    let squares: f64 = match &held.operator {
-        // measurements stand in one column
-        Some(a) => a.apply(&output).iter().zip(&held.y).map(|(x, y)| square(0, *x, *y)).sum(),
-        None => {
-            let pairs = output.iter().zip(&held.y);
-            held.observations.entries().zip(pairs).map(|((_, j), (x, y))| square(j, *x, *y)).sum()
+/// How the held-out entries are predicted.
+fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdout>> {
+    let (problem, dataset) = (&session.problem, &session.dataset);
+    let Some(held) = &dataset.holdout else { return Ok(None) };
+    let mut fitted = problem.mapping.apply(&held.observations, outcome.factors);
+    if let Some(a) = &held.operator {
+        fitted = a.apply(&fitted);
+    }
+    for (e, q) in session.spec.extras.iter().zip(&outcome.certificate.extras) {
+        // an entry that was not seen has no outlier
+        if e.kind != outliers::KIND.name {
+            spec::build_extra(e, &held.observations, &mut Vec::new())?.add(q, &mut fitted);
         }
+    }
+    let entries = held.y.len();
+    // measurements stand in one column
+    let columns: Vec<usize> = match &held.operator {
+        Some(_) => vec![0; entries],
+        None => held.observations.entries().map(|e| e.1).collect(),
     };
-    Some(Holdout { entries: held.y.len(), rmse: rmse(squares) })
+    let squares = columns
+        .iter()
+        .zip(fitted.iter().zip(&held.y))
+        .map(|(&j, (x, y))| (dataset.original(j, *x) - dataset.original(j, *y)).powi(2));
+    let real = dataset.resolved.kind == TargetKind::Real;
+    let rmse = real.then(|| (squares.sum::<f64>() / entries as f64).sqrt());
+    let loss = spec::build_loss(&session.spec.loss, &held.observations);
+    let loss = loss.value(Targets { y: &held.y, w: None }, &fitted) / entries as f64;
+    Ok(Some(Holdout { entries, rmse, loss }))
 }

@@ -26,28 +26,23 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let budget = interrupt::budget();
     start_tracing(&args.output);
     let all = budget.within(args.output.time_limit);
-    let session = Session::open(&args.spec, &args.overrides)?;
-    let target = args.output.out.as_ref().unwrap_or(&session.spec.output);
-    let staging = Staging::create(target, args.output.force)?;
+    let mut session = Session::open(&args.spec, &args.overrides)?;
+    let target = args.output.out.clone().unwrap_or_else(|| session.spec.output.clone());
+    let staging = Staging::create(&target, args.output.force)?;
     let start = warm_start(&session)?;
     let mut console = Console::new(&args.output);
     console.log(&head(&session, args.output.time_limit));
 
     let clock = Instant::now();
-    let solution = solve::solve(
-        &session.problem,
-        &session.spec.solver,
-        &session.certify_options(),
-        start,
-        &solving(&all, &session),
-        &mut console,
-    );
+    let (options, limits) = (session.certify_options(), solving(&all, &session));
+    let solution = solve::solve(&mut session.problem, &session.spec.solver, &options, start, &limits, &mut console);
     let solve_s = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    let certificate = certify::certify(
+    let certificate = certify::certify_at(
         &session.problem,
         &solution.factors,
+        Some(&solution.extras),
         &solution.witnesses,
         &session.certify_options(),
         &all.within(session.spec.certificate.time_limit),
@@ -55,7 +50,7 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let time = Time { solve_s, certify_s: clock.elapsed().as_secs_f64() };
     let outcome =
         Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
-    finish(&session, &outcome, Some((staging, target)), &console, &args.output, &budget)
+    finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)
 }
 
 /// Solving ends in time for certifying.
@@ -74,6 +69,7 @@ fn head(session: &Session, limit: Option<Duration>) -> String {
         ("polar", describe::exactness(&session.problem)),
         ("stops at", format!("gap <= {:e}{}", s.certificate.target_gap, limits.collect::<String>())),
     ];
+    lines.extend(describe::extras(s).map(|e| ("extras", e)));
     lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
     log::head(&s.name, &lines)
 }

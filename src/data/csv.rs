@@ -49,7 +49,17 @@ pub(super) fn delimiter(source: &Source) -> u8 {
     source.delimiter.unwrap_or(if source.shown.ends_with(".tsv") { b'\t' } else { b',' })
 }
 
-fn read_table(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Table, DataError> {
+/// Whether the first of several rows is a header although cells may hold labels: one of its cells is text where the rest of the
+/// column is numbers, or text that does not come again.
+fn header_above_labels(rows: &[(usize, ::csv::StringRecord)]) -> bool {
+    let Some(((_, first), rest)) = rows.split_first() else { return false };
+    first.iter().enumerate().filter(|(_, c)| !is_missing(c) && !is_number(c)).any(|(j, c)| {
+        let below = || rest.iter().filter_map(|(_, r)| r.get(j));
+        below().all(|b| is_missing(b) || is_number(b)) || below().all(|b| b.trim() != c.trim())
+    })
+}
+
+fn read_table(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<String>) -> Result<Table, DataError> {
     let file = &source.shown;
     let delimiter = delimiter(source);
     let mut reader =
@@ -65,7 +75,8 @@ fn read_table(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<
         let line = record.position().map_or(rows.len() + 1, |p| p.line() as usize);
         rows.push((line, record));
     }
-    let detected = rows.first().is_some_and(|(_, r)| r.iter().any(|c| !is_missing(c) && !is_number(c)));
+    let text = rows.first().is_some_and(|(_, r)| r.iter().any(|c| !is_missing(c) && !is_number(c)));
+    let detected = text && (!labels || header_above_labels(&rows));
     let has_header = source.header.unwrap_or(detected);
     if source.header.is_none() {
         let found = if detected { "its first row is a header" } else { "it has no header" };
@@ -102,21 +113,31 @@ pub(super) fn pick_columns(
         .collect()
 }
 
-/// Reads a dense table: one row of the file is one row of the matrix. Returns the columns' names too.
+/// A dense table as read.
+pub struct Dense {
+    /// One row of the file is one row of the matrix.
+    pub array: Array,
+    /// The columns' names.
+    pub names: Option<Vec<String>>,
+    /// The labels that the numbers of the array count, where the one column holds labels.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Reads a dense table. With `labels`, a single column may hold text: its distinct values, sorted, are numbered from 0.
 ///
 /// # Errors
 /// [`DataError`] with row and column.
-pub fn read_dense(
-    bytes: &[u8],
-    source: &Source,
-    notes: &mut Vec<String>,
-) -> Result<(Array, Option<Vec<String>>), DataError> {
+pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<String>) -> Result<Dense, DataError> {
     let file = &source.shown;
-    let table = read_table(bytes, source, notes)?;
+    let table = read_table(bytes, source, labels, notes)?;
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(0, |r| r.1.len()), Vec::len);
     let columns = pick_columns(source.columns.as_deref(), table.header.as_deref(), width, file)?;
     let (m, n) = (table.rows.len(), columns.len());
     let mut values = vec![0.0; m * n];
+    let labels = match columns.as_slice() {
+        [c] if labels => label_names(&table, *c),
+        _ => None,
+    };
     for (i, (line, record)) in table.rows.iter().enumerate() {
         if record.len() != width {
             return Err(DataError::Shape {
@@ -129,11 +150,26 @@ pub fn read_dense(
         for (j, &c) in columns.iter().enumerate() {
             let name = || table.header.as_ref().map(|h| h[c].clone());
             let place = || Place { row: *line, column: c + 1, name: name() };
-            values[j * m + i] = number(&record[c], file, place)?;
+            values[j * m + i] = match labels.as_ref().map(|l| l.binary_search_by(|l| l.as_str().cmp(record[c].trim())))
+            {
+                Some(Ok(label)) => label as f64,
+                // not among the labels: missing
+                Some(Err(_)) => f64::NAN,
+                None => number(&record[c], file, place)?,
+            };
         }
     }
     let names = table.header.map(|h| columns.iter().map(|&c| h[c].clone()).collect());
-    Ok((Array::Dense { shape: vec![m, n], values }, names))
+    Ok(Dense { array: Array::Dense { shape: vec![m, n], values }, names, labels })
+}
+
+/// The sorted distinct texts of a column that holds text.
+fn label_names(table: &Table, column: usize) -> Option<Vec<String>> {
+    let cells = || table.rows.iter().filter_map(|(_, r)| r.get(column)).filter(|c| !is_missing(c));
+    cells().any(|c| !is_number(c)).then(|| {
+        let distinct: std::collections::BTreeSet<&str> = cells().map(str::trim).collect();
+        distinct.into_iter().map(Into::into).collect()
+    })
 }
 
 /// Reads a list of coordinates: i, j[, k..], value. Returns whether the first row is a header, too.
@@ -142,7 +178,7 @@ pub fn read_dense(
 /// [`DataError`] with row and column.
 pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<(Array, bool), DataError> {
     let file = &source.shown;
-    let table = read_table(bytes, source, notes)?;
+    let table = read_table(bytes, source, false, notes)?;
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(3, |r| r.1.len()), Vec::len);
     let order = source.shape.as_ref().map_or(2, Vec::len);
     if width != order + 1 {

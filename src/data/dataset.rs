@@ -2,6 +2,20 @@
 
 use super::{Observations, Operator, Source};
 
+/// What the targets must be; the loss says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Any real numbers.
+    #[default]
+    Real,
+    /// -1 or 1, or else 0 or 1.
+    Signs,
+    /// Numbers >= 0.
+    Counts,
+    /// One column of labels, numbers or strings, or one-hot rows. They become one-hot rows with a column per class.
+    Classes,
+}
+
 /// `data.transform`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Transform {
@@ -64,6 +78,8 @@ pub struct DataRequest {
     pub holdout: Option<HoldoutRequest>,
     /// `solver.seed`, for the draw of held-out entries.
     pub seed: u64,
+    /// What the loss takes.
+    pub kind: TargetKind,
     /// The psd mapping wants a symmetric target: `Some(false)` refuses an asymmetric one, `Some(true)` symmetrises.
     pub symmetric: Option<bool>,
 }

@@ -2,24 +2,24 @@
 
 use super::array::Array;
 use super::dataset::{
-    AppliedTransform, DataRequest, Dataset, FileRecord, HeldOut, HoldoutRequest, Transform, WeightSource,
+    AppliedTransform, DataRequest, Dataset, FileRecord, HeldOut, HoldoutRequest, TargetKind, Transform, WeightSource,
 };
 use super::error::DataError;
-use super::read::{cell_error, format_of, matrix_shape, read};
+use super::read::{cell_error, format_of, matrix_shape, read, read_with};
 use super::source::{Absent, Format, Source};
-use super::{Observations, memory, sensing};
+use super::{Observations, memory, sensing, target};
 use crate::linalg::Pattern;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use std::collections::HashMap;
 
 /// Observed entries in the order of the file, or column-major for dense data.
-struct Cells {
-    m: usize,
-    n: usize,
-    at: Vec<(u32, u32)>,
-    y: Vec<f64>,
-    w: Option<Vec<f64>>,
+pub(super) struct Cells {
+    pub(super) m: usize,
+    pub(super) n: usize,
+    pub(super) at: Vec<(u32, u32)>,
+    pub(super) y: Vec<f64>,
+    pub(super) w: Option<Vec<f64>>,
 }
 
 impl Cells {
@@ -42,10 +42,10 @@ impl Cells {
 pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     let mut notes = Vec::new();
     let mut files = Vec::new();
-    let target = read(&request.target, &mut notes)?;
+    let target = read_with(&request.target, request.kind == TargetKind::Classes, &mut notes)?;
     let file = request.target.shown.as_str();
     let mut resolved = DataRequest { target: target.source, ..request.clone() };
-    let names = target.names;
+    let (names, labels) = (target.names, target.labels);
     let dense = matches!(target.array, Array::Dense { .. });
     files.push(target.record);
     let mut cells = cells(target.array, &request.target)?;
@@ -79,12 +79,21 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     if !dense && request.target.absent == Absent::Missing {
         notes.push(format!("{file}: entries that are not listed are missing"));
     }
+    let classes = match request.kind {
+        TargetKind::Real => 0,
+        TargetKind::Signs => target::signs(&mut cells, file, &mut notes).map(|()| 0)?,
+        TargetKind::Counts => target::counts(&cells, file).map(|()| 0)?,
+        TargetKind::Classes => target::labels(&mut cells, file, names.as_deref(), labels, &mut notes)?,
+    };
     let measurements = (cells.m, cells.n);
     if let Some(symmetrize) = request.symmetric.filter(|_| request.operator.is_none()) {
         make_symmetric(&mut cells, symmetrize, &request.transform, file, &mut notes)?;
     }
-    let held = hold_out(&cells, &mut resolved, &mut files, &mut notes)?;
+    let mut held = hold_out(&cells, &mut resolved, &mut files, &mut notes)?;
     let transform = apply_transform(&mut cells, &held, &request.transform, file, names.as_deref())?;
+    if classes > 0 {
+        target::expand(&mut cells, &mut held, classes, file)?;
+    }
     let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
     let mut operator = None;
     if let Some(source) = &mut resolved.operator {

@@ -16,9 +16,10 @@ pub mod operator;
 pub mod read;
 mod sensing;
 pub mod source;
+mod target;
 
 pub use array::Array;
-pub use dataset::{DataRequest, Dataset, FileRecord};
+pub use dataset::{DataRequest, Dataset, FileRecord, TargetKind};
 pub use error::DataError;
 pub use load::load;
 pub use observations::Observations;

@@ -13,6 +13,8 @@ pub struct Loaded {
     pub array: Array,
     /// Names of the columns, where the file has any.
     pub names: Option<Vec<String>>,
+    /// The labels that the array's numbers stand for, where the file holds text.
+    pub labels: Option<Vec<String>>,
     /// For the report.
     pub record: FileRecord,
     /// The source with every choice made while reading filled in.
@@ -24,15 +26,25 @@ pub struct Loaded {
 /// # Errors
 /// [`DataError`].
 pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataError> {
+    read_with(source, false, notes)
+}
+
+/// The same, where a CSV file of one column may hold labels.
+///
+/// # Errors
+/// [`DataError`].
+pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Result<Loaded, DataError> {
     let file = &source.shown;
     let bytes = std::fs::read(&source.path).map_err(|e| DataError::Io { file: file.clone(), source: e })?;
     let format = format_of(source)?;
     let mut resolved = Source { format: Some(format), ..source.clone() };
+    let mut found_labels = None;
     let (mut array, mut names) = match format {
         Format::Csv => {
-            let (array, names) = csv::read_dense(&bytes, source, notes)?;
-            resolved.header = Some(names.is_some());
-            (array, names)
+            let table = csv::read_dense(&bytes, source, labels, notes)?;
+            resolved.header = Some(table.names.is_some());
+            found_labels = table.labels;
+            (table.array, table.names)
         }
         Format::Triplets => {
             let (array, header) = csv::read_triplets(&bytes, source, notes)?;
@@ -72,7 +84,7 @@ pub fn read(source: &Source, notes: &mut Vec<String>) -> Result<Loaded, DataErro
         resolved.shape = Some(shape.clone());
         resolved.index_base = source.index_base.or(Some(usize::from(format == Format::MatrixMarket)));
     }
-    Ok(Loaded { array, names, record, source: resolved })
+    Ok(Loaded { array, names, labels: found_labels, record, source: resolved })
 }
 
 pub(super) fn format_of(source: &Source) -> Result<Format, DataError> {

@@ -2,6 +2,7 @@
 //! bounds, safe sums. Knows nothing of losses or factors.
 
 pub mod dense;
+pub mod elementary;
 pub mod gram;
 pub mod lanczos;
 pub mod nnls;

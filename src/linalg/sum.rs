@@ -94,6 +94,47 @@ pub fn norm_upper(x: &[f64]) -> f64 {
     s.upper().max(0.0).sqrt().next_up()
 }
 
+/// [lo, hi] around the exact sum, no wider than two units in the last place, with the exact sign: (0, 0) only for an exact zero.
+/// The sum is kept as a list of doubles that do not overlap (Shewchuk 1997). NaN and overflow give the whole line.
+pub fn exact_sum(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let mut parts: Vec<f64> = Vec::new();
+    for mut x in values {
+        let mut kept = 0;
+        for k in 0..parts.len() {
+            let (high, low) = two_sum(x, parts[k]);
+            if low != 0.0 {
+                parts[kept] = low;
+                kept += 1;
+            }
+            x = high;
+        }
+        parts.truncate(kept);
+        parts.push(x);
+    }
+    // the parts grow in size, and each is less than a unit in the last place of the next
+    match parts.iter().rev().find(|p| **p != 0.0) {
+        None => (0.0, 0.0),
+        Some(top) if !top.is_finite() => (f64::NEG_INFINITY, f64::INFINITY),
+        Some(top) if parts.iter().filter(|p| **p != 0.0).count() == 1 => (*top, *top),
+        Some(top) => {
+            let (lo, hi) = (top.next_down(), top.next_up());
+            if *top > 0.0 { (lo.max(f64::from_bits(1)), hi) } else { (lo, hi.min(-f64::from_bits(1))) }
+        }
+    }
+}
+
+/// The exact product as a sum of two doubles, unless something underflows: then the second is NaN.
+pub fn exact_product(a: f64, b: f64) -> [f64; 2] {
+    let p = a * b;
+    let tiny = p.abs() < 1e-280 && a != 0.0 && b != 0.0;
+    [p, if tiny { f64::NAN } else { a.mul_add(b, -p) }]
+}
+
+/// Whether numbers sum to 0 exactly.
+pub fn sums_to_zero(values: impl Iterator<Item = f64>) -> bool {
+    exact_sum(values) == (0.0, 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +148,20 @@ mod tests {
         assert_eq!(s.value(), 4.5);
         assert!(s.lower() <= 4.5 && 4.5 <= s.upper());
         assert!(s.upper() - s.lower() < 1e-12);
+    }
+
+    #[test]
+    fn an_exact_zero_is_told_from_a_rounded_one() {
+        assert!(sums_to_zero([0.5, 0.25, -0.75].into_iter()));
+        assert!(sums_to_zero([1e16, 1.0, -1e16, -1.0].into_iter()));
+        assert!(!sums_to_zero([1e16, 1.0, -1e16, -1.0 + 1e-16].into_iter()));
+        assert!(!sums_to_zero([0.1, 0.2, -0.3].into_iter()));
+        let (lo, hi) = exact_sum([1e16, 1.0, -1e16, 1e-3].into_iter());
+        assert!(lo <= 1.001 && 1.001 <= hi && hi - lo < 1e-15);
+        let tiny = exact_sum([1.0, 1e-30, -1.0].into_iter());
+        assert!(tiny.0 > 0.0 && tiny.1 < 1.1e-30);
+        assert_eq!(exact_product(0.1, 0.1)[0], 0.1 * 0.1);
+        assert!(!sums_to_zero([f64::NAN].into_iter()) && sums_to_zero(std::iter::empty()));
     }
 
     #[test]

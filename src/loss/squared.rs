@@ -11,6 +11,7 @@
 //! ||x' - x|| <= e moves sqrt(l) by at most sqrt(max w / 2) e, which bounds l at x' from above.
 
 use super::{DualValue, Kind, Loss, Targets};
+use crate::data::TargetKind;
 use crate::linalg::sum::{Sum, UNIT_ROUNDOFF};
 
 /// sum_j w_j (x_j - y_j)^2 / 2.
@@ -18,8 +19,13 @@ use crate::linalg::sum::{Sum, UNIT_ROUNDOFF};
 pub struct Squared;
 
 /// Registration.
-pub const KIND: Kind =
-    Kind { name: "squared", summary: "w (x - y)^2 / 2, summed over observed entries", build: || Box::new(Squared) };
+pub const KIND: Kind = Kind {
+    name: "squared",
+    summary: "w (x - y)^2 / 2, summed over observed entries",
+    targets: TargetKind::Real,
+    parameters: &[],
+    build: |_| Box::new(Squared),
+};
 
 impl Squared {
     /// Twice the loss: halving a weight could round it to 0.
@@ -70,17 +76,31 @@ impl Loss for Squared {
         DualValue { value, slack: s.value() - value }
     }
 
-    fn best_scale(&self, t: Targets, z: &[f64]) -> f64 {
+    fn dual_slope(&self, t: Targets, z: &[f64], s: f64) -> f64 {
+        z.iter().zip(t.y).enumerate().map(|(j, (z, y))| z * (y - s * z / t.weight(j))).sum()
+    }
+
+    fn best_scale(&self, t: Targets, z: &[f64], limit: f64) -> f64 {
         let (mut zy, mut zz) = (0.0, 0.0);
         for (j, (z, y)) in z.iter().zip(t.y).enumerate() {
             zy += z * y;
             zz += z * z / t.weight(j);
         }
-        if zz > 0.0 { (zy / zz).max(0.0) } else { 0.0 }
+        if zz > 0.0 { (zy / zz).max(0.0).min(limit) } else { 0.0 }
     }
+
+    fn point(&self, t: Targets, j: usize, z: f64) -> Option<f64> {
+        Some(t.y[j] - z / t.weight(j))
+    }
+
+    fn repair(&self, _t: Targets, _z: &mut [f64]) {}
 
     fn curvature(&self) -> f64 {
         1.0
+    }
+
+    fn local_curvature(&self, t: Targets, _x: &[f64], out: &mut [f64]) {
+        out.iter_mut().enumerate().for_each(|(j, d)| *d = t.weight(j));
     }
 
     fn is_quadratic(&self) -> bool {

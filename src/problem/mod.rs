@@ -5,12 +5,13 @@ mod regularizer;
 pub use regularizer::{Form, Regularizer};
 
 use crate::data::{Observations, Operator};
+use crate::extra::{Coefficients, Extras, fit};
 use crate::linalg::Mat;
 use crate::loss::{Loss, Targets};
 use crate::mapping::{Factors, Mapping};
 use std::borrow::Cow;
 
-/// min l(Phi_r(X), y) + lambda sum_i g(X_i) over the observed entries.
+/// min l(Phi_r(X) + A Q, y) + lambda sum_i g(X_i) + H(Q) over the observed entries.
 pub struct Problem {
     /// Where the data is; for sensing every entry of X, which the operator sees.
     pub observations: Observations,
@@ -20,12 +21,16 @@ pub struct Problem {
     pub y: Vec<f64>,
     /// Weights w > 0 in observation order, or all ones.
     pub w: Option<Vec<f64>>,
-    /// l.
+    /// l, with outliers minimised out where there are any.
     pub loss: Box<dyn Loss>,
     /// phi.
     pub mapping: Box<dyn Mapping>,
     /// g.
     pub regularizer: Regularizer,
+    /// Q and H.
+    pub extras: Extras,
+    /// A Q of the blocks of Q that are held where they are; empty for 0.
+    pub offset: Vec<f64>,
     /// lambda > 0.
     pub lambda: f64,
 }
@@ -46,13 +51,9 @@ impl Problem {
         self.mapping.factor_rows(self.shape())
     }
 
-    /// Phi_r(X) at the observed entries, or what is measured of it.
-    pub fn predict(&self, x: &Factors) -> Vec<f64> {
-        let output = self.mapping.apply(&self.observations, x);
-        match &self.operator {
-            None => output,
-            Some(a) => a.apply(&output),
-        }
+    /// l itself, where `loss` has outliers minimised out of it.
+    pub fn plain_loss(&self) -> &dyn Loss {
+        self.extras.profiled.as_ref().map_or(self.loss.as_ref(), |p| p.inner.as_ref())
     }
 
     /// A field as weights on the entries of X in observation order: A*(z) for sensing, else z itself.
@@ -65,12 +66,60 @@ impl Problem {
         self.mapping.pullback(&self.observations, &self.on_entries(z), x, k)
     }
 
-    /// lambda W = -grad l at the predictions, in observation order.
+    /// Phi_r(X) at the observed entries, or what is measured of it.
+    pub fn apply(&self, x: &Factors) -> Vec<f64> {
+        let output = self.mapping.apply(&self.observations, x);
+        match &self.operator {
+            None => output,
+            Some(a) => a.apply(&output),
+        }
+    }
+
+    /// Phi_r(X) + A Q at the observed entries, with the Q that is held.
+    pub fn predict(&self, x: &Factors) -> Vec<f64> {
+        let mut prediction = self.apply(x);
+        prediction.iter_mut().zip(&self.offset).for_each(|(p, o)| *p += o);
+        prediction
+    }
+
+    /// Holds these extra variables.
+    pub fn hold(&mut self, q: &Coefficients) {
+        if self.extras.explicit().next().is_some() {
+            self.offset = self.extras.offset(q, self.y.len());
+        }
+    }
+
+    /// The best extra variables for Phi, starting from `q`; those that are minimised out of the loss stay as they are.
+    pub fn fit_extras(&self, phi: &[f64], q: &mut Coefficients) {
+        if self.extras.explicit().next().is_some() {
+            fit::fit(&self.extras, self.loss.as_ref(), self.targets(), phi, q);
+        }
+    }
+
+    /// lambda W = -grad l at the predictions, in observation order, inside the domain of the conjugate.
     pub fn dual_field(&self, prediction: &[f64]) -> Vec<f64> {
         let mut z = vec![0.0; prediction.len()];
         self.loss.gradient(self.targets(), prediction, &mut z);
         z.iter_mut().for_each(|z| *z = -*z);
+        // rounding may have taken it out
+        self.loss.repair(self.targets(), &mut z);
         z
+    }
+
+    /// d with Hessian l'' <= diag(d): everywhere, or near the predictions where no such bound holds everywhere.
+    pub fn curvature(&self, prediction: &[f64]) -> Vec<f64> {
+        self.curvature_at(|| prediction.to_vec())
+    }
+
+    /// The same, where the predictions are made only if they are needed.
+    pub fn curvature_at(&self, prediction: impl FnOnce() -> Vec<f64>) -> Vec<f64> {
+        let c = self.loss.curvature();
+        if c.is_finite() {
+            return (0..self.y.len()).map(|j| c * self.targets().weight(j)).collect();
+        }
+        let mut d = vec![0.0; self.y.len()];
+        self.loss.local_curvature(self.targets(), &prediction(), &mut d);
+        d
     }
 
     /// f_r(X) in the form named.

@@ -6,13 +6,13 @@ use crate::data::{Dataset, Observations, memory};
 use crate::polar::{LambdaMax, bound};
 use crate::problem::{Form, Problem};
 use crate::spec::Spec;
-use crate::spec::model::Lambda;
+use crate::spec::model::{ExtraSpec, Lambda, LossSpec};
 
 /// A label and what it says.
 pub type Line = (&'static str, String);
 
 /// Shape, entries, loss.
-pub fn data(problem: &Problem, loss: &str) -> String {
+pub fn data(problem: &Problem, loss: &LossSpec) -> String {
     let (m, n) = problem.shape();
     if let Some(a) = &problem.operator {
         let weighted = if problem.w.is_some() { ", weighted" } else { "" };
@@ -21,7 +21,21 @@ pub fn data(problem: &Problem, loss: &str) -> String {
     let observed = problem.observations.len();
     let share = 100.0 * observed as f64 / (m as f64 * n as f64);
     let weighted = if problem.w.is_some() { ", weighted" } else { "" };
-    format!("{} {m} x {n}, {observed} observed ({share:.3} %){weighted}, {loss} loss", problem.mapping.name())
+    format!("{} {m} x {n}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
+}
+
+/// The extra variables, if there are any.
+pub fn extras(spec: &Spec) -> Option<String> {
+    let one = |e: &ExtraSpec| {
+        let axis = e.axis.map_or(String::new(), |a| format!(" of axis {}", a + 1));
+        match e.penalty.parts() {
+            ("none", _) => format!("{}{axis}, free", e.kind),
+            (norm, None) => format!("{}{axis}, {norm}", e.kind),
+            (norm, Some(w)) => format!("{}{axis}, {norm} times {w}", e.kind),
+        }
+    };
+    let all: Vec<String> = spec.extras.iter().map(one).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Gauges, form, degree, lambda.
@@ -101,6 +115,7 @@ pub fn everything(problem: &Problem, spec: &Spec, dataset: &Dataset, l: &LambdaM
         ("rank bound", format!("{rank_bound} slices always suffice (Cor. 18)")),
         ("polar", exactness(problem)),
     ];
+    lines.extend(extras(spec).map(|e| ("extras", e)));
     lines.extend(ladder(problem).into_iter().map(|l| ("bound", l)));
     lines.push(("memory", memory(problem)));
     lines.extend(dataset.notes.iter().map(|n| ("data", n.clone())));

@@ -75,7 +75,9 @@ pub fn foot(d: &Document, written: Option<&Path>) -> String {
     row(&mut out, "polar", &verdict::polar(d));
     row(&mut out, "rank", &format!("{} (stopped by: {})", d.rank, d.stopped_by));
     if let Some(h) = d.holdout {
-        row(&mut out, "held out", &format!("RMSE {} over {} entries", sci(h.rmse, 6), h.entries));
+        let fit =
+            h.rmse.map_or_else(|| format!("loss per entry {}", sci(h.loss, 6)), |r| format!("RMSE {}", sci(r, 6)));
+        row(&mut out, "held out", &format!("{fit} over {} entries", h.entries));
     }
     if let Some(path) = written {
         row(&mut out, "written to", &path.display().to_string());

@@ -75,7 +75,10 @@ fn numbers(out: &mut String, d: &Document) {
         let _ = writeln!(out, "| lower bound (probabilistic) | {bound} |");
     }
     if let Some(h) = d.holdout {
-        let _ = writeln!(out, "| RMSE over {} held-out entries | {} |", h.entries, sci(h.rmse, 12));
+        if let Some(rmse) = h.rmse {
+            let _ = writeln!(out, "| RMSE over {} held-out entries | {} |", h.entries, sci(rmse, 12));
+        }
+        let _ = writeln!(out, "| loss per held-out entry | {} |", sci(h.loss, 12));
     }
 }
 

@@ -75,8 +75,10 @@ pub struct DataFile {
 pub struct Holdout {
     /// Number of entries.
     pub entries: usize,
-    /// Root mean square error in the units of the file (the transform undone).
-    pub rmse: f64,
+    /// Root mean square error in the units of the file (the transform undone), where the loss takes real numbers.
+    pub rmse: Option<f64>,
+    /// The loss per entry.
+    pub loss: f64,
 }
 
 /// Seconds spent.

@@ -17,7 +17,24 @@ use crate::linalg::Mat;
 use crate::mapping::Factors;
 use std::io::Cursor;
 
-/// Writes factors, dual point, refutation, `certificate.json` and `spec.toml`.
+/// `extras/<kind>.npy` for each block; a second one of a kind is `<kind>_2.npy`.
+pub fn extra_names<'a>(kinds: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen: Vec<&str> = Vec::new();
+    kinds
+        .map(|kind| {
+            seen.push(kind);
+            match seen.iter().filter(|k| **k == kind).count() {
+                1 => format!("extras/{kind}.npy"),
+                k => format!("extras/{kind}_{k}.npy"),
+            }
+        })
+        .collect()
+}
+
+/// A block of extra variables as it is saved: its kind, and rows and columns.
+pub type ExtraShape<'a> = (&'a str, (usize, usize));
+
+/// Writes factors, extra variables, dual point, refutation, `certificate.json` and `spec.toml`.
 ///
 /// # Errors
 /// [`RunError::Io`].
@@ -25,12 +42,18 @@ pub fn write_point(
     staging: &Staging,
     spec: &str,
     factors: &Factors,
+    extras: &[ExtraShape],
     certificate: &Certificate,
     document: &Document,
 ) -> Result<(), RunError> {
     staging.write("spec.toml", spec.as_bytes())?;
     for (k, x) in factors.0.iter().enumerate() {
         staging.write(&format!("factors/X{}.npy", k + 1), &npy_bytes(x))?;
+    }
+    for ((name, (rows, cols)), q) in
+        extra_names(extras.iter().map(|e| e.0)).iter().zip(extras.iter().map(|e| e.1)).zip(&certificate.extras)
+    {
+        staging.write(name, &npy_bytes(&Mat::from_column_slice(rows, cols, q)))?;
     }
     if let Some(w) = &certificate.witness {
         staging.write("dual.npz", &npz_bytes(w))?;

@@ -6,6 +6,7 @@
 //!
 //! For squared loss this is a nonnegative quadratic program in the Gram matrix of the phi(X_i) at the observed entries, solved
 //! by cyclic coordinate descent; for another loss the quadratic with its curvature is an upper model, so the objective still
+//! falls. Where no curvature holds everywhere, the local one gives a direction, and the step along it is halved until the objective
 //! falls. Slice i is then scaled by s_i^(1/p).
 
 use crate::data::Observations;
@@ -16,6 +17,8 @@ use crate::problem::Problem;
 
 /// Above this many slices only the new ones are weighted.
 const JOINT_LIMIT: usize = 400;
+/// Halvings of a step.
+const HALVINGS: i32 = 40;
 /// Entries of the observed Gram matrix are summed in blocks of this many rows.
 const CHUNK: usize = 4096;
 
@@ -45,9 +48,10 @@ pub fn weigh(problem: &Problem, x: &mut Factors) {
 fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
     let r = x.rank();
     let kept = Factors(x.0.iter().map(|f| f.columns(0, old).into_owned()).collect());
-    let z = problem.dual_field(&problem.predict(&kept));
+    let prediction = problem.predict(&kept);
+    let z = problem.dual_field(&prediction);
     let moving = Factors(x.0.iter().map(|f| f.columns(fixed, r - fixed).into_owned()).collect());
-    let gram = observed_gram(problem, &moving);
+    let gram = observed_gram(problem, &moving, &prediction);
     // the model in t = s - s0:  t'Gt / 2 - sum_i t_i (<Z, phi_i> - lambda g_i)
     let p = f64::from(problem.mapping.degree());
     let pulls: Vec<Mat> = (0..x.0.len()).map(|k| problem.pullback(&z, &moving, k)).collect();
@@ -59,9 +63,20 @@ fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
         })
         .collect();
     let weights = nonnegative_weights(&gram, &gain, &start);
-    for (i, s) in weights.iter().enumerate() {
-        x.scale_slice(fixed + i, s.powf(1.0 / p));
+    let scaled = |t: f64| {
+        let mut x = x.clone();
+        for (i, (s, s0)) in weights.iter().zip(&start).enumerate() {
+            x.scale_slice(fixed + i, (s0 + t * (s - s0)).powf(1.0 / p));
+        }
+        x
+    };
+    if problem.loss.curvature().is_finite() {
+        *x = scaled(1.0);
+        return;
     }
+    let value = problem.objective(&scaled(0.0));
+    let step = (0..HALVINGS).map(|k| 0.5f64.powi(k)).find(|&t| problem.objective(&scaled(t)) < value);
+    *x = scaled(step.unwrap_or(0.0));
 }
 
 /// argmin over s >= 0 of (s - s0)'G(s - s0) / 2 - gain'(s - s0), by cyclic coordinate descent from s0.
@@ -91,24 +106,27 @@ fn nonnegative_weights(gram: &Mat, gain: &[f64], start: &[f64]) -> Vec<f64> {
     s
 }
 
-/// c sum_j w_j phi_i(j) phi_k(j) over the observed entries, c the loss's curvature.
-fn observed_gram(problem: &Problem, x: &Factors) -> Mat {
+/// sum_j c_j phi_i(j) phi_k(j) over the observed entries, c_j the loss's curvature there.
+fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
     if problem.operator.is_some() {
+        let curvature = problem.curvature(prediction);
         let columns: Vec<f64> = (0..x.rank())
             .flat_map(|i| {
                 let slice = Factors(x.0.iter().map(|f| f.columns(i, 1).into_owned()).collect());
-                problem.predict(&slice)
+                problem.apply(&slice)
             })
             .enumerate()
-            .map(|(j, p)| problem.targets().weight(j % problem.y.len()).sqrt() * p)
+            .map(|(j, p)| curvature[j % problem.y.len()].sqrt() * p)
             .collect();
         let measured = Mat::from_vec(problem.y.len(), x.rank(), columns);
-        return dense::tr_mul(&measured, &measured) * problem.loss.curvature();
+        return dense::tr_mul(&measured, &measured);
     }
     let full = matches!(problem.observations, Observations::Full { .. });
-    if full && problem.w.is_none() {
-        return problem.mapping.gram(x) * problem.loss.curvature();
+    let uniform = problem.loss.curvature();
+    if full && problem.w.is_none() && uniform.is_finite() {
+        return problem.mapping.gram(x) * uniform;
     }
+    let curvature = problem.curvature(prediction);
     let (u, v) = (&x.0[0], &x.0[x.0.len() - 1]);
     let (ut, vt) = (u.transpose(), v.transpose());
     let r = x.rank();
@@ -117,12 +135,12 @@ fn observed_gram(problem: &Problem, x: &Factors) -> Mat {
     for (chunk, block) in entries.chunks(CHUNK).enumerate() {
         let mut phi = Mat::zeros(r, block.len());
         for (c, &(i, j)) in block.iter().enumerate() {
-            let root = problem.targets().weight(chunk * CHUNK + c).sqrt();
+            let root = curvature[chunk * CHUNK + c].sqrt();
             for s in 0..r {
                 phi[(s, c)] = root * ut[(s, i)] * vt[(s, j)];
             }
         }
         gram += dense::mul_tr(&phi, &phi);
     }
-    gram * problem.loss.curvature()
+    gram
 }

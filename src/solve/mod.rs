@@ -10,10 +10,12 @@ pub mod reduce;
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
 use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, Witness, refuting_slices, relax};
+use crate::extra::Coefficients;
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
+use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
 use std::time::Instant;
@@ -54,6 +56,8 @@ impl StopReason {
 pub struct Solution {
     /// The factors, balanced.
     pub factors: Factors,
+    /// The extra variables, one vector per block.
+    pub extras: Coefficients,
     /// Dual points worth proving.
     pub witnesses: Vec<Witness>,
     /// Why it stopped.
@@ -62,6 +66,9 @@ pub struct Solution {
 
 /// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
 const FINISHED: f64 = 1e-15;
+
+/// Turns between factors and extra variables in one descent.
+const TURNS: usize = 50;
 
 /// Polar excess below which slices turn little and the last digits are what is missing.
 const POLISH_BELOW: f64 = 1e-4;
@@ -72,9 +79,10 @@ const WORTHWHILE: f64 = 4e-3;
 /// Up to this smaller side a proof is cheap beside the rest of an iteration.
 const CHEAP_SIDE: usize = 700;
 
-/// Algorithm 1 from `start`, or from `initial_rank` random slices.
+/// Algorithm 1 from `start`, or from `initial_rank` random slices. The problem holds the extra variables of the moment while it is
+/// solved, and none afterwards.
 pub fn solve(
-    problem: &Problem,
+    problem: &mut Problem,
     options: &SolverOptions,
     certify: &CertifyOptions,
     start: Option<Factors>,
@@ -85,6 +93,9 @@ pub fn solve(
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
     let exact = bound::is_exact(problem);
+    let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
+    let mut q = problem.extras.zero();
+    follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
     let mut x = start.unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
@@ -100,16 +111,23 @@ pub fn solve(
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
             let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
-            strategy.descend(problem, &mut x, effort, budget);
+            if joint {
+                descent::lbfgs::descend_jointly(problem, &mut x, &mut q, effort, budget);
+                problem.hold(&q);
+            } else {
+                alternate(problem, strategy, &mut x, &mut q, effort, budget);
+            }
 
             // 2. drop zero, parallel and dependent slices
             let dropped = reduce::reduce(problem, &mut x);
+            follow(problem, &x, &mut q);
 
             // 3. the polar at this point, and the cheap proofs
             observer.progress("searching the polar");
             let prediction = problem.predict(&x);
-            let objective =
-                problem.loss.value(problem.targets(), &prediction) + problem.lambda * problem.regularizer.total(&x);
+            let objective = problem.loss.value(problem.targets(), &prediction)
+                + problem.lambda * problem.regularizer.total(&x)
+                + problem.extras.value(&q);
             let z = problem.dual_field(&prediction);
             let effort =
                 search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
@@ -183,8 +201,41 @@ pub fn solve(
         unreachable!("the loop ends by one of its breaks")
     };
     problem.regularizer.balance(&mut x);
+    follow(problem, &x, &mut q);
+    problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
+    problem.offset = Vec::new();
     let witnesses = keeper.best().map(|b| b.point.to_witness()).into_iter().collect();
-    Solution { factors: x, witnesses, stopped_by }
+    Solution { factors: x, extras: q, witnesses, stopped_by }
+}
+
+/// The extra variables take their best values for these factors.
+fn follow(problem: &mut Problem, x: &Factors, q: &mut Coefficients) {
+    if problem.extras.explicit().next().is_some() {
+        problem.fit_extras(&problem.apply(x), q);
+        problem.hold(q);
+    }
+}
+
+/// Descends in the factors, and in the extra variables, in turn until that pays no more.
+fn alternate(
+    problem: &mut Problem,
+    strategy: &dyn Descent,
+    x: &mut Factors,
+    q: &mut Coefficients,
+    effort: descent::Effort,
+    budget: &Budget,
+) {
+    let turns = if problem.extras.explicit().next().is_some() { TURNS } else { 1 };
+    let mut value = problem.objective(x) + problem.extras.value(q);
+    for _ in 0..turns {
+        strategy.descend(problem, x, effort, budget);
+        follow(problem, x, q);
+        let reached = problem.objective(x) + problem.extras.value(q);
+        if value - reached <= effort.decrease || budget.exhausted() {
+            break;
+        }
+        value = reached;
+    }
 }
 
 /// `initial_rank` random slices with their best joint weights.
@@ -279,7 +330,7 @@ impl Progress {
     fn finished(&mut self, objective: f64, excess: f64, tolerance: f64, exact: bool) -> bool {
         let settled = excess <= tolerance;
         let stalled = self.last_objective.is_some_and(|last| last - objective <= FINISHED * objective.abs())
-            && excess >= 0.9 * self.last_excess;
+            && (excess <= 0.0 || excess >= 0.9 * self.last_excess);
         let done = (settled && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
         self.polishing = if settled || stalled { self.polishing + 1 } else { 0 };
         self.last_objective = Some(objective);

@@ -1,10 +1,13 @@
 //! A checked spec and its data become a [`Problem`].
 
 use super::gauges;
-use super::model::Spec;
-use crate::data::{DataError, Dataset, FileRecord};
+use super::model::{ExtraSpec, LossSpec, Spec};
+use crate::data::{self, DataError, Dataset, FileRecord, Observations};
+use crate::extra::{self, Block, Extra, Extras, Penalty};
+use crate::loss::profiled::Profiled;
 use crate::problem::{Problem, Regularizer};
 use crate::{loss, mapping};
+use std::sync::Arc;
 
 /// Builds the problem with `lambda` set to 1: resolve it with the problem's lambda_max where it is relative. Also returns the
 /// records of weight files read.
@@ -20,15 +23,101 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
     let mut records = Vec::new();
     let gauges =
         spec.factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
+    let (extras, profiled) = build_extras(spec, dataset, &mut records)?;
+    let loss: Box<dyn loss::Loss> = match &profiled {
+        Some(p) => Box::new(p.clone()),
+        None => build_loss(&spec.loss, &dataset.observations),
+    };
     let problem = Problem {
         observations: dataset.observations.clone(),
         operator: dataset.operator.clone(),
         y: dataset.y.clone(),
         w: dataset.w.clone(),
-        loss: (loss::KINDS.iter().find(|k| k.name == spec.loss).expect("registered").build)(),
+        loss,
         mapping,
         regularizer: Regularizer { form: spec.form, gauges },
+        extras: Extras { blocks: extras, profiled },
+        offset: Vec::new(),
         lambda: 1.0,
     };
     Ok((problem, records))
+}
+
+/// The blocks, and the loss without those that can be minimised out of it.
+fn build_extras(
+    spec: &Spec,
+    dataset: &Dataset,
+    records: &mut Vec<FileRecord>,
+) -> Result<(Vec<Block>, Option<Profiled>), DataError> {
+    if spec.extras.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let inner: Arc<dyn loss::Loss> = build_loss(&spec.loss, &dataset.observations).into();
+    let mut profiled = Profiled { inner, lo: f64::NEG_INFINITY, hi: f64::INFINITY };
+    let mut blocks = Vec::new();
+    for e in &spec.extras {
+        let map = build_extra(e, &dataset.observations, records)?;
+        if matches!(e.penalty, Penalty::None | Penalty::Nonnegative)
+            && let Some(found) = map.unseen()
+        {
+            return Err(DataError::Shape {
+                file: spec.data.target.shown.clone(),
+                expected: format!("data that determines every coefficient of the free extra `{}`", e.kind),
+                found,
+                hint: Some("give the extra a penalty, or leave that line out of the data".into()),
+            });
+        }
+        let ends = match e.penalty {
+            Penalty::L1(w) => Some((-w, w)),
+            Penalty::Nonnegative => Some((f64::NEG_INFINITY, 0.0)),
+            _ => None,
+        };
+        let minimised_out = e.kind == extra::outliers::KIND.name && ends.is_some();
+        if let Some((lo, hi)) = ends.filter(|_| minimised_out) {
+            (profiled.lo, profiled.hi) = (lo, hi);
+        }
+        blocks.push(Block { map, penalty: e.penalty, profiled: minimised_out });
+    }
+    Ok((blocks, Some(profiled)))
+}
+
+/// One block's map on these observed entries; its side matrix is recorded.
+///
+/// # Errors
+/// [`DataError`] if the side matrix cannot be read or does not fit.
+///
+/// # Panics
+/// If its name is not registered: a checked spec has only registered ones.
+pub fn build_extra(
+    e: &ExtraSpec,
+    observations: &Observations,
+    records: &mut Vec<FileRecord>,
+) -> Result<Box<dyn Extra>, DataError> {
+    let side = e.side.as_ref().map(data::read_factor).transpose()?;
+    if let (Some((side, _)), Some(axis), Some(source)) = (&side, e.axis, &e.side) {
+        let (m, n) = observations.shape();
+        let rows = [m, n][axis];
+        if side.nrows() != rows || side.ncols() == 0 {
+            return Err(DataError::Shape {
+                file: source.shown.clone(),
+                expected: format!("{rows} rows, one per index of axis {}", axis + 1),
+                found: format!("{} x {}", side.nrows(), side.ncols()),
+                hint: None,
+            });
+        }
+    }
+    let setup = extra::Setup { observations, axis: e.axis, side: side.as_ref().map(|s| &s.0) };
+    let map = (extra::kind(&e.kind).expect("registered").build)(&setup);
+    records.extend(side.map(|s| s.1));
+    Ok(map)
+}
+
+/// The loss on these observed entries.
+///
+/// # Panics
+/// If its name is not registered: a checked spec has only registered ones.
+pub fn build_loss(spec: &LossSpec, observations: &Observations) -> Box<dyn loss::Loss> {
+    let parameters: Vec<f64> = spec.parameters.iter().map(|p| p.1).collect();
+    let rows = || observations.entries().map(|(i, _)| i as u32).collect();
+    (loss::kind(&spec.kind).expect("registered").build)(&loss::Setup { parameters: &parameters, rows: &rows })
 }

@@ -2,9 +2,9 @@
 
 use super::error::Origin;
 use super::tree::{Node, Reader, Value};
-use crate::data::Source;
 use crate::data::dataset::{DataRequest, HoldoutRequest, OperatorSource, Transform, WeightSource};
 use crate::data::source::{Absent, Column, Format};
+use crate::data::{Source, TargetKind};
 use std::path::Path;
 
 /// Reads `[data]`; paths are relative to `folder`.
@@ -29,7 +29,17 @@ pub fn read(root: &Reader, folder: &Path, seed: u64) -> Option<DataRequest> {
     let operator = t.get("operator").and_then(|n| operator(&t, n, folder));
     t.later(&["input"]);
     t.finish();
-    Some(DataRequest { target: target?, operator, mask, weights, transform, holdout, seed, symmetric: None })
+    Some(DataRequest {
+        target: target?,
+        operator,
+        mask,
+        weights,
+        transform,
+        holdout,
+        seed,
+        kind: TargetKind::Real,
+        symmetric: None,
+    })
 }
 
 /// A path, or a table that describes a file.

@@ -3,6 +3,7 @@
 pub mod assemble;
 mod data;
 pub mod error;
+mod extras;
 mod factor;
 mod gauges;
 pub mod model;
@@ -10,7 +11,7 @@ pub mod parse;
 pub mod resolved;
 pub mod tree;
 
-pub use assemble::assemble;
+pub use assemble::{assemble, build_extra, build_loss};
 pub use error::SpecErrors;
 pub use model::Spec;
 pub use parse::{Override, parse};

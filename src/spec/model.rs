@@ -2,6 +2,7 @@
 
 use crate::data::DataRequest;
 use crate::data::Source;
+use crate::extra::Penalty;
 use crate::problem::Form;
 use crate::solve::options::SolverOptions;
 use std::path::PathBuf;
@@ -69,6 +70,35 @@ pub struct FactorSpec {
     pub cone: Option<ConeSpec>,
 }
 
+/// `[loss]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossSpec {
+    /// `loss.kind`, a registered name.
+    pub kind: String,
+    /// The kind's keys and their values, in its order.
+    pub parameters: Vec<(&'static str, f64)>,
+}
+
+impl std::fmt::Display for LossSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys: Vec<String> = self.parameters.iter().map(|(k, x)| format!(", {k} {x}")).collect();
+        write!(f, "{} loss{}", self.kind, keys.concat())
+    }
+}
+
+/// One entry of `[[extra]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtraSpec {
+    /// `kind`, a registered name.
+    pub kind: String,
+    /// `axis`, from 0; `None` for `"global"` and for kinds without.
+    pub axis: Option<usize>,
+    /// `side`.
+    pub side: Option<Source>,
+    /// `penalty`.
+    pub penalty: Penalty,
+}
+
 /// `[certificate]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CertificateSpec {
@@ -95,8 +125,10 @@ pub struct Spec {
     pub form: Form,
     /// `regularizer.factors`, one per factor of the mapping (a single entry is repeated).
     pub factors: Vec<FactorSpec>,
-    /// `loss.kind`, a registered name.
-    pub loss: String,
+    /// `[loss]`.
+    pub loss: LossSpec,
+    /// `[[extra]]`, in order.
+    pub extras: Vec<ExtraSpec>,
     /// `[solver]`.
     pub solver: SolverOptions,
     /// `solver.warm_start`: a run folder.

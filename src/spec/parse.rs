@@ -1,11 +1,13 @@
 //! From text to a checked [`Spec`]: all errors of the file at once.
 
-use super::data;
 use super::error::{Origin, SpecError, SpecErrors};
 use super::factor;
-use super::model::{CertificateSpec, FactorSpec, Lambda, Spec};
+use super::model::{CertificateSpec, FactorSpec, Lambda, LossSpec, Spec};
 use super::tree::{self, Reader, Value};
+use super::{data, extras};
 use crate::certify::Effort;
+use crate::data::TargetKind;
+use crate::data::dataset::Transform;
 use crate::problem::Form;
 use crate::solve::descent;
 use crate::solve::options::SolverOptions;
@@ -26,7 +28,6 @@ pub struct Override {
 
 /// Names of the contract whose turn has not come.
 mod planned {
-    pub(super) const LOSSES: &[&str] = &["huber", "logistic", "squared_hinge", "poisson", "multinomial", "quantile"];
     pub(super) const MAPPINGS: &[&str] = &["cp", "relu", "relu_deep", "linear_net"];
 }
 
@@ -66,13 +67,15 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
     let loss = loss_kind(root);
     let certificate = certificate(root);
     let output = output(root, &name);
-    if let Some(extra) = root.get("extra") {
-        root.report("extra", &extra.origin, "`[[extra]]` is not available in this version".into(), None, None);
-    }
+    let extras = extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), folder);
     root.unknown_keys();
     let (mapping, symmetrize) = kind?;
     let mut data = data?;
     data.symmetric = (mapping == "psd").then_some(symmetrize);
+    if let Some(loss) = &loss {
+        refuse_disagreement(root, loss, &mapping, &data.transform);
+        data.kind = loss::kind(&loss.kind).map_or(TargetKind::Real, |k| k.targets);
+    }
     Some(Spec {
         name,
         lambda: lambda?,
@@ -81,6 +84,7 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
         form,
         factors: factors?,
         loss: loss?,
+        extras: extras?,
         solver,
         warm_start,
         certificate,
@@ -211,21 +215,69 @@ fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<Facto
     Some(if read.len() == wanted { read } else { vec![read[0].clone(); wanted] })
 }
 
-fn loss_kind(root: &Reader) -> Option<String> {
+fn loss_kind(root: &Reader) -> Option<LossSpec> {
     if root.get("loss").is_none() {
-        return Some(loss::squared::KIND.name.into());
+        return Some(LossSpec { kind: loss::squared::KIND.name.into(), parameters: Vec::new() });
     }
     let t = root.table("loss")?;
     let known: Vec<&str> = loss::KINDS.iter().map(|k| k.name).collect();
-    let kind = t.name("kind", "loss", &known, planned::LOSSES);
+    let name = t.name("kind", "loss", &known, &[]);
     if t.get("kind").is_none() {
         t.missing("kind", &format!("one of: {}", known.join(", ")));
     }
-    if kind.is_some() {
-        t.foreign(&[("delta", "loss `huber`"), ("level", "loss `quantile`"), ("smoothing", "loss `quantile`")]);
-        t.finish();
+    let kind = loss::kind(&name?)?;
+    let parameters: Option<Vec<_>> = kind.parameters.iter().map(|p| Some((p.name, parameter(&t, p)?))).collect();
+    let own: Vec<&str> = kind.parameters.iter().map(|p| p.name).collect();
+    for other in loss::KINDS {
+        let owner = format!("loss `{}`", other.name);
+        let foreign = other.parameters.iter().filter(|p| !own.contains(&p.name));
+        foreign.for_each(|p| t.foreign(&[(p.name, owner.as_str())]));
     }
-    kind
+    t.finish();
+    Some(LossSpec { kind: kind.name.into(), parameters: parameters? })
+}
+
+fn parameter(t: &Reader, p: &loss::Parameter) -> Option<f64> {
+    if t.get(p.name).is_none() {
+        t.missing(p.name, &format!("{}, such as {}", p.expected, p.example));
+        return None;
+    }
+    let (value, origin) = t.number(p.name)?;
+    if !(p.allowed)(value) {
+        t.report(p.name, origin, format!("found {value}"), Some(p.expected.into()), None);
+    }
+    (p.allowed)(value).then_some(value)
+}
+
+/// What the loss, the mapping and the data do not agree on.
+fn refuse_disagreement(root: &Reader, loss: &LossSpec, mapping: &str, transform: &Transform) {
+    let Some(kind) = loss::kind(&loss.kind) else { return };
+    let at = |table: &'static str, key: &'static str| {
+        let t = root.table(table)?;
+        Some((t.get(key)?.origin.clone(), t.path(key)))
+    };
+    if kind.targets != TargetKind::Real
+        && *transform != Transform::None
+        && let Some((origin, key)) = at("data", "transform")
+    {
+        let found = format!("loss `{}` takes its targets as they are", kind.name);
+        root.report_at(key, &origin, found, Some("\"none\"".into()), None);
+    }
+    if kind.targets == TargetKind::Classes
+        && mapping == "psd"
+        && let Some((origin, key)) = at("loss", "kind")
+    {
+        let found = format!("loss `{}` has a row of scores per label, the psd mapping a symmetric target", kind.name);
+        root.report_at(key, &origin, found, Some("mapping `matrix`".into()), None);
+    }
+    if let Some((origin, key)) = at("data", "operator") {
+        let refused = match (kind.targets, root.get("extra")) {
+            (TargetKind::Classes, _) => format!("loss `{}` sees rows, measurements have none", kind.name),
+            (_, Some(_)) => "`[[extra]]` beside `operator` is not available in this version".into(),
+            _ => return,
+        };
+        root.report_at(key, &origin, refused, None, None);
+    }
 }
 
 fn solver(root: &Reader, folder: &Path) -> (SolverOptions, Option<PathBuf>) {

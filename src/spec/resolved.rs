@@ -1,10 +1,11 @@
 //! The resolved spec: every default filled in, lambda as a number, paths usable from the run folder.
 
-use super::model::{ConeSpec, FactorSpec, GroupSource, Lambda, NormSpec, NormWeight, Spec};
+use super::model::{ConeSpec, ExtraSpec, FactorSpec, GroupSource, Lambda, NormSpec, NormWeight, Spec};
 use crate::certify::Effort;
 use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
 use crate::data::source::{Absent, Column};
+use crate::extra::Axis;
 use crate::problem::Form;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
@@ -36,7 +37,9 @@ pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path, notes: &[String]) -> Str
     let form = if spec.form == Form::Sum { "sum" } else { "product" };
     let factors: Vec<String> = spec.factors.iter().map(|f| factor(f, folder)).collect();
     line(o, format_args!("\n[regularizer]\nform = \"{form}\"\nfactors = [{}]", factors.join(", ")));
-    line(o, format_args!("\n[loss]\nkind = {}", quote(&spec.loss)));
+    line(o, format_args!("\n[loss]\nkind = {}", quote(&spec.loss.kind)));
+    spec.loss.parameters.iter().for_each(|(key, x)| line(o, format_args!("{key} = {x:?}")));
+    spec.extras.iter().for_each(|e| extra(o, e, folder));
     solver(o, spec, folder);
     let effort = match spec.certificate.effort {
         Effort::Cheap => "cheap",
@@ -176,6 +179,21 @@ fn cone(c: &ConeSpec, folder: &Path) -> String {
         (None, Some(k)) => format!("{{ kind = {}, nonzeros = {k} }}", quote(&c.kind)),
         (None, None) => quote(&c.kind),
     }
+}
+
+fn extra(o: &mut String, e: &ExtraSpec, folder: &Path) {
+    line(o, format_args!("\n[[extra]]\nkind = {}", quote(&e.kind)));
+    match (e.axis, crate::extra::kind(&e.kind).map(|k| k.axis)) {
+        (Some(a), _) => line(o, format_args!("axis = {}", a + 1)),
+        (None, Some(Axis::OneOrGlobal)) => line(o, format_args!("axis = \"global\"")),
+        _ => {}
+    }
+    if let Some(s) = &e.side {
+        line(o, format_args!("side = {}", source(s, folder, "")));
+    }
+    let (norm, weight) = e.penalty.parts();
+    let weight = weight.map_or(String::new(), |w| format!(", weight = {w:?}"));
+    line(o, format_args!("penalty = {{ norm = \"{norm}\"{weight} }}"));
 }
 
 fn solver(o: &mut String, spec: &Spec, folder: &Path) {

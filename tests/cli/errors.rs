@@ -201,11 +201,7 @@ fn a_wrong_type_is_named() {
 }
 
 #[test]
-fn every_planned_loss_norm_cone_and_mapping_is_refused_by_name() {
-    for loss in ["huber", "logistic", "squared_hinge", "poisson", "multinomial", "quantile"] {
-        let said = format!("spec.toml:10: loss `{loss}` is not available in this version in `loss.kind`");
-        spec_error("\"squared\"", &format!("\"{loss}\""), &[&said, "expected one of: squared"]);
-    }
+fn every_planned_norm_cone_and_mapping_is_refused_by_name() {
     for norm in ["frobenius", "spectral", "nuclear"] {
         let said = format!("norm `{norm}` is not available in this version in `regularizer.factors[0].norm`");
         spec_error("\"l2\"", &format!("\"{norm}\""), &[&said, "expected one of: l1, l2, linf"]);
@@ -224,13 +220,49 @@ fn every_planned_key_is_refused_by_name() {
     let later = |key: &str| format!("`{key}` is not available in this version");
     spec_error("[mapping]", "input = { path = \"V.csv\" }\n[mapping]", &[&later("input"), "`data.input`"]);
     spec_error("[loss]", "allow_unbalanced = true\n[loss]", &[&later("allow_unbalanced")]);
-    spec_error(
-        "[loss]",
-        "[[extra]]\nkind = \"intercept\"\n[loss]",
-        &["spec.toml:9: `[[extra]]` is not available in this version"],
-    );
     spec_error("{ path = \"Y.csv\" }", "{ path = \"Y.tns\" }", &["format `tns` is not available in this version"]);
     spec_error("{ path = \"Y.csv\" }", "{ path = \"Y.csv\", format = \"tns\" }", &["format `tns` is not available"]);
+}
+
+#[test]
+fn every_parameter_of_a_loss_is_required_checked_and_its_own() {
+    for kind in homfac::loss::KINDS {
+        let all: Vec<String> = kind.parameters.iter().map(|p| format!("{} = {}", p.name, p.example)).collect();
+        for (k, p) in kind.parameters.iter().enumerate() {
+            let with = |line: &str| {
+                let mut lines = all.clone();
+                lines[k] = line.into();
+                format!("\"{}\"\n{}", kind.name, lines.join("\n"))
+            };
+            let (key, missing) = (format!("`loss.{}`", p.name), format!("missing key `{}`", p.name));
+            spec_error("\"squared\"", &with(""), &[&missing, &key, p.expected]);
+            for bad in ["-1", "nan", "inf", "\"much\""] {
+                spec_error("\"squared\"", &with(&format!("{} = {bad}", p.name)), &["spec.toml:", "found", &key]);
+            }
+            let owner = format!("`{}` belongs to loss `{}`", p.name, kind.name);
+            spec_error("\"squared\"", &format!("\"squared\"\n{} = 0.5", p.name), &[&owner]);
+        }
+    }
+    spec_error("\"squared\"", "\"hubert\"", &["unknown loss `hubert`", "did you mean `huber`?"]);
+}
+
+#[test]
+fn a_loss_and_what_it_cannot_go_with_are_named() {
+    let centred = broken("\"squared\"", "\"logistic\"").replace("[mapping]", "transform = \"center\"\n[mapping]");
+    refused(&place(), &centred, 2, &["spec.toml:4: loss `logistic` takes its targets as they are in `data.transform`"]);
+    let measured =
+        |from: &str, to: &str| broken(from, to).replace("[mapping]", "operator = { path = \"A.npy\" }\n[mapping]");
+    let extra = measured("[loss]", "[[extra]]\nkind = \"intercept\"\naxis = 1\n[loss]");
+    refused(
+        &place(),
+        &extra,
+        2,
+        &["`[[extra]]` beside `operator` is not available in this version in `data.operator`"],
+    );
+    let rows = measured("\"squared\"", "\"multinomial\"");
+    refused(&place(), &rows, 2, &["loss `multinomial` sees rows, measurements have none in `data.operator`"]);
+    let psd = broken("\"squared\"", "\"multinomial\"").replace("\"matrix\"", "\"psd\"");
+    refused(&place(), &psd, 2, &["loss `multinomial` has a row of scores per label", "`loss.kind`"]);
 }
 
 #[test]
@@ -361,8 +393,6 @@ fn check_needs_a_run_or_a_spec_with_factors() {
     place.run(&["check", "nowhere"]).exits(3).says(&["error: nowhere: no such run folder"]);
     place.write("empty/notes.txt", "");
     place.run(&["check", "empty"]).exits(3).says(&["error: empty: not a run folder: it has no spec.toml"]);
-    let extras = ["check", "--spec", "spec.toml", "--factors", "X1.npy", "X2.npy", "--extras", "Q.npy"];
-    place.run(&extras).exits(2).says(&["--extras: extra variables are not available in this version"]);
     place.run(&["report", "nowhere"]).exits(3).says(&["nowhere/certificate.json: cannot read"]);
 }
 

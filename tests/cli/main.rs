@@ -4,8 +4,10 @@
 mod check;
 mod common;
 mod errors;
+mod extras;
 mod formats;
 mod gauges;
+mod losses;
 mod naive;
 mod regressions;
 mod sensing;

@@ -6,6 +6,7 @@
 
 mod cone;
 mod draw;
+mod extra;
 mod gauge;
 mod linalg;
 mod loss;

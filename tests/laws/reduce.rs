@@ -2,6 +2,7 @@
 
 use crate::draw::{EPS, Rng, claim, holds, log_uniform, moved, norm, normals, rejects, scaled};
 use homfac::data::Observations;
+use homfac::extra::Extras;
 use homfac::gauge::{self, Gauge};
 use homfac::linalg::{Mat, dense};
 use homfac::mapping::{self, Factors};
@@ -28,9 +29,11 @@ fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
         operator: None,
         y: (&y + y.transpose()).as_slice().to_vec(),
         w: None,
-        loss: (loss::KINDS[0].build)(),
+        loss: Box::new(loss::squared::Squared),
         mapping: (mapping.build)(),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
+        extras: Extras::default(),
+        offset: Vec::new(),
         lambda: log_uniform(1e-2..10.0, rng),
     }
 }

@@ -8,6 +8,7 @@ pub mod lift_full;
 pub mod lift_small_side;
 pub mod nuclear;
 pub mod nuclear_nonnegative;
+pub mod nuclear_split;
 mod oriented;
 
 use super::Effort;
@@ -59,6 +60,7 @@ impl Goal<'_> {
 pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &nuclear::Nuclear,
     &nuclear_nonnegative::NuclearNonnegative,
+    &nuclear_split::NuclearSplit,
     &inf_convolution::InfConvolution,
     &lift_small_side::LiftSmallSide,
     &lift_full::LiftFull,

@@ -11,6 +11,7 @@
 use super::hals::Hals;
 use super::{Descent, Effort};
 use crate::budget::Budget;
+use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::simd::vectorised;
 use crate::linalg::vector;
 use crate::linalg::{Mat, dense};
@@ -56,7 +57,7 @@ impl Descent for Lbfgs {
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
         problem.regularizer.balance(x);
         if x.rank() > 0 {
-            let balanced = Balanced::new(problem, x);
+            let balanced = Balanced::new(problem, x, false);
             let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
             minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
             *x = balanced.factors(&joined);
@@ -65,7 +66,27 @@ impl Descent for Lbfgs {
     }
 }
 
-/// The balanced form over all factors joined in one vector.
+/// Whether the extra variables can move along: there are some, and all of it is smooth.
+pub fn joins(problem: &Problem) -> bool {
+    let mut blocks = problem.extras.explicit().peekable();
+    blocks.peek().is_some() && blocks.all(|(_, b)| b.penalty.is_smooth()) && Lbfgs.applies(problem)
+}
+
+/// The same descent on factors and extra variables together.
+pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients, effort: Effort, budget: &Budget) {
+    problem.regularizer.balance(x);
+    let balanced = Balanced::new(problem, x, true);
+    let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
+    balanced.blocks().for_each(|(k, _)| joined.extend_from_slice(&q[k]));
+    minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
+    *x = balanced.factors(&joined);
+    for ((k, _), part) in balanced.blocks().zip(balanced.extras(&joined)) {
+        q[k] = part.to_vec();
+    }
+    problem.regularizer.balance(x);
+}
+
+/// The balanced form over all factors joined in one vector, and the extra variables where they move along.
 struct Balanced<'a> {
     problem: &'a Problem,
     half: f64,
@@ -73,6 +94,8 @@ struct Balanced<'a> {
     metric: Vec<Metric>,
     /// ||Y||^2 / 2 where the loss needs no prediction.
     half_norm: Option<f64>,
+    /// One over the curvature of every extra variable that moves along; none if they are held.
+    extra_metric: Option<Vec<f64>>,
 }
 
 /// The inverse of a model of the Gauss-Newton Hessian in one factor, which slices that overlap, strong and weak ones, and lines
@@ -95,8 +118,7 @@ impl Metric {
         let turned =
             Factors(x.0.iter().map(|x| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q))).collect());
         let squares = Factors(turned.0.into_iter().map(|x| x.map(|x| x * x)).collect());
-        let curvature: Vec<f64> =
-            (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
+        let curvature = problem.curvature_at(|| problem.predict(x));
         // of sensing only the squares of the measurements' own entries
         let curvature = problem.operator.as_ref().map_or(curvature.clone(), |a| a.adjoint_of_squares(&curvature));
         let mut inverse = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
@@ -129,11 +151,33 @@ fn principal_axes(x: &Mat) -> Option<Mat> {
 }
 
 impl<'a> Balanced<'a> {
-    fn new(problem: &'a Problem, x: &Factors) -> Self {
+    fn new(problem: &'a Problem, x: &Factors, joint: bool) -> Self {
         let half = if problem.regularizer.gauges.len() == 1 { 1.0 } else { 0.5 };
         let metric = (0..x.0.len()).map(|k| Metric::new(problem, x, k, half)).collect();
         let half_norm = Hals.applies(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
-        Self { problem, half, rank: x.rank(), metric, half_norm }
+        let extra_metric = joint.then(|| {
+            let curvature = problem.curvature_at(|| problem.predict(x));
+            let of = |b: &Block| b.map.curvature(&curvature).into_iter().map(|h| h + b.penalty.curvature()).collect();
+            let all = problem.extras.explicit().flat_map(|(_, b)| -> Vec<f64> { of(b) });
+            all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
+        });
+        Self { problem, half, rank: x.rank(), metric, half_norm, extra_metric }
+    }
+
+    /// The blocks of extra variables that move along.
+    fn blocks(&self) -> impl Iterator<Item = (usize, &'a Block)> {
+        self.problem.extras.explicit().filter(|_| self.extra_metric.is_some())
+    }
+
+    /// Their parts of the joined vector.
+    fn extras<'v>(&self, joined: &'v [f64]) -> Vec<&'v [f64]> {
+        let mut rest = &joined[self.metric.iter().map(|m| m.inverse.len()).sum()..];
+        let part = |(_, b): (usize, &Block)| {
+            let (head, tail) = rest.split_at(b.len());
+            rest = tail;
+            head
+        };
+        self.blocks().map(part).collect()
     }
 
     fn factors(&self, joined: &[f64]) -> Factors {
@@ -150,13 +194,16 @@ impl<'a> Balanced<'a> {
             m.apply(head);
             rest = tail;
         }
+        rest.iter_mut().zip(self.extra_metric.iter().flatten()).for_each(|(v, h)| *v *= h);
     }
 
     /// Sign every coordinate of the joined vector is confined to, 0 where free.
     fn signs(&self, r: usize) -> Vec<f64> {
         let gauges = &self.problem.regularizer.gauges;
         let rows = self.problem.factor_rows();
-        gauges.iter().zip(rows).flat_map(|(g, d)| std::iter::repeat_n(g.orthant().unwrap_or(0.0), d * r)).collect()
+        let factors = gauges.iter().zip(rows).map(|(g, d)| (g.orthant().unwrap_or(0.0), d * r));
+        let extras = self.blocks().map(|(_, b)| (if b.penalty == Penalty::Nonnegative { 1.0 } else { 0.0 }, b.len()));
+        factors.chain(extras).flat_map(|(sign, n)| std::iter::repeat_n(sign, n)).collect()
     }
 
     /// f(x), and its gradient in `out` unless f is above `ceiling`.
@@ -178,22 +225,37 @@ impl<'a> Balanced<'a> {
             }
             rest = tail;
         }
-        let penalty = self.half * p.lambda * penalty;
+        let mut penalty = self.half * p.lambda * penalty;
+        let parts = self.extras(x);
+        for ((_, b), q) in self.blocks().zip(&parts) {
+            let (part, tail) = rest.split_at_mut(q.len());
+            part.iter_mut().zip(*q).for_each(|(g, q)| *g = b.penalty.curvature() * q);
+            penalty += b.penalty.value(q);
+            rest = tail;
+        }
         match self.half_norm {
             Some(half_norm) => penalty + self.gram_loss(half_norm, &factors, ceiling - penalty, out),
-            None => penalty + self.loss(&factors, ceiling - penalty, out),
+            None => penalty + self.loss(&factors, &parts, ceiling - penalty, out),
         }
     }
 
-    /// l(Phi_r(X)); its gradient is added to `out` unless it is above `ceiling`.
-    fn loss(&self, x: &Factors, ceiling: f64, out: &mut [f64]) -> f64 {
+    /// l(Phi_r(X) + A Q); its gradient is added to `out` unless it is above `ceiling`.
+    fn loss(&self, x: &Factors, q: &[&[f64]], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
-        let prediction = p.predict(x);
+        let prediction = if self.extra_metric.is_some() {
+            let mut prediction = p.apply(x);
+            self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(q, &mut prediction));
+            prediction
+        } else {
+            p.predict(x)
+        };
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
             let pulls = (0..x.0.len()).map(|k| p.pullback(&z, x, k));
-            out.iter_mut().zip(pulls.flat_map(|pull| <Vec<f64>>::from(pull.data))).for_each(|(g, pull)| *g -= pull);
+            let factors = pulls.flat_map(|pull| <Vec<f64>>::from(pull.data));
+            let extras = self.blocks().flat_map(|(_, b)| b.map.adjoint(&z));
+            out.iter_mut().zip(factors.chain(extras)).for_each(|(g, pull)| *g -= pull);
         }
         value
     }

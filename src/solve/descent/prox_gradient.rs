@@ -5,6 +5,8 @@
 //! ```
 //!
 //! U~ extrapolates the last step (Xu & Yin 2013); when that raises the objective the plain step is taken, which never does.
+//! Where the loss has no c that holds everywhere, its curvature at the point stands in, doubled until the plain step does not
+//! raise the objective.
 
 use super::{Descent, Effort};
 use crate::budget::Budget;
@@ -30,6 +32,8 @@ impl Descent for ProxGradient {
         let mut value = problem.objective(x);
         let mut previous = x.clone();
         let mut momentum = 1.0;
+        let local = problem.loss.curvature().is_infinite();
+        let mut boost = 1.0;
         for _ in 0..effort.sweeps {
             if budget.exhausted() || x.rank() == 0 {
                 break;
@@ -37,15 +41,22 @@ impl Descent for ProxGradient {
             let following = (1.0 + f64::sqrt(1.0 + 4.0 * momentum * momentum)) / 2.0;
             let beta = (momentum - 1.0) / following;
             let mut next = x.clone();
-            (0..2).for_each(|k| step(problem, &mut next, &previous, k, beta));
+            (0..2).for_each(|k| step(problem, &mut next, &previous, k, beta, boost));
             let mut reached = problem.objective(&next);
             momentum = following;
-            if reached > value {
+            // a step too far may overflow
+            let rises = |reached: f64| reached > value || reached.is_nan();
+            if rises(reached) {
                 momentum = 1.0;
                 next = x.clone();
-                (0..2).for_each(|k| step(problem, &mut next, x, k, 0.0));
+                (0..2).for_each(|k| step(problem, &mut next, x, k, 0.0, boost));
                 reached = problem.objective(&next);
-                if reached > value {
+                if rises(reached) {
+                    if local && boost < 1e9 {
+                        boost *= 2.0;
+                        previous = x.clone();
+                        continue;
+                    }
                     break;
                 }
             }
@@ -60,17 +71,17 @@ impl Descent for ProxGradient {
     }
 }
 
-/// One proximal step on factor k from x + beta (x - previous).
-fn step(problem: &Problem, x: &mut Factors, previous: &Factors, k: usize, beta: f64) {
+/// One proximal step on factor k from x + beta (x - previous), with `boost` times the curvature.
+fn step(problem: &Problem, x: &mut Factors, previous: &Factors, k: usize, beta: f64, boost: f64) {
     let base: Mat = &x.0[k] + (&x.0[k] - &previous.0[k]) * beta;
     let current = std::mem::replace(&mut x.0[k], base);
-    let z = problem.dual_field(&problem.predict(x));
+    let prediction = problem.predict(x);
+    let z = problem.dual_field(&prediction);
     let pull = problem.pullback(&z, x, k);
     let other = &x.0[1 - k];
-    let top = problem.w.as_ref().map_or(1.0, |w| w.iter().fold(0.0, |m: f64, w| m.max(*w)));
+    let top = boost * problem.curvature(&prediction).into_iter().fold(0.0, f64::max);
     let gain = problem.operator.as_ref().map_or(1.0, |a| a.gain());
-    let lipschitz =
-        problem.loss.curvature() * top * gain * lanczos::lambda_max(&dense::tr_mul(other, other)) * (1.0 + 1e-9);
+    let lipschitz = top * gain * lanczos::lambda_max(&dense::tr_mul(other, other)) * (1.0 + 1e-9);
     if lipschitz <= 0.0 {
         x.0[k] = current;
         return;
