@@ -60,6 +60,24 @@ pub fn mul_field_tr(x: &Mat, w: &[f64], m: usize, n: usize) -> Mat {
     multiply(view(x.as_slice(), x.nrows(), x.ncols()), view(w, m, n).transpose())
 }
 
+/// X', copied tile by tile so that neither side strides through memory.
+pub fn transpose(x: &Mat) -> Mat {
+    const TILE: usize = 16;
+    let (m, n) = x.shape();
+    let mut out = Mat::zeros(n, m);
+    let (from, to) = (x.as_slice(), out.as_mut_slice());
+    for i0 in (0..m).step_by(TILE) {
+        for j0 in (0..n).step_by(TILE) {
+            for i in i0..m.min(i0 + TILE) {
+                for j in j0..n.min(j0 + TILE) {
+                    to[i * n + j] = from[j * m + i];
+                }
+            }
+        }
+    }
+    out
+}
+
 /// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix; `None` if they did not converge.
 pub fn symmetric_eigen(a: &Mat) -> Option<(Vec<f64>, Mat)> {
     let n = a.nrows();

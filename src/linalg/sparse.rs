@@ -2,9 +2,9 @@
 //!
 //! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
 
-use super::Mat;
 use super::simd::vectorised;
 use super::vector::{axpy, dot};
+use super::{Mat, dense};
 use rayon::prelude::*;
 
 /// Positions (i, j) in an m x n matrix, in row order, each at most once.
@@ -121,12 +121,12 @@ impl Pattern {
 
     /// W X for the sparse W with this pattern and values `w`; X is n x r, the result m x r.
     pub fn mul(&self, w: &[f64], x: &Mat) -> Mat {
-        self.mul_lines(w, &x.transpose()).transpose()
+        dense::transpose(&self.mul_lines(w, &dense::transpose(x)))
     }
 
     /// W' X; X is m x r, the result n x r.
     pub fn tr_mul(&self, w: &[f64], x: &Mat) -> Mat {
-        self.tr_mul_lines(w, &x.transpose()).transpose()
+        dense::transpose(&self.tr_mul_lines(w, &dense::transpose(x)))
     }
 
     /// (W X)' for X given transposed, r x n: the result is r x m. A line of X lies side by side, so nothing is copied.
@@ -173,7 +173,7 @@ impl Pattern {
 
     /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.
     pub fn sampled_product(&self, u: &Mat, v: &Mat) -> Vec<f64> {
-        self.sampled_product_lines(&u.transpose(), &v.transpose())
+        self.sampled_product_lines(&dense::transpose(u), &dense::transpose(v))
     }
 
     /// The same for U' (r x m) and V' (r x n).

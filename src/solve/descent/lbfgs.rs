@@ -11,6 +11,7 @@
 use super::hals::Hals;
 use super::{Descent, Effort};
 use crate::budget::Budget;
+use crate::data::Observations;
 use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::simd::vectorised;
 use crate::linalg::vector;
@@ -242,20 +243,34 @@ impl<'a> Balanced<'a> {
     /// l(Phi_r(X) + A Q); its gradient is added to `out` unless it is above `ceiling`.
     fn loss(&self, x: &Factors, q: &[&[f64]], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
-        let prediction = if self.extra_metric.is_some() {
-            let mut prediction = p.apply(x);
-            self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(q, &mut prediction));
-            prediction
-        } else {
-            p.predict(x)
+        // listed entries are reached line by line: both factors are turned once for all three products
+        let lines = match &p.observations {
+            Observations::Coordinates(pattern) if p.operator.is_none() && p.mapping.name() == "matrix" => {
+                Some((pattern, dense::transpose(&x.0[0]), dense::transpose(&x.0[1])))
+            }
+            _ => None,
         };
+        let mut prediction = lines.as_ref().map_or_else(|| p.apply(x), |(at, u, v)| at.sampled_product_lines(u, v));
+        if self.extra_metric.is_some() {
+            self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(q, &mut prediction));
+        } else {
+            prediction.iter_mut().zip(&p.offset).for_each(|(p, o)| *p += o);
+        }
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
-            let pulls = (0..x.0.len()).map(|k| p.pullback(&z, x, k));
-            let factors = pulls.flat_map(|pull| <Vec<f64>>::from(pull.data));
-            let extras = self.blocks().flat_map(|(_, b)| b.map.adjoint(&z));
-            out.iter_mut().zip(factors.chain(extras)).for_each(|(g, pull)| *g -= pull);
+            let pulls = (0..x.0.len()).map(|k| match (&lines, k) {
+                (None, _) => p.pullback(&z, x, k),
+                (Some((at, _, v)), 0) => dense::transpose(&at.mul_lines(&z, v)),
+                (Some((at, u, _)), _) => dense::transpose(&at.tr_mul_lines(&z, u)),
+            });
+            let extras = self.blocks().map(|(_, b)| b.map.adjoint(&z));
+            let mut rest = out;
+            for pull in pulls.map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
+                let (part, tail) = rest.split_at_mut(pull.len());
+                axpy(-1.0, &pull, part);
+                rest = tail;
+            }
         }
         value
     }
@@ -283,14 +298,24 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
     let mut memory = Memory::default();
     let mut checkpoint = value;
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    let mut direction = Vec::with_capacity(x.len());
+    let bounded = signs.iter().any(|s| *s != 0.0);
     for step in 1..=effort.sweeps {
         if budget.exhausted() {
             break;
         }
         // coordinates held at the boundary by their gradient stay there
-        let active: Vec<bool> =
-            (0..x.len()).map(|i| signs[i] != 0.0 && x[i] == 0.0 && signs[i] * gradient[i] >= 0.0).collect();
-        let mut direction: Vec<f64> = gradient.iter().zip(&active).map(|(g, a)| if *a { 0.0 } else { -g }).collect();
+        let active: Vec<bool> = if bounded {
+            (0..x.len()).map(|i| signs[i] != 0.0 && x[i] == 0.0 && signs[i] * gradient[i] >= 0.0).collect()
+        } else {
+            Vec::new()
+        };
+        let steepest = |direction: &mut Vec<f64>| {
+            direction.clear();
+            direction.extend(gradient.iter().map(|g| -g));
+            hold(direction, &active);
+        };
+        steepest(&mut direction);
         if direction.iter().all(|d| *d == 0.0) {
             break;
         }
@@ -299,15 +324,20 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
         if flat(slope, &direction) && !memory.is_empty() {
             memory = Memory::default();
-            direction.iter_mut().zip(&gradient).zip(&active).for_each(|((d, g), a)| *d = if *a { 0.0 } else { -g });
+            steepest(&mut direction);
             memory.apply(&mut direction, &active, f);
             slope = dot(&direction, &gradient);
         }
         let mut t = 1.0;
         let mut accepted = None;
         for _ in 0..40 {
-            project(x, &direction, t, signs, &mut trial);
-            let predicted: f64 = gradient.iter().zip(trial.iter().zip(x.iter())).map(|(g, (a, b))| g * (a - b)).sum();
+            trial.copy_from_slice(x);
+            axpy(t, &direction, &mut trial);
+            let mut predicted = slope * t;
+            if bounded {
+                trial.iter_mut().zip(signs).filter(|(x, s)| **s * **x < 0.0).for_each(|(x, _)| *x = 0.0);
+                predicted = gradient.iter().zip(trial.iter().zip(x.iter())).map(|(g, (a, b))| g * (a - b)).sum();
+            }
             let ceiling = value + 1e-4 * predicted.min(0.0);
             let reached = f.evaluate(&trial, ceiling, &mut trial_gradient);
             if reached <= ceiling {
@@ -338,11 +368,9 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
     }
 }
 
-fn project(x: &[f64], direction: &[f64], t: f64, signs: &[f64], out: &mut [f64]) {
-    for i in 0..x.len() {
-        let moved = x[i] + t * direction[i];
-        out[i] = if signs[i] * moved < 0.0 { 0.0 } else { moved };
-    }
+/// Zeroes the coordinates that are held; none are where `active` is empty.
+fn hold(v: &mut [f64], active: &[bool]) {
+    v.iter_mut().zip(active).filter(|(_, held)| **held).for_each(|(v, _)| *v = 0.0);
 }
 
 /// The last steps s and gradient changes y, with y'H^-1 y for the metric H.
@@ -355,12 +383,16 @@ impl Memory {
     }
 
     fn push(&mut self, x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64], f: &Balanced) {
-        let s: Vec<f64> = next.iter().zip(x).map(|(a, b)| a - b).collect();
-        let y: Vec<f64> = next_gradient.iter().zip(gradient).map(|(a, b)| a - b).collect();
+        let oldest = if self.0.len() == MEMORY { self.0.pop_front() } else { None };
+        let (mut s, mut y, _) = oldest.unwrap_or_default();
+        let difference = |out: &mut Vec<f64>, a: &[f64], b: &[f64]| {
+            out.clear();
+            out.extend_from_slice(a);
+            axpy(-1.0, b, out);
+        };
+        difference(&mut s, next, x);
+        difference(&mut y, next_gradient, gradient);
         if dot(&s, &y) > 1e-10 * dot(&s, &s).sqrt() * dot(&y, &y).sqrt() {
-            if self.0.len() == MEMORY {
-                self.0.pop_front();
-            }
             let mut preconditioned = y.clone();
             f.precondition(&mut preconditioned);
             let size = dot(&y, &preconditioned);
@@ -370,15 +402,14 @@ impl Memory {
 
     /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- B^-1 d.
     fn apply(&self, d: &mut [f64], active: &[bool], f: &Balanced) {
-        let free = |v: &mut [f64]| v.iter_mut().zip(active).filter(|(_, a)| **a).for_each(|(v, _)| *v = 0.0);
         let mut alphas = Vec::new();
         let mut usable = Vec::new();
         let any = active.contains(&true);
         for (s, y, size) in &self.0 {
             let (mut s, mut y) = (Cow::Borrowed(s), Cow::Borrowed(y));
             if any {
-                free(s.to_mut());
-                free(y.to_mut());
+                hold(s.to_mut(), active);
+                hold(y.to_mut(), active);
             }
             let sy = dot(&s, &y);
             if sy > 0.0 {
@@ -391,7 +422,7 @@ impl Memory {
             axpy(-alpha, y, d);
         }
         f.precondition(d);
-        free(d);
+        hold(d, active);
         if let Some((_, _, _, scale)) = usable.last() {
             d.iter_mut().for_each(|d| *d *= scale);
         }
