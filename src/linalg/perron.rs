@@ -16,24 +16,31 @@ use super::{Gram, Mat};
 /// Power iterations at most.
 const STEPS: usize = 100;
 
-/// An upper bound of || |W|'|W| ||_2 for values of size about 1 and a smaller side `n`: iterates until it is at most `goal`, or
-/// cannot be and is within a factor `width` of what it tends to.
-pub fn gram_norm_upper(gram: &Gram, n: usize, goal: f64, width: f64) -> f64 {
+/// What power iterations have come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GramNorm {
+    /// || |W|'|W| ||_2 <= upper, proven.
+    pub upper: f64,
+    /// A Rayleigh quotient: below it no iteration brings the bound.
+    pub lower: f64,
+}
+
+/// The norm of |W|'|W| for values of size about 1 and a smaller side `n`, iterated until it is `enough`.
+pub fn gram_norm(gram: &Gram, n: usize, enough: impl Fn(GramNorm) -> bool) -> GramNorm {
     let (long, short) = gram.terms();
     let mut x = Mat::from_element(n, 1, 1.0);
-    let mut best = f64::INFINITY;
+    let mut found = GramNorm { upper: f64::INFINITY, lower: 0.0 };
     for _ in 0..STEPS {
         let image = gram.absolute_mul(&x);
         // products that underflow are off by less than the smallest normal number, and x >= 2^-100
         let ratio = image.iter().zip(x.iter()).fold(0.0, |m: f64, (y, x)| m.max(y / x)) + 2f64.powi(-800);
-        best = best.min(ratio * (1.0 + gamma(long + short + 8)));
-        // no bound falls below a Rayleigh quotient
-        let quotient = image.dot(&x) / x.norm_squared();
-        if best <= goal || (quotient > goal && best <= width * quotient) {
+        found.upper = found.upper.min(ratio * (1.0 + gamma(long + short + 8)));
+        found.lower = found.lower.max(image.dot(&x) / x.norm_squared());
+        if enough(found) {
             break;
         }
         let top = image.max();
         x = image.map(|y| (y / top).max(2f64.powi(-100)));
     }
-    best
+    found
 }

@@ -181,18 +181,21 @@ pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUppe
     };
     let side = layout.small_side();
     let gram = Gram::new(&w, layout);
+    let frobenius = norm_upper(&w);
+    let frobenius = (frobenius * frobenius).next_up();
+    if !gram_matrix {
+        let one_sign = w.iter().all(|x| *x >= 0.0) || w.iter().all(|x| *x <= 0.0);
+        let width = 1.0 + if one_sign { TIGHT } else { 1e-3 };
+        let absolute = perron::gram_norm(&gram, side, |b| b.upper <= width * b.lower);
+        return found(absolute.upper.min(frobenius), "perron", one_sign && absolute.upper <= width * absolute.lower);
+    }
     let start = estimate(&gram, side, 0.05 * least_margin(side));
     let goal = start.value * (1.0 + TIGHT);
-    let absolute = if gram_matrix {
-        // iterations cost less than the proof only where the side is long
-        perron::gram_norm_upper(&gram, side, if expensive(side) { goal } else { 0.0 }, f64::INFINITY)
-    } else {
-        perron::gram_norm_upper(&gram, side, goal, 1.001)
-    };
-    let frobenius = norm_upper(&w);
-    let size = absolute.min((frobenius * frobenius).next_up());
-    if size <= goal || !gram_matrix {
-        return found(size, "perron", size <= goal);
+    // more than one iteration pays only where the proof is long
+    let absolute = perron::gram_norm(&gram, side, |b| !expensive(side) || b.upper <= goal || b.lower > goal);
+    let size = absolute.upper.min(frobenius);
+    if size <= goal {
+        return found(size, "perron", true);
     }
     let rounding = gamma(gram.terms().0 + 2) * size * (1.0 + 8.0 * UNIT_ROUNDOFF);
     let squared = (climb(side, || gram.form(), start, size + rounding) + rounding).next_up();
