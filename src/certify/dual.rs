@@ -516,9 +516,12 @@ impl Keeper {
     pub fn offer(&mut self, problem: &Problem, point: &DualPoint) {
         if let (Kind::Field(z), Some(value)) = (&point.kind, self.value())
             && let Some(lower) = bound::estimate(problem, z)
-            && promise(problem, z, lower) <= value + 1e-8 * value.abs()
         {
-            return;
+            // a proof may repair what makes a promise infinite
+            let promised = promise(problem, z, lower);
+            if promised.is_finite() && promised <= value + 1e-8 * value.abs() {
+                return;
+            }
         }
         let proven = prove(problem, point);
         self.keep(proven);

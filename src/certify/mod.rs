@@ -238,6 +238,7 @@ pub fn certify_at(
     let met = gap.is_some_and(|g| g <= options.target_gap);
     let unproven = !met && !upper.is_some_and(|u| u.exact);
     let probabilistic = unproven.then(|| probabilistic(problem, z, options.effort, budget)).flatten();
+    let probabilistic = probabilistic.filter(|p| best.is_some_and(|b| *p > b.value));
     let decrease = refutation.as_ref().map_or(0.0, |r| r.decrease).max(point.decrease);
     Ok(Certificate {
         verdict: verdict(problem, objective.total, keeper.value(), decrease, options.target_gap),
