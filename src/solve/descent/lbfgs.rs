@@ -375,16 +375,19 @@ fn hold(v: &mut [f64], active: &[bool]) {
 
 /// The last steps s and gradient changes y, with y'H^-1 y for the metric H.
 #[derive(Default)]
-struct Memory(VecDeque<(Vec<f64>, Vec<f64>, f64)>);
+struct Memory {
+    pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)>,
+    /// Storage of a pair that went.
+    spare: (Vec<f64>, Vec<f64>),
+}
 
 impl Memory {
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     fn push(&mut self, x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64], f: &Balanced) {
-        let oldest = if self.0.len() == MEMORY { self.0.pop_front() } else { None };
-        let (mut s, mut y, _) = oldest.unwrap_or_default();
+        let (mut s, mut y) = std::mem::take(&mut self.spare);
         let difference = |out: &mut Vec<f64>, a: &[f64], b: &[f64]| {
             out.clear();
             out.extend_from_slice(a);
@@ -396,7 +399,14 @@ impl Memory {
             let mut preconditioned = y.clone();
             f.precondition(&mut preconditioned);
             let size = dot(&y, &preconditioned);
-            self.0.push_back((s, y, size));
+            if self.pairs.len() == MEMORY
+                && let Some((s, y, _)) = self.pairs.pop_front()
+            {
+                self.spare = (s, y);
+            }
+            self.pairs.push_back((s, y, size));
+        } else {
+            self.spare = (s, y);
         }
     }
 
@@ -405,7 +415,7 @@ impl Memory {
         let mut alphas = Vec::new();
         let mut usable = Vec::new();
         let any = active.contains(&true);
-        for (s, y, size) in &self.0 {
+        for (s, y, size) in &self.pairs {
             let (mut s, mut y) = (Cow::Borrowed(s), Cow::Borrowed(y));
             if any {
                 hold(s.to_mut(), active);
