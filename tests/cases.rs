@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Cases that are solved but not yet proven to the gap asked for. One that becomes global must be taken off this list.
-const NOT_YET_GLOBAL: &[&str] = &[];
+const NOT_YET_GLOBAL: &[&str] = &["cp_generic_222", "cp_wstate_planted"];
 
 /// Relative room for the last digits of a reference value.
 const DIGITS: f64 = 1e-8;
@@ -67,7 +67,7 @@ fn sound(name: &str, optimum: f64, code: i32, c: &Value) {
 #[test]
 fn every_optimum_is_reached_and_proven() {
     let all = cases();
-    assert_eq!(all.len(), 65);
+    assert_eq!(all.len(), 72);
     assert!(NOT_YET_GLOBAL.iter().all(|n| all.iter().any(|c| c.0 == *n)), "a listed case does not exist");
     let place = tempfile::tempdir().unwrap();
     for (name, path, case) in all {
@@ -101,8 +101,11 @@ fn every_optimum_is_reached_and_proven() {
 
 /// `check` of factors stored beside the case.
 fn check(path: &Path, files: &Value) -> (i32, Value) {
-    let factors: Vec<PathBuf> =
-        ["U", "V"].iter().filter_map(|k| files[*k].as_str()).map(|file| path.join(file)).collect();
+    let factors: Vec<PathBuf> = ["U", "V", "F1", "F2", "F3", "F4"]
+        .iter()
+        .filter_map(|k| files[*k].as_str())
+        .map(|file| path.join(file))
+        .collect();
     let spec = path.join("spec.toml");
     let mut args = vec!["check", "--spec", spec.to_str().unwrap(), "--factors"];
     args.extend(factors.iter().map(|f| f.to_str().unwrap()));
@@ -113,7 +116,7 @@ fn check(path: &Path, files: &Value) -> (i32, Value) {
 fn stored_optima_are_not_refuted() {
     for (name, path, case) in cases() {
         // a factor of no columns is not stored, nor are those of real data
-        if case["reference"]["files"]["U"].is_null() {
+        if case["reference"]["files"]["U"].is_null() && case["reference"]["files"]["F1"].is_null() {
             let none = name.contains("zero") || name == "psd_negative_definite" || name.starts_with("real_");
             assert!(none, "{name} has no factors");
             continue;
@@ -150,7 +153,7 @@ fn points_that_are_not_global_are_refuted() {
             assert!((found - stored).abs() <= DIGITS * stored.abs(), "{name}: objective {found}, stored {stored}");
         }
     }
-    assert_eq!(count, 16);
+    assert_eq!(count, 21);
 }
 
 #[test]

@@ -412,7 +412,7 @@ pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
     }
     let gauges = &problem.regularizer.gauges;
     let mut lambda = problem.lambda;
-    for g in gauges.iter().cycle().take(2) {
+    for g in gauges.iter().cycle().take(gauges.len().max(2)) {
         if let Some(d) = g.weights() {
             let first = *d.first()?;
             if d.iter().any(|x| *x != first) {

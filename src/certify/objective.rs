@@ -11,7 +11,7 @@ use crate::problem::Problem;
 
 /// The objective at (`x`, `q`) given Phi(x) + A q; `total` is not below the exact value at the numbers as stored.
 ///
-/// Each entry of Phi + A Q is a sum of r products and of the terms of A q: off by at most gamma_(r + terms + 8) times the sum of
+/// Each entry of Phi + A Q is a sum of r products and of the terms of A q: off by at most gamma_(r + K + terms + 6) times the sum of
 /// their sizes; what is measured of it adds its own rounding. Gauges are sums of n terms, each
 /// with relative error at most gamma_(n + 32) where nothing underflows; K of them are combined per slice, and r slices summed.
 pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &[f64]) -> Objective {
@@ -21,7 +21,7 @@ pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &
         (size + s, terms + t + 1)
     });
     let magnitude = problem.mapping.magnitude(x);
-    let output = gamma(x.rank() + terms + 8) * (magnitude + sizes) + drift(problem, x);
+    let output = gamma(x.rank() + x.0.len() + terms + 6) * (magnitude + sizes) + drift(problem, x);
     let radius = match &problem.operator {
         None => output,
         Some(a) => (a.norm_upper() * output + a.apply_rounding(2.0 * magnitude)) * (1.0 + gamma(4)),
@@ -46,15 +46,23 @@ pub(super) fn drift(problem: &Problem, x: &Factors) -> f64 {
     let total: f64 = (0..x.rank())
         .map(|i| {
             let slice = x.slice(i);
-            let moved: Vec<f64> = gauges.iter().zip(&slice).map(|(g, x)| g.distance_upper(x)).collect();
+            let mut moved: Vec<f64> = gauges.iter().zip(&slice).map(|(g, x)| g.distance_upper(x)).collect();
             if moved.iter().all(|e| *e == 0.0) {
                 return 0.0;
             }
-            let size: Vec<f64> = slice.iter().map(|x| norm_upper(x)).collect();
-            // prod (size + moved) - prod size, with one factor standing for two
-            let (first, last) = (0, slice.len() - 1);
-            moved[first] * (size[last] + moved[last]) + size[first] * moved[last]
+            let mut size: Vec<f64> = slice.iter().map(|x| norm_upper(x)).collect();
+            // one factor stands for two
+            if let (&[e], &[s]) = (&moved[..], &size[..]) {
+                (moved, size) = (vec![e; 2], vec![s; 2]);
+            }
+            // prod (size + moved) - prod size, factor by factor
+            let (mut change, mut product) = (0.0, 1.0);
+            for (e, s) in moved.iter().zip(&size) {
+                change = change * (s + e) + product * e;
+                product *= s;
+            }
+            change
         })
         .sum();
-    total * (1.0 + gamma(x.rank() + 8))
+    total * (1.0 + gamma(x.rank() + 4 * x.0.len() + 4))
 }

@@ -25,7 +25,7 @@ fn is_number(cell: &str) -> bool {
 }
 
 /// The number in a cell, NaN if missing.
-fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Result<f64, DataError> {
+pub(super) fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Result<f64, DataError> {
     if is_missing(cell) {
         return Ok(f64::NAN);
     }
@@ -180,7 +180,7 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
     let file = &source.shown;
     let table = read_table(bytes, source, false, notes)?;
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(3, |r| r.1.len()), Vec::len);
-    let order = source.shape.as_ref().map_or(2, Vec::len);
+    let order = source.shape.as_ref().map_or(width.saturating_sub(1).max(2), Vec::len);
     if width != order + 1 {
         return Err(DataError::Shape {
             file: file.clone(),
@@ -207,23 +207,26 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
         values.push(number(&record[order], file, || place(order))?);
         rows.push(*line);
     }
-    let shape = match &source.shape {
-        Some(s) => s.clone(),
-        None => {
-            let largest = |k| index.iter().skip(k).step_by(order).max().map_or(0, |i: &usize| i + 1);
-            let shape: Vec<usize> = (0..order).map(largest).collect();
-            notes.push(format!("{file}: warning: no `shape` given; taken from the largest index seen: {shape:?}"));
-            shape
-        }
-    };
+    let shape = infer_shape(source, &index, order, notes);
     if source.index_base.is_none() {
         notes.push(format!("{file}: indices are counted from {base}"));
     }
     Ok((Array::Coordinates { shape, index, values, rows }, table.header.is_some()))
 }
 
+/// The shape the spec gives, or the largest indices seen.
+pub(super) fn infer_shape(source: &Source, index: &[usize], order: usize, notes: &mut Vec<String>) -> Vec<usize> {
+    if let Some(s) = &source.shape {
+        return s.clone();
+    }
+    let largest = |k| index.iter().skip(k).step_by(order).max().map_or(0, |i: &usize| i + 1);
+    let shape: Vec<usize> = (0..order).map(largest).collect();
+    notes.push(format!("{}: warning: no `shape` given; taken from the largest index seen: {shape:?}", source.shown));
+    shape
+}
+
 /// A 0-based index inside the shape.
-fn parse_index(
+pub(super) fn parse_index(
     cell: &str,
     base: usize,
     size: Option<usize>,

@@ -82,6 +82,8 @@ pub struct DataRequest {
     pub kind: TargetKind,
     /// The psd mapping wants a symmetric target: `Some(false)` refuses an asymmetric one, `Some(true)` symmetrises.
     pub symmetric: Option<bool>,
+    /// Whether the mapping takes arrays of any order, or matrices only.
+    pub any_order: bool,
 }
 
 /// A data file that was read.
@@ -122,7 +124,10 @@ pub struct AppliedTransform {
 /// The data as the problem sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Where the data is. All entries observed: `Full`. For sensing: every entry of X, which the operator sees.
+    /// Sizes d_1 .. d_K of X.
+    pub sizes: Vec<usize>,
+    /// Where the data is, in the unfolding d_1 x (d_2 .. d_K) of X, first index fastest. All entries observed: `Full`. For
+    /// sensing: every entry of X, which the operator sees.
     pub observations: Observations,
     /// What is measured of X, for sensing.
     pub operator: Option<Operator>,

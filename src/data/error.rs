@@ -45,6 +45,18 @@ pub enum DataError {
         /// What to do.
         hint: Option<String>,
     },
+    /// An entry of an array of higher order does not hold what it should.
+    #[error("{file}: entry {} (counted from 1): expected {expected}, found `{found}`", listed(.index))]
+    Entry {
+        /// The file.
+        file: String,
+        /// Where, counted from 1.
+        index: Vec<usize>,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
     /// The file is not what its format says.
     #[error("{file}: not a valid {format} file: expected {expected}, found {found}")]
     Format {
@@ -82,12 +94,12 @@ pub enum DataError {
         hint: Option<String>,
     },
     /// The same coordinate twice.
-    #[error("{file}: entry ({}, {}) is listed twice, in rows {first} and {second}", .index.0, .index.1)]
+    #[error("{file}: entry {} is listed twice, in rows {first} and {second}", listed(.index))]
     Duplicate {
         /// The file.
         file: String,
         /// The coordinate as in the file.
-        index: (usize, usize),
+        index: Vec<usize>,
         /// Row of the first.
         first: usize,
         /// Row of the second.
@@ -128,6 +140,11 @@ pub enum DataError {
         /// Entry (j, i).
         lower: String,
     },
+}
+
+fn listed(index: &[usize]) -> String {
+    let words: Vec<String> = index.iter().map(usize::to_string).collect();
+    format!("({})", words.join(", "))
 }
 
 fn with_hint(hint: &Option<String>) -> String {

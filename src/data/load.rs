@@ -6,15 +6,18 @@ use super::dataset::{
 };
 use super::error::DataError;
 use super::read::{cell_error, format_of, matrix_shape, read, read_with};
-use super::source::{Absent, Format, Source};
+use super::source::{Absent, Source};
 use super::{Observations, memory, sensing, target};
 use crate::linalg::Pattern;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use std::collections::HashMap;
 
-/// Observed entries in the order of the file, or column-major for dense data.
+/// Observed entries in the order of the file, or first index fastest for dense data. An array of higher order is seen as its
+/// unfolding d_1 x (d_2 .. d_K).
 pub(super) struct Cells {
+    /// d_1 .. d_K of an array of higher order, else m and n.
+    pub(super) sizes: Vec<usize>,
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) at: Vec<(u32, u32)>,
@@ -23,6 +26,15 @@ pub(super) struct Cells {
 }
 
 impl Cells {
+    /// d_1 .. d_K.
+    fn shape(&self) -> Vec<usize> {
+        if self.sizes.len() > 2 { self.sizes.clone() } else { vec![self.m, self.n] }
+    }
+
+    fn error(&self, file: &str, at: (u32, u32), expected: &'static str, found: f64) -> DataError {
+        entry_error(file, &self.shape(), at.0 as usize + at.1 as usize * self.m, expected, found)
+    }
+
     fn keep(&mut self, flags: &[bool]) {
         let mut kept = flags.iter();
         self.at.retain(|_| *kept.next().unwrap_or(&false));
@@ -48,18 +60,17 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     let (names, labels) = (target.names, target.labels);
     let dense = matches!(target.array, Array::Dense { .. });
     files.push(target.record);
-    let mut cells = cells(target.array, &request.target)?;
+    let mut cells = cells(target.array, &request.target, request.any_order)?;
     let listed = cells.y.len();
     let flags: Vec<bool> = cells.y.iter().map(|y| !y.is_nan()).collect();
     cells.keep(&flags);
     if let Some(infinite) = cells.y.iter().position(|y| y.is_infinite()) {
-        let (i, j) = cells.at[infinite];
-        return Err(cell_error(file, (i as usize, j as usize), "a finite number", cells.y[infinite]));
+        return Err(cells.error(file, cells.at[infinite], "a finite number", cells.y[infinite]));
     }
     if let Some(mask) = &request.mask {
         let loaded = read(mask, &mut notes)?;
         resolved.mask = Some(loaded.source);
-        let value = lookup(&loaded.array, (cells.m, cells.n), &mask.shown)?;
+        let value = lookup(&loaded.array, &cells.shape(), &mask.shown)?;
         let flags: Vec<bool> = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
         files.push(loaded.record);
         cells.keep(&flags);
@@ -94,6 +105,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     if classes > 0 {
         target::expand(&mut cells, &mut held, classes, file)?;
     }
+    let mut sizes = cells.shape();
     let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
     let mut operator = None;
     if let Some(source) = &mut resolved.operator {
@@ -104,62 +116,107 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
         operator = Some(of(&observations));
         let (rows, cols) = all.shape();
         observations = Observations::Full { rows, cols };
+        sizes = vec![rows, cols];
         if let Some(h) = &mut holdout {
             h.operator = Some(of(&h.observations));
             h.observations = observations.clone();
         }
     }
-    Ok(Dataset { observations, operator, y, w, holdout, transform, files, notes, resolved })
+    Ok(Dataset { sizes, observations, operator, y, w, holdout, transform, files, notes, resolved })
 }
 
 /// The target as a list of entries.
-fn cells(array: Array, source: &Source) -> Result<Cells, DataError> {
+fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataError> {
     let file = &source.shown;
-    let (m, n) = matrix_shape(array.shape(), file)?;
-    for d in [m, n] {
-        if d > i32::MAX as usize {
-            return Err(DataError::Shape {
-                file: file.clone(),
-                expected: "sizes below 2^31".into(),
-                found: d.to_string(),
-                hint: None,
-            });
-        }
+    let sizes = target_sizes(array.shape(), any_order, file)?;
+    let (m, n) = (sizes[0], sizes[1..].iter().fold(1, |n: usize, d| n.saturating_mul(*d)));
+    if let Some(d) = [m, n].iter().find(|d| **d > i32::MAX as usize) {
+        let order = sizes.len();
+        return Err(DataError::Shape {
+            file: file.clone(),
+            expected: if order > 2 {
+                "sizes whose product without the first is below 2^31"
+            } else {
+                "sizes below 2^31"
+            }
+            .into(),
+            found: if order > 2 { format!("{sizes:?}") } else { d.to_string() },
+            hint: None,
+        });
     }
     let everywhere = || -> Vec<(u32, u32)> { (0..n as u32).flat_map(|j| (0..m as u32).map(move |i| (i, j))).collect() };
     let full_bytes = m as f64 * n as f64 * 64.0;
     match array {
         Array::Dense { values, .. } => {
             memory::require(file, full_bytes)?;
-            Ok(Cells { m, n, at: everywhere(), y: values, w: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None })
         }
         Array::Coordinates { index, values, rows, .. } => {
             memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
-            let at: Vec<(u32, u32)> = index.chunks_exact(2).map(|e| (e[0] as u32, e[1] as u32)).collect();
-            refuse_duplicates(&at, &rows, source)?;
+            let at: Vec<(u32, u32)> = index.chunks_exact(sizes.len()).map(|e| unfolded(&sizes, e)).collect();
+            refuse_duplicates(&at, &rows, &sizes, source)?;
             if source.absent == Absent::Missing {
-                return Ok(Cells { m, n, at, y: values, w: None });
+                return Ok(Cells { sizes, m, n, at, y: values, w: None });
             }
             memory::require(file, full_bytes)?;
             let mut y = vec![0.0; m * n];
             at.iter().zip(&values).for_each(|(&(i, j), v)| y[j as usize * m + i as usize] = *v);
-            Ok(Cells { m, n, at: everywhere(), y, w: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y, w: None })
         }
     }
 }
 
-fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], source: &Source) -> Result<(), DataError> {
+/// Sizes of the target, two at least.
+fn target_sizes(shape: &[usize], any_order: bool, file: &str) -> Result<Vec<usize>, DataError> {
+    if any_order && shape.len() > 2 {
+        return Ok(shape.to_vec());
+    }
+    matrix_shape(shape, file).map(|(m, n)| vec![m, n])
+}
+
+/// Row and column of an entry in the unfolding.
+fn unfolded(sizes: &[usize], index: &[usize]) -> (u32, u32) {
+    let column = index[1..].iter().zip(&sizes[1..]).rev().fold(0, |j, (i, d)| j * d + i);
+    (index[0] as u32, column as u32)
+}
+
+/// The indices of the entry that stands at `position`, first index fastest.
+fn folded(sizes: &[usize], mut position: usize) -> Vec<usize> {
+    let mut index = Vec::new();
+    for d in sizes {
+        index.push(position % d.max(&1));
+        position /= d.max(&1);
+    }
+    index
+}
+
+/// What is wrong with the entry at `position` of an array: by row and column, or by all its indices.
+fn entry_error(file: &str, sizes: &[usize], position: usize, expected: &'static str, found: f64) -> DataError {
+    let index = folded(sizes, position);
+    match index[..] {
+        [i] => cell_error(file, (i, 0), expected, found),
+        [i, j] => cell_error(file, (i, j), expected, found),
+        _ => DataError::Entry {
+            file: file.into(),
+            index: index.iter().map(|i| i + 1).collect(),
+            expected,
+            found: found.to_string(),
+        },
+    }
+}
+
+fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], sizes: &[usize], source: &Source) -> Result<(), DataError> {
     let mut order: Vec<usize> = (0..at.len()).collect();
     order.sort_by_key(|&k| (at[k], k));
     match order.windows(2).find(|w| at[w[0]] == at[w[1]]) {
         None => Ok(()),
         Some(w) => {
-            let matrix_market = matches!(format_of(source), Ok(Format::MatrixMarket));
-            let base = source.index_base.unwrap_or(usize::from(matrix_market));
+            let base = source.index_base.unwrap_or(format_of(source).map_or(0, |f| f.index_base()));
             let (i, j) = at[w[0]];
+            let index = folded(sizes, i as usize + j as usize * sizes[0]);
             Err(DataError::Duplicate {
                 file: source.shown.clone(),
-                index: (i as usize + base, j as usize + base),
+                index: index.iter().map(|i| i + base).collect(),
                 first: rows[w[0]],
                 second: rows[w[1]],
             })
@@ -170,26 +227,28 @@ fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], source: &Source) -> Resu
 /// Looks values up by entry; `None` where a coordinate array lists nothing.
 fn lookup<'a>(
     array: &'a Array,
-    (m, n): (usize, usize),
+    sizes: &[usize],
     file: &str,
-) -> Result<impl Fn((u32, u32)) -> Option<f64> + 'a, DataError> {
-    let shape = matrix_shape(array.shape(), file)?;
+) -> Result<impl Fn((u32, u32)) -> Option<f64> + use<'a>, DataError> {
+    let shape = target_sizes(array.shape(), sizes.len() > 2, file)?;
+    let m = sizes[0];
     let fits = match array {
-        Array::Dense { .. } => shape == (m, n),
-        Array::Coordinates { .. } => shape.0 <= m && shape.1 <= n,
+        Array::Dense { .. } => shape == sizes,
+        Array::Coordinates { .. } => shape.len() == sizes.len() && shape.iter().zip(sizes).all(|(a, b)| a <= b),
     };
     if !fits {
+        let words = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
         return Err(DataError::Shape {
             file: file.into(),
-            expected: format!("the target's shape {m} x {n}"),
-            found: format!("{} x {}", shape.0, shape.1),
+            expected: format!("the target's shape {}", words(sizes)),
+            found: words(&shape),
             hint: None,
         });
     }
     let listed: HashMap<(u32, u32), f64> = match array {
         Array::Dense { .. } => HashMap::new(),
         Array::Coordinates { index, values, .. } => {
-            index.chunks_exact(2).map(|e| (e[0] as u32, e[1] as u32)).zip(values.iter().copied()).collect()
+            index.chunks_exact(sizes.len()).map(|e| unfolded(sizes, e)).zip(values.iter().copied()).collect()
         }
     };
     Ok(move |(i, j): (u32, u32)| match array {
@@ -209,11 +268,11 @@ fn apply_weights(
     refuse_bad_weights(&loaded.array, file)?;
     let values: Vec<f64> = match weights.axis {
         None => {
-            let value = lookup(&loaded.array, (cells.m, cells.n), file)?;
+            let value = lookup(&loaded.array, &cells.shape(), file)?;
             cells.at.iter().map(|&e| value(e).unwrap_or(0.0)).collect()
         }
         Some(axis) => {
-            let size = if axis == 1 { cells.m } else { cells.n };
+            let size = cells.shape()[axis - 1];
             let Array::Dense { values, .. } = &loaded.array else {
                 return Err(DataError::Shape {
                     file: file.clone(),
@@ -230,13 +289,12 @@ fn apply_weights(
                     hint: None,
                 });
             }
-            cells.at.iter().map(|&(i, j)| values[if axis == 1 { i } else { j } as usize]).collect()
+            cells.at.iter().map(|&(i, j)| values[if axis == 1 { i as usize } else { j as usize % size }]).collect()
         }
     };
     if let Some(k) = values.iter().position(|w| w.is_nan()) {
-        let (i, j) = cells.at[k];
         let expected = "a weight for every observed entry (0 leaves it out)";
-        return Err(cell_error(file, (i as usize, j as usize), expected, values[k]));
+        return Err(cells.error(file, cells.at[k], expected, values[k]));
     }
     files.push(loaded.record);
     let flags: Vec<bool> = values.iter().map(|w| *w > 0.0).collect();
@@ -252,11 +310,15 @@ fn apply_weights(
 fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
     let (Array::Dense { values, .. } | Array::Coordinates { values, .. }) = array;
     let Some(k) = values.iter().position(|w| *w < 0.0 || w.is_infinite()) else { return Ok(()) };
-    let at = match array {
-        Array::Dense { shape, .. } => (k % shape[0], k / shape[0]),
-        Array::Coordinates { index, .. } => (index[2 * k], index[2 * k + 1]),
+    let shape = array.shape();
+    let position = match array {
+        Array::Dense { .. } => k,
+        Array::Coordinates { index, .. } => {
+            let entry = &index[shape.len() * k..shape.len() * (k + 1)];
+            entry.iter().zip(shape).rev().fold(0, |p, (i, d)| p * d + i)
+        }
     };
-    Err(cell_error(file, at, "a finite nonnegative weight", values[k]))
+    Err(entry_error(file, shape, position, "a finite nonnegative weight", values[k]))
 }
 
 /// Which cells are held out.
@@ -271,7 +333,7 @@ fn hold_out(
         None => return Ok(vec![false; count]),
         Some(HoldoutRequest::Mask(source)) => {
             let loaded = read(&source, notes)?;
-            let value = lookup(&loaded.array, (cells.m, cells.n), &source.shown)?;
+            let value = lookup(&loaded.array, &cells.shape(), &source.shown)?;
             let flags = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
             files.push(loaded.record);
             request.holdout = Some(HoldoutRequest::Mask(loaded.source));
@@ -317,16 +379,22 @@ fn apply_transform(
         Transform::None => return Ok(None),
         Transform::Log1p => {
             applied.log1p = true;
-            for (&(i, j), y) in cells.at.iter().zip(&mut cells.y) {
-                if *y <= -1.0 {
-                    return Err(cell_error(file, (i as usize, j as usize), "a value above -1 for log1p", *y));
-                }
-                *y = y.ln_1p();
+            if let Some(k) = cells.y.iter().position(|y| *y <= -1.0) {
+                return Err(cells.error(file, cells.at[k], "a value above -1 for log1p", cells.y[k]));
             }
+            cells.y.iter_mut().for_each(|y| *y = y.ln_1p());
             return Ok(Some(applied));
         }
         Transform::Subtract(c) => applied.offset.fill(*c),
         Transform::Center | Transform::Scale | Transform::Standardize => {
+            if cells.sizes.len() > 2 {
+                return Err(DataError::Shape {
+                    file: file.into(),
+                    expected: "a matrix for a transform by columns".into(),
+                    found: format!("an array of shape {:?}", cells.sizes),
+                    hint: Some("none, log1p and { subtract = c } work on every shape".into()),
+                });
+            }
             let (mean, deviation) = column_moments(cells, held);
             if *transform != Transform::Scale {
                 applied.offset = mean;
@@ -439,13 +507,14 @@ type Split = (Observations, Vec<f64>, Option<Vec<f64>>, Option<HeldOut>);
 
 /// Fitted and held-out entries, each in observation order.
 fn split(cells: Cells, held: &[bool], file: &str) -> Result<Split, DataError> {
-    let Cells { m, n, at, y, w } = cells;
+    let sizes = cells.shape();
+    let Cells { m, n, at, y, w, .. } = cells;
     let (train, test): (Vec<usize>, Vec<usize>) = (0..at.len()).partition(|&k| !held[k]);
     let pattern = |keys: &[usize]| {
         let entries: Vec<(usize, usize)> = keys.iter().map(|&k| (at[k].0 as usize, at[k].1 as usize)).collect();
         Pattern::new(m, n, &entries).map_err(|d| DataError::Duplicate {
             file: file.into(),
-            index: entries[d.first],
+            index: folded(&sizes, entries[d.first].0 + entries[d.first].1 * m),
             first: d.first + 1,
             second: d.second + 1,
         })

@@ -17,6 +17,7 @@ pub mod read;
 mod sensing;
 pub mod source;
 mod target;
+pub mod tns;
 
 pub use array::Array;
 pub use dataset::{DataRequest, Dataset, FileRecord, TargetKind};

@@ -4,7 +4,7 @@ use super::array::Array;
 use super::dataset::FileRecord;
 use super::error::{DataError, Place};
 use super::source::{Absent, Format, Source};
-use super::{csv, hash, matrix_market, npy, npz};
+use super::{csv, hash, matrix_market, npy, npz, tns};
 use crate::linalg::Mat;
 
 /// A file as read: its array, its columns' names, and its record.
@@ -59,6 +59,7 @@ pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Resu
             (array, None)
         }
         Format::MatrixMarket => (matrix_market::read(&bytes, file, source.index_base.unwrap_or(1))?, None),
+        Format::Tns => (tns::read(&bytes, source, notes)?, None),
     };
     if format != Format::Csv && source.columns.is_some() {
         (array, names) = (select_columns(array, source)?, None);
@@ -82,7 +83,7 @@ pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Resu
     }
     if let Array::Coordinates { shape, .. } = &array {
         resolved.shape = Some(shape.clone());
-        resolved.index_base = source.index_base.or(Some(usize::from(format == Format::MatrixMarket)));
+        resolved.index_base = source.index_base.or(Some(format.index_base()));
     }
     Ok(Loaded { array, names, labels: found_labels, record, source: resolved })
 }
@@ -90,9 +91,9 @@ pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Resu
 pub(super) fn format_of(source: &Source) -> Result<Format, DataError> {
     source.format.or_else(|| Format::of_extension(&source.path)).ok_or_else(|| DataError::Shape {
         file: source.shown.clone(),
-        expected: "an extension that tells the format (csv, tsv, npy, npz, mtx)".into(),
+        expected: "an extension that tells the format (csv, tsv, npy, npz, mtx, tns)".into(),
         found: format!("`{}`", source.path.extension().unwrap_or_default().to_string_lossy()),
-        hint: Some("name it: `format = \"csv\"`, `\"triplets\"`, `\"npy\"`, `\"npz\"` or `\"mtx\"`".into()),
+        hint: Some("name it: `format = \"csv\"`, `\"triplets\"`, `\"npy\"`, `\"npz\"`, `\"mtx\"` or `\"tns\"`".into()),
     })
 }
 
@@ -120,7 +121,7 @@ pub(super) fn matrix_shape(shape: &[usize], file: &str) -> Result<(usize, usize)
             file: file.into(),
             expected: "a matrix".into(),
             found: format!("an array of shape {shape:?}"),
-            hint: None,
+            hint: (shape.len() > 2).then(|| "for a target of higher order: `kind = \"cp\"` under [mapping]".into()),
         }),
     }
 }

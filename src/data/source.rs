@@ -15,6 +15,8 @@ pub enum Format {
     Npz,
     /// Matrix Market, coordinate or array.
     MatrixMarket,
+    /// FROSTT: i j k.. value, parted by blanks.
+    Tns,
 }
 
 impl Format {
@@ -26,7 +28,13 @@ impl Format {
             Self::Npy => "npy",
             Self::Npz => "npz",
             Self::MatrixMarket => "mtx",
+            Self::Tns => "tns",
         }
+    }
+
+    /// What its indices are counted from unless the spec says.
+    pub fn index_base(self) -> usize {
+        usize::from(matches!(self, Self::MatrixMarket | Self::Tns))
     }
 
     /// The format that a file's extension tells.
@@ -36,6 +44,7 @@ impl Format {
             "npy" => Some(Self::Npy),
             "npz" => Some(Self::Npz),
             "mtx" => Some(Self::MatrixMarket),
+            "tns" => Some(Self::Tns),
             _ => None,
         }
     }
@@ -79,7 +88,7 @@ pub struct Source {
     pub columns: Option<Vec<Column>>,
     /// `shape`; the largest index seen if absent.
     pub shape: Option<Vec<usize>>,
-    /// `index_base`; 0, or 1 for Matrix Market.
+    /// `index_base`; 0, or 1 for Matrix Market and FROSTT.
     pub index_base: Option<usize>,
     /// `absent`.
     pub absent: Absent,

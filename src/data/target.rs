@@ -106,6 +106,6 @@ pub(super) fn expand(cells: &mut Cells, held: &mut Vec<bool>, classes: usize, fi
     let y = columns().map(|(c, k)| f64::from(u8::from(cells.y[k] == f64::from(c)))).collect();
     let w = cells.w.as_ref().map(|w| columns().map(|(_, k)| w[k]).collect());
     *held = columns().map(|(_, k)| held[k]).collect();
-    *cells = Cells { m: cells.m, n: classes, at, y, w };
+    *cells = Cells { sizes: vec![cells.m, classes], m: cells.m, n: classes, at, y, w };
     Ok(())
 }

@@ -17,7 +17,7 @@ pub struct Matrix;
 
 /// Registration.
 pub const KIND: Kind =
-    Kind { name: "matrix", summary: "X = U V', two factors", factors: 2, build: || Box::new(Matrix) };
+    Kind { name: "matrix", summary: "X = U V', two factors", factors: Some(2), build: |_| Box::new(Matrix) };
 
 impl Mapping for Matrix {
     fn name(&self) -> &'static str {

@@ -2,6 +2,7 @@
 //!
 //! To add one: a file with a `KIND`, and its line in [`KINDS`].
 
+pub mod cp;
 mod factors;
 pub mod matrix;
 pub mod psd;
@@ -19,7 +20,7 @@ pub trait Mapping: Send + Sync {
     /// p: phi(a z) = a^p phi(z) for a >= 0.
     fn degree(&self) -> u32;
 
-    /// Lengths of the factors' columns for an output of this shape.
+    /// Lengths of the factors' columns for an output of this shape; an array of order K is seen as d_1 x (d_2 .. d_K).
     fn factor_rows(&self, shape: (usize, usize)) -> Vec<usize>;
 
     /// Phi_r(X) at the observed entries, in observation order. Cost: r passes over them.
@@ -42,14 +43,14 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for lists and docs.
     pub summary: &'static str,
-    /// K, the number of factors.
-    pub factors: usize,
-    /// Builds it.
-    pub build: fn() -> Box<dyn Mapping>,
+    /// K, the number of factors; `None`: one per index of the target.
+    pub factors: Option<usize>,
+    /// Builds it for an output of these sizes.
+    pub build: fn(&[usize]) -> Box<dyn Mapping>,
 }
 
 /// Every mapping. One line each.
-pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND];
+pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND, &cp::KIND];
 
 /// W X^k-like products of a field with a matrix: W B (m x r).
 pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {

@@ -19,7 +19,7 @@ pub struct Psd;
 
 /// Registration.
 pub const KIND: Kind =
-    Kind { name: "psd", summary: "X = U U', one factor, symmetric target", factors: 1, build: || Box::new(Psd) };
+    Kind { name: "psd", summary: "X = U U', one factor, symmetric target", factors: Some(1), build: |_| Box::new(Psd) };
 
 impl Mapping for Psd {
     fn name(&self) -> &'static str {

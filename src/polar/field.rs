@@ -59,6 +59,15 @@ pub fn line(at: &Observations, axis: usize, l: usize) -> Vec<(usize, usize)> {
     }
 }
 
+/// The indices (i_1, .., i_K) of an entry of the unfolding d_1 x (d_2 .. d_K) of an array of these sizes.
+pub fn indices(sizes: &[usize], (i, j): (usize, usize)) -> impl Iterator<Item = usize> {
+    std::iter::once(i).chain(sizes[1..].iter().scan(j, |rest, d| {
+        let index = *rest % d;
+        *rest /= d;
+        Some(index)
+    }))
+}
+
 /// The symmetric part (Z + Z') / 2 of a square field as a dense matrix, each entry rounded once.
 pub fn symmetric_part(at: &Observations, z: &[f64]) -> Mat {
     let n = at.shape().0;

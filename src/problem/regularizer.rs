@@ -77,7 +77,10 @@ impl Regularizer {
                 let values: Vec<f64> = (self.gauges_at(&slice).iter().zip(&slice).zip(&self.gauges))
                     .map(|((v, x), g)| v + lost(x) + moved(g, x))
                     .collect();
-                self.combine(&values) + values.iter().fold(0.0, |m: f64, v| m.max(*v)).min(f64::MIN_POSITIVE)
+                let top = values.iter().fold(0.0, |m: f64, v| m.max(*v));
+                // a product of some of the gauges may underflow before the others are multiplied in
+                let rest = top.max(1.0).powi(values.len() as i32 - 2);
+                self.combine(&values) + top.min(f64::MIN_POSITIVE) * if values.len() > 2 { rest } else { 1.0 }
             })
             .sum()
     }

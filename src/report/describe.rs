@@ -18,10 +18,15 @@ pub fn data(problem: &Problem, loss: &LossSpec) -> String {
         let weighted = if problem.w.is_some() { ", weighted" } else { "" };
         return format!("{} {m} x {n} through {} measurements{weighted}, {loss} loss", problem.mapping.name(), a.len());
     }
+    let sizes: Vec<String> = match problem.factor_rows() {
+        rows if rows.len() > 2 => rows.iter().map(usize::to_string).collect(),
+        _ => vec![m.to_string(), n.to_string()],
+    };
     let observed = problem.observations.len();
     let share = 100.0 * observed as f64 / (m as f64 * n as f64);
     let weighted = if problem.w.is_some() { ", weighted" } else { "" };
-    format!("{} {m} x {n}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
+    let sizes = sizes.join(" x ");
+    format!("{} {sizes}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
 }
 
 /// The extra variables, if there are any.
@@ -49,6 +54,7 @@ pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> St
     let words = match (gauges.as_slice(), problem.regularizer.form) {
         ([one], _) => format!("square of {one}"),
         (all, Form::Product) => format!("product of {}", all.join(" x ")),
+        (all, Form::Sum) if all.len() > 2 => format!("mean of powers {} of {}", all.len(), all.join(", ")),
         (all, Form::Sum) => format!("half the sum of squares of {}", all.join(", ")),
     };
     let (p, q) = (problem.mapping.degree(), problem.regularizer.degree());

@@ -127,6 +127,18 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
         return problem.mapping.gram(x) * uniform;
     }
     let curvature = problem.curvature(prediction);
+    if x.0.len() > 2 {
+        // column i is Phi' applied to the phi(X_i) times the curvature
+        let mut gram = Mat::zeros(x.rank(), x.rank());
+        for i in 0..x.rank() {
+            let slice = Factors(x.0.iter().map(|f| f.columns(i, 1).into_owned()).collect());
+            let mut phi = problem.apply(&slice);
+            phi.iter_mut().enumerate().for_each(|(j, p)| *p *= curvature[j]);
+            let pull = problem.pullback(&phi, x, 0).component_mul(&x.0[0]);
+            gram.set_column(i, &pull.row_sum().transpose());
+        }
+        return (&gram + gram.transpose()) * 0.5;
+    }
     let (u, v) = (&x.0[0], &x.0[x.0.len() - 1]);
     let (ut, vt) = (u.transpose(), v.transpose());
     let r = x.rank();

@@ -7,6 +7,7 @@
 //! and does not raise the objective when the sign of theta is chosen with sum theta_i g_i <= 0 (a negative entry exists,
 //! since g > 0). The printed Algorithm 1 has (1 - theta_i)^(1/p), which zeroes no slice. Source: Haeffele & Vidal, Thm 17.
 
+use crate::gauge::Gauge;
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
@@ -21,9 +22,8 @@ pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
     let before = x.rank();
     drop_zero(problem, x);
     merge_parallel(problem, x);
-    if problem.regularizer.gauges.iter().all(|g| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none())
-        && x.rank() > 1
-    {
+    let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
+    if x.0.len() <= 2 && problem.regularizer.gauges.iter().all(plain) && x.rank() > 1 {
         orthogonalise(problem, x);
     } else {
         while x.rank() <= DEPENDENCE_LIMIT && drop_dependent(problem, x) {}

@@ -1,7 +1,7 @@
 //! A checked spec and its data become a [`Problem`].
 
 use super::gauges;
-use super::model::{ExtraSpec, LossSpec, Spec};
+use super::model::{ExtraSpec, FactorSpec, LossSpec, Spec};
 use crate::data::{self, DataError, Dataset, FileRecord, Observations};
 use crate::extra::{self, Block, Extra, Extras, Penalty};
 use crate::loss::profiled::Profiled;
@@ -18,11 +18,12 @@ use std::sync::Arc;
 /// # Panics
 /// If a name in the spec is not registered: a checked spec has only registered ones.
 pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileRecord>), DataError> {
-    let mapping = (mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered").build)();
+    let mapping = (mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered").build)(&dataset.sizes);
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
+    let factors = one_each(&spec.factors, &rows, dataset)?;
     let gauges =
-        spec.factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
+        factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
     let (extras, profiled) = build_extras(spec, dataset, &mut records)?;
     let loss: Box<dyn loss::Loss> = match &profiled {
         Some(p) => Box::new(p.clone()),
@@ -41,6 +42,20 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
         lambda: 1.0,
     };
     Ok((problem, records))
+}
+
+/// One entry per factor, where the data decides how many there are.
+fn one_each(factors: &[FactorSpec], rows: &[usize], dataset: &Dataset) -> Result<Vec<FactorSpec>, DataError> {
+    match factors {
+        [one] => Ok(vec![one.clone(); rows.len()]),
+        all if all.len() == rows.len() => Ok(all.to_vec()),
+        all => Err(DataError::Shape {
+            file: dataset.resolved.target.shown.clone(),
+            expected: format!("a target with {} indices, one for each entry of `regularizer.factors`", all.len()),
+            found: format!("shape {:?}", dataset.sizes),
+            hint: None,
+        }),
+    }
 }
 
 /// The blocks, and the loss without those that can be minimised out of it.

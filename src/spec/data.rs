@@ -39,6 +39,7 @@ pub fn read(root: &Reader, folder: &Path, seed: u64) -> Option<DataRequest> {
         seed,
         kind: TargetKind::Real,
         symmetric: None,
+        any_order: false,
     })
 }
 
@@ -76,11 +77,12 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
         t.missing("path", "the path of a file, relative to the spec's folder");
     }
     let format =
-        t.name("format", "format", &["csv", "triplets", "npy", "npz", "mtx"], &["tns"]).map(|f| match f.as_str() {
+        t.name("format", "format", &["csv", "triplets", "npy", "npz", "mtx", "tns"], &[]).map(|f| match f.as_str() {
             "csv" => Format::Csv,
             "triplets" => Format::Triplets,
             "npy" => Format::Npy,
             "npz" => Format::Npz,
+            "tns" => Format::Tns,
             _ => Format::MatrixMarket,
         });
     let delimiter = t.text("delimiter").and_then(|(d, origin)| match d {
@@ -93,10 +95,6 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
     });
     let absent = t.name("absent", "meaning of absent entries", &["missing", "zero"], &[]);
     let mut s = plain(path.unwrap_or(""), folder);
-    if s.path.extension().is_some_and(|e| e == "tns") && format.is_none() {
-        let origin = t.text("path").map_or(t.origin().clone(), |p| p.1.clone());
-        t.report("path", &origin, "format `tns` is not available in this version".into(), None, None);
-    }
     s.format = format;
     s.header = t.boolean("header").map(|h| h.0);
     s.delimiter = delimiter;
@@ -119,7 +117,7 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
 fn refuse_idle_keys(t: &Reader, s: &Source) {
     let Some(format) = s.format.or_else(|| Format::of_extension(&s.path)) else { return };
     let text = [Format::Csv, Format::Triplets];
-    let coordinates = [Format::Triplets, Format::MatrixMarket];
+    let coordinates = [Format::Triplets, Format::MatrixMarket, Format::Tns];
     let tables = [Format::Csv, Format::Npy, Format::Npz];
     let owners: [(&'static str, &[Format]); 6] = [
         ("header", &text),
@@ -163,26 +161,27 @@ fn operator(t: &Reader, node: &Node, folder: &Path) -> Option<OperatorSource> {
     };
     let o = t.enter(t.path("operator"), node)?;
     let source = read_source(&o, folder);
-    let dims = o.get("dims").and_then(|n| sizes(&o, "dims", n));
+    let dims = o.get("dims").and_then(|n| sizes(&o, "dims", n, 2..=2));
     o.finish();
     Some(OperatorSource { source: source?, dims: dims.map(|d| (d[0], d[1])) })
 }
 
 fn shape(t: &Reader, node: &Node) -> Option<Vec<usize>> {
-    sizes(t, "shape", node)
+    sizes(t, "shape", node, 2..=32)
 }
 
-/// Two positive whole numbers.
-fn sizes(t: &Reader, key: &str, node: &Node) -> Option<Vec<usize>> {
+/// So many positive whole numbers.
+fn sizes(t: &Reader, key: &str, node: &Node, count: std::ops::RangeInclusive<usize>) -> Option<Vec<usize>> {
     let sizes = match &node.value {
-        Value::Array(items) if items.len() == 2 => items
+        Value::Array(items) if count.contains(&items.len()) => items
             .iter()
             .map(|i| if let Value::Integer(d) = i.value { usize::try_from(d).ok().filter(|d| *d > 0) } else { None })
             .collect::<Option<Vec<usize>>>(),
         _ => None,
     };
     if sizes.is_none() {
-        let expected = Some("two positive whole numbers, such as [943, 1682]".into());
+        let many = if *count.end() > 2 { "two or more" } else { "two" };
+        let expected = Some(format!("{many} positive whole numbers, such as [943, 1682]"));
         t.report(key, &node.origin, format!("found {}", node.value.describe()), expected, None);
     }
     sizes

@@ -123,7 +123,7 @@ pub struct Spec {
     pub mapping: String,
     /// `regularizer.form`.
     pub form: Form,
-    /// `regularizer.factors`, one per factor of the mapping (a single entry is repeated).
+    /// `regularizer.factors`, one per factor of the mapping (a single entry is repeated, unless the data decides how often).
     pub factors: Vec<FactorSpec>,
     /// `[loss]`.
     pub loss: LossSpec,

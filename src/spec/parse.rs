@@ -28,7 +28,7 @@ pub struct Override {
 
 /// Names of the contract whose turn has not come.
 mod planned {
-    pub(super) const MAPPINGS: &[&str] = &["cp", "relu", "relu_deep", "linear_net"];
+    pub(super) const MAPPINGS: &[&str] = &["relu", "relu_deep", "linear_net"];
 }
 
 /// Parses and checks a spec. `file` names it in messages, and its folder resolves relative paths.
@@ -72,6 +72,7 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
     let (mapping, symmetrize) = kind?;
     let mut data = data?;
     data.symmetric = (mapping == "psd").then_some(symmetrize);
+    data.any_order = mapping::KINDS.iter().any(|k| k.name == mapping && k.factors.is_none());
     if let Some(loss) = &loss {
         refuse_disagreement(root, loss, &mapping, &data.transform);
         data.kind = loss::kind(&loss.kind).map_or(TargetKind::Real, |k| k.targets);
@@ -161,21 +162,35 @@ fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Op
         Some("sum") => Form::Sum,
         _ => Form::Product,
     };
-    power(&t, form);
     let factors = factors(&t, mapping, folder);
+    power(&t, form, mapping, factors.as_ref().map(Vec::len));
     t.later(&["allow_unbalanced"]);
     t.finish();
     (form, factors)
 }
 
 /// `power` must be the mapping's degree.
-fn power(t: &Reader, form: Form) {
+fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) {
     let Some((power, origin)) = t.number("power") else { return };
     if form == Form::Product {
         let hint = Some("a product of K gauges has degree K; drop `power`".into());
         t.report("power", origin, "`power` belongs to form = \"sum\"".into(), None, hint);
-    } else if power != 2.0 {
-        let found = format!("unbalanced: the regularizer would have degree {power}, the mapping has degree 2");
+        return;
+    }
+    // one entry may stand for factors that only the data counts
+    let by_data = mapping::KINDS.iter().any(|k| Some(k.name) == mapping && k.factors.is_none());
+    let degree = match count {
+        Some(1) if by_data => {
+            let found = "one entry in `factors`, so the mapping's degree is known from the data alone".into();
+            let hint = Some("drop `power` (its default is that degree), or list one entry for each factor".into());
+            t.report("power", origin, found, None, hint);
+            return;
+        }
+        Some(count) if by_data => count,
+        _ => 2,
+    };
+    if power != degree as f64 {
+        let found = format!("unbalanced: the regularizer would have degree {power}, the mapping has degree {degree}");
         let expected = "g of the mapping's degree (Prop. 19: otherwise slices shrink to nothing or grow without bound, \
                         and neither the rank nor the polar argument holds)";
         t.report(
@@ -183,7 +198,7 @@ fn power(t: &Reader, form: Form) {
             origin,
             found,
             Some(expected.into()),
-            Some("the nearest balanced spec has `power = 2`".into()),
+            Some(format!("the nearest balanced spec has `power = {degree}`")),
         );
     }
 }
@@ -201,7 +216,14 @@ fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<Facto
     let read: Vec<Option<FactorSpec>> =
         items.iter().enumerate().map(|(k, item)| factor::read(t, k, item, mapping, folder)).collect();
     let mapping = mapping?;
-    let wanted = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(1, |k| k.factors);
+    let Some(wanted) = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(Some(1), |k| k.factors) else {
+        if items.is_empty() {
+            let expected = Some("one entry for all factors, or one for each index of the target".into());
+            t.report("factors", &node.origin, "found 0 entries".into(), expected, None);
+            return None;
+        }
+        return read.into_iter().collect();
+    };
     if items.len() != 1 && items.len() != wanted {
         let expected = if wanted == 1 {
             format!("one entry: the {mapping} mapping has one factor")
@@ -269,6 +291,17 @@ fn refuse_disagreement(root: &Reader, loss: &LossSpec, mapping: &str, transform:
     {
         let found = format!("loss `{}` has a row of scores per label, the psd mapping a symmetric target", kind.name);
         root.report_at(key, &origin, found, Some("mapping `matrix`".into()), None);
+    }
+    if mapping == "cp" {
+        let place = at("loss", "kind").filter(|_| kind.name != loss::squared::KIND.name);
+        if let Some((origin, key)) = place {
+            let found = format!("loss `{}` with the cp mapping is not available in this version", kind.name);
+            root.report_at(key, &origin, found, Some("loss `squared`".into()), None);
+        }
+        if let Some(extra) = root.get("extra") {
+            let found = "`[[extra]]` with the cp mapping is not available in this version".into();
+            root.report("extra", &extra.origin, found, None, None);
+        }
     }
     if let Some((origin, key)) = at("data", "operator") {
         let refused = match (kind.targets, root.get("extra")) {

@@ -12,4 +12,5 @@ mod naive;
 mod regressions;
 mod sensing;
 mod solve;
+mod tensors;
 mod verify;

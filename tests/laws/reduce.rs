@@ -20,17 +20,25 @@ fn compose((norm, example, cone): Recipe) -> Result<Gauge, String> {
     Gauge::new((norm.examples)(SIDE).swap_remove(example), None, cone.map(|c| (c.example)(SIDE)))
 }
 
-/// A problem with the same gauge on every factor, over a full square target, in either form.
+/// A problem with the same gauge on every factor, over a full target, in either form.
 fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
-    let gauges = (0..mapping.factors).map(|_| compose(recipe).expect("a pair with a rule")).collect();
-    let y = Mat::from_vec(SIDE, SIDE, normals(SIDE * SIDE, rng));
+    // a square matrix, or a cube
+    let sizes = vec![SIDE; if mapping.factors.is_some() { 2 } else { 3 }];
+    let count = mapping.factors.unwrap_or(sizes.len());
+    let gauges = (0..count).map(|_| compose(recipe).expect("a pair with a rule")).collect();
+    let observations = Observations::Full { rows: SIDE, cols: sizes[1..].iter().product() };
+    let mut y = normals(observations.len(), rng);
+    if sizes.len() == 2 {
+        let half = Mat::from_vec(SIDE, SIDE, y);
+        y = (&half + half.transpose()).as_slice().to_vec();
+    }
     Problem {
-        observations: Observations::Full { rows: SIDE, cols: SIDE },
+        observations,
         operator: None,
-        y: (&y + y.transpose()).as_slice().to_vec(),
+        y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping.build)(),
+        mapping: (mapping.build)(&sizes),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
         extras: Extras::default(),
         offset: Vec::new(),
@@ -128,7 +136,7 @@ fn reduction(
 
 fn plants(mapping: &mapping::Kind) -> &'static [Plant] {
     // with one factor, phi(u + v) is not phi(u) + phi(v)
-    if mapping.factors > 1 {
+    if mapping.factors != Some(1) {
         &[Plant::Zero, Plant::Parallel, Plant::Dependent]
     } else {
         &[Plant::Zero, Plant::Parallel]

@@ -13,6 +13,7 @@ pub mod linf_vertices;
 pub mod norm_comparison;
 pub mod singular_value;
 pub mod split;
+pub mod unfoldings;
 
 use crate::budget::Budget;
 use crate::linalg::sum::gamma;
@@ -56,6 +57,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
     &split::Split,
+    &unfoldings::Unfoldings,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
@@ -144,10 +146,10 @@ pub(crate) fn norms(problem: &Problem) -> (&str, &str) {
     (g[0].norm().name(), g[g.len() - 1].norm().name())
 }
 
-/// The sign that u v' is confined to when both factors live in orthants.
+/// The sign that phi is confined to when every factor lives in an orthant.
 pub fn product_sign(problem: &Problem) -> Option<f64> {
     let g = &problem.regularizer.gauges;
-    Some(g[0].orthant()? * g[g.len() - 1].orthant()?)
+    g.iter().cycle().take(g.len().max(2)).map(|g| g.orthant()).product()
 }
 
 /// A proven upper bound of the polar without cones, for plain l2 gauges: sigma_1, or lambda_max for the psd mapping.

@@ -54,7 +54,7 @@ impl PolarSearch for Alternating {
 }
 
 /// Replaces every column by the maximiser of its polar; returns the polars.
-fn maximise(problem: &Problem, k: usize, x: &mut Mat) -> Vec<f64> {
+pub(super) fn maximise(problem: &Problem, k: usize, x: &mut Mat) -> Vec<f64> {
     let gauge = &problem.regularizer.gauges[k];
     let rows = x.nrows().max(1);
     x.as_mut_slice()

@@ -6,6 +6,7 @@
 pub mod alternating;
 pub mod eigen;
 pub mod l1_lines;
+pub mod power;
 pub mod singular;
 pub mod symmetric_power;
 
@@ -107,6 +108,7 @@ pub const SEARCHES: &[&dyn PolarSearch] = &[
     &eigen::Eigen,
     &symmetric_power::SymmetricPower,
     &alternating::Alternating,
+    &power::Power,
 ];
 
 /// Searches with the first method that applies.

@@ -48,11 +48,10 @@ impl Descent for Lbfgs {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        problem
-            .regularizer
-            .gauges
-            .iter()
-            .all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
+        // the sum form of a higher order is no sum of squares
+        let gauges = &problem.regularizer.gauges;
+        gauges.len() <= 2
+            && gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {

@@ -4,6 +4,7 @@
 //! balanced point has the same value in both. None ever raises the objective. To add one: a file with a `Descent`, and its
 //! line in [`STRATEGIES`].
 
+pub mod columns;
 pub mod coordinate;
 pub mod hals;
 pub mod lbfgs;
@@ -44,6 +45,7 @@ pub const STRATEGIES: &[&dyn Descent] = &[
     &lbfgs::Lbfgs,
     &coordinate::Coordinate,
     &prox_gradient::ProxGradient,
+    &columns::Columns,
 ];
 
 /// Names accepted by `solver.descent`.

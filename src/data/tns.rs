@@ -1,0 +1,49 @@
+//! FROSTT text tensors: one line per entry, K indices and a value, parted by blanks; `#` starts a comment.
+
+use super::array::Array;
+use super::csv::{infer_shape, number, parse_index};
+use super::error::{DataError, Place};
+use super::source::Source;
+
+/// Indices of an entry at most.
+const MOST: usize = 32;
+
+/// Reads a list of entries.
+///
+/// # Errors
+/// [`DataError`] with row and column.
+pub fn read(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Array, DataError> {
+    let file = &source.shown;
+    let text = std::str::from_utf8(bytes).map_err(|e| DataError::Format {
+        file: file.clone(),
+        format: "FROSTT",
+        expected: "UTF-8 text".into(),
+        found: e.to_string(),
+    })?;
+    let base = source.index_base.unwrap_or(1);
+    let mut order = source.shape.as_ref().map(Vec::len);
+    let (mut index, mut values, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for (line, content) in text.lines().enumerate() {
+        let cells: Vec<&str> = content.split('#').next().unwrap_or("").split_whitespace().take(MOST + 2).collect();
+        if cells.is_empty() {
+            continue;
+        }
+        let k = *order.get_or_insert(cells.len() - 1);
+        if cells.len() != k + 1 || !(1..=MOST).contains(&k) {
+            return Err(DataError::Shape {
+                file: file.clone(),
+                expected: format!("{} numbers in row {}: {k} indices (1 to {MOST}) and a value", k + 1, line + 1),
+                found: cells.len().to_string(),
+                hint: None,
+            });
+        }
+        let place = |c: usize| Place { row: line + 1, column: c + 1, name: None };
+        for c in 0..k {
+            index.push(parse_index(cells[c], base, source.shape.as_ref().map(|s| s[c]), file, || place(c))?);
+        }
+        values.push(number(cells[k], file, || place(k))?);
+        rows.push(line + 1);
+    }
+    let shape = infer_shape(source, &index, order.unwrap_or(0), notes);
+    Ok(Array::Coordinates { shape, index, values, rows })
+}
