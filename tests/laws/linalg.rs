@@ -1,9 +1,15 @@
-//! Products over a [`Pattern`] against loops over a dense matrix, and the bracket of a [`Sum`] against exact integers.
+//! Products over a [`Pattern`] and of dense matrices against loops over a dense matrix, decompositions against what they say
+//! their factors multiply to, and the bracket of a [`Sum`] against exact integers.
 
 use crate::draw::{EPS, Rng, claim, holds, normals, rejects};
+use homfac::data::Observations;
 use homfac::linalg::sum::{Sum, norm_upper};
 use homfac::linalg::{Gram, Layout, Mat, Packed, Pattern, dense};
+use homfac::polar::field;
 use rand::RngExt;
+
+/// Columns of a tall and skinny matrix: none, one, and around the widths that loops are unrolled to.
+const RANKS: [usize; 8] = [0, 1, 2, 3, 7, 8, 9, 33];
 
 /// A sparse matrix with empty lines, of any shape, up to sizes where the products run in parallel.
 struct Sparse {
@@ -19,8 +25,12 @@ impl Sparse {
             |rng: &mut Rng| if rng.random_bool(0.3) { rng.random_range(100..200) } else { rng.random_range(1..9) };
         let (m, n) = (side(rng), side(rng));
         let density = rng.random_range(0.0..1.0);
-        let mut listed: Vec<(usize, usize)> =
-            (0..m).flat_map(|i| (0..n).map(move |j| (i, j))).filter(|_| rng.random_bool(density)).collect();
+        let mut lines = |count: usize| -> Vec<bool> { (0..count).map(|_| rng.random_bool(0.9)).collect() };
+        let (rows, cols) = (lines(m), lines(n));
+        let mut listed: Vec<(usize, usize)> = (0..m)
+            .flat_map(|i| (0..n).map(move |j| (i, j)))
+            .filter(|&(i, j)| rows[i] && cols[j] && rng.random_bool(density))
+            .collect();
         // the caller's order is any
         for k in (1..listed.len()).rev() {
             listed.swap(k, rng.random_range(0..=k));
@@ -31,6 +41,10 @@ impl Sparse {
         let (pattern, order) = Pattern::new(m, n, &listed).unwrap();
         Self { pattern, w: order.iter().map(|&k| values[k]).collect(), dense, listed }
     }
+}
+
+fn draw_rank(rng: &mut Rng) -> usize {
+    RANKS[rng.random_range(0..RANKS.len())]
 }
 
 fn gaussian(m: usize, n: usize, rng: &mut Rng) -> Mat {
@@ -55,13 +69,13 @@ fn same(found: &Mat, (expected, size): &(Mat, Mat), terms: usize) -> Result<(), 
 
 fn mul_law(mul: impl Fn(&Pattern, &[f64], &Mat) -> Mat, rng: &mut Rng) -> Result<(), String> {
     let s = Sparse::draw(rng);
-    let x = gaussian(s.pattern.cols(), rng.random_range(0..4), rng);
+    let x = gaussian(s.pattern.cols(), draw_rank(rng), rng);
     same(&mul(&s.pattern, &s.w, &x), &naive_product(&s.dense, &x), s.pattern.cols())
 }
 
 fn tr_mul_law(tr_mul: impl Fn(&Pattern, &[f64], &Mat) -> Mat, rng: &mut Rng) -> Result<(), String> {
     let s = Sparse::draw(rng);
-    let x = gaussian(s.pattern.rows(), rng.random_range(0..4), rng);
+    let x = gaussian(s.pattern.rows(), draw_rank(rng), rng);
     same(&tr_mul(&s.pattern, &s.w, &x), &naive_product(&s.dense.transpose(), &x), s.pattern.rows())
 }
 
@@ -82,7 +96,7 @@ fn gram_law(gram: impl Fn(&Pattern, &[f64]) -> Packed, rng: &mut Rng) -> Result<
 /// U V' at the listed entries, row by row.
 fn sampled_law(sampled: impl Fn(&Pattern, &Mat, &Mat) -> Vec<f64>, rng: &mut Rng) -> Result<(), String> {
     let s = Sparse::draw(rng);
-    let r = rng.random_range(0..20);
+    let r = draw_rank(rng);
     let (u, v) = (gaussian(s.pattern.rows(), r, rng), gaussian(s.pattern.cols(), r, rng));
     let (product, size) = naive_product(&u, &v.transpose());
     let mut sorted = s.listed;
@@ -91,9 +105,24 @@ fn sampled_law(sampled: impl Fn(&Pattern, &Mat, &Mat) -> Vec<f64>, rng: &mut Rng
     same(&Mat::from_vec(sorted.len(), 1, sampled(&s.pattern, &u, &v)), &(at(&product), at(&size)), r)
 }
 
-/// The same products of dense matrices, of any shape.
+/// Both triangles of W W' (axis 0) or W' W (axis 1), of a full or a sparse field.
+fn field_gram_law(gram: fn(&Observations, &[f64], usize) -> Mat, rng: &mut Rng) -> Result<(), String> {
+    let s = Sparse::draw(rng);
+    let (at, w) = if rng.random_bool(0.5) {
+        (Observations::Full { rows: s.dense.nrows(), cols: s.dense.ncols() }, s.dense.as_slice().to_vec())
+    } else {
+        (Observations::Coordinates(s.pattern), s.w)
+    };
+    for (axis, a) in [s.dense.clone(), s.dense.transpose()].iter().enumerate() {
+        same(&gram(&at, &w, axis), &naive_product(a, &a.transpose()), a.ncols())?;
+    }
+    Ok(())
+}
+
+/// The same products of dense matrices, of any shape, now and then so large that they run in parallel.
 fn dense_law(mul: impl Fn(&Mat, &Mat) -> Mat, rng: &mut Rng) -> Result<(), String> {
-    let (m, k, n) = (rng.random_range(0..30), rng.random_range(0..30), rng.random_range(0..30));
+    let top = if rng.random_bool(0.01) { 200 } else { 40 };
+    let (m, k, n) = (rng.random_range(0..top), rng.random_range(0..top), rng.random_range(0..top));
     let (a, b) = (gaussian(m, k, rng), gaussian(k, n, rng));
     same(&mul(&a, &b), &naive_product(&a, &b), k)
 }
@@ -104,6 +133,7 @@ fn sparse_products_agree_with_loops_over_a_dense_matrix() {
     holds("tr_mul", |rng| tr_mul_law(Pattern::tr_mul, rng));
     holds("gram", |rng| gram_law(form, rng));
     holds("sampled_product", |rng| sampled_law(Pattern::sampled_product, rng));
+    holds("field::gram", |rng| field_gram_law(field::gram, rng));
 }
 
 #[test]
@@ -129,6 +159,113 @@ fn the_product_laws_reject_fields_in_the_wrong_order_and_lost_entries() {
     }
     let single = |x: &Mat| x.map(|x| f64::from(x as f32));
     rejects("single precision", |rng| dense_law(|a, b| dense::mul(&single(a), &single(b)), rng));
+    rejects("the other axis", |rng| field_gram_law(|at, w, axis| field::gram(at, w, 1 - axis), rng));
+    let skipping = |p: &Pattern, u: &Mat, v: &Mat| {
+        let whole = u.ncols() / 8 * 8;
+        p.sampled_product(&u.columns(0, whole).into_owned(), &v.columns(0, whole).into_owned())
+    };
+    rejects("a lost remainder", |rng| sampled_law(skipping, rng));
+}
+
+/// The rounding allowed to a decomposition of A: relative to its norm.
+fn rounding(a: &Mat) -> f64 {
+    32.0 * (a.nrows() + a.ncols()) as f64 * EPS * a.norm()
+}
+
+/// The columns of `q` are orthonormal.
+fn orthonormal(q: &Mat) -> Result<(), String> {
+    let defect = (q.transpose() * q - Mat::identity(q.ncols(), q.ncols())).norm();
+    claim(defect <= rounding(&Mat::identity(q.nrows(), q.ncols())), || format!("orthonormal up to {defect:e} only"))
+}
+
+/// `product` is A.
+fn multiplies_to(product: Mat, a: &Mat) -> Result<(), String> {
+    claim(product.shape() == a.shape(), || format!("{:?}, not {:?}", product.shape(), a.shape()))?;
+    let error = (product - a).norm();
+    claim(error <= rounding(a), || format!("{error:e} away from a matrix of norm {:e}", a.norm()))
+}
+
+/// A matrix of any shape, often of low rank: then trailing singular values are equal, and zero.
+fn draw_any(rng: &mut Rng) -> Mat {
+    let (m, n) = (rng.random_range(1..40), rng.random_range(1..40));
+    let r = if rng.random_bool(0.5) { m.min(n) } else { rng.random_range(0..m.min(n) + 1) };
+    gaussian(m, r, rng) * gaussian(r, n, rng)
+}
+
+type Svd = fn(&Mat) -> Option<(Mat, Vec<f64>, Mat)>;
+
+/// A = U diag(s) V' with orthonormal columns, s >= 0 and descending.
+fn svd_law(svd: Svd, rng: &mut Rng) -> Result<(), String> {
+    let a = draw_any(rng);
+    let (u, s, v) = svd(&a).ok_or("no convergence")?;
+    orthonormal(&u)?;
+    orthonormal(&v)?;
+    claim(s.windows(2).all(|w| w[0] >= w[1]) && s.iter().all(|s| *s >= 0.0), || format!("{s:?}"))?;
+    multiplies_to(&u * Mat::from_diagonal(&s.into()) * v.transpose(), &a)
+}
+
+type Eigen = fn(&Mat) -> Option<(Vec<f64>, Mat)>;
+
+/// A = V diag(values) V' for a symmetric A, with orthonormal columns, values ascending.
+fn eigen_law(eigen: Eigen, rng: &mut Rng) -> Result<(), String> {
+    let x = draw_any(rng);
+    let shift = rng.random_range(-1.0..1.0);
+    let a = &x * x.transpose() - Mat::identity(x.nrows(), x.nrows()) * shift;
+    let (values, v) = eigen(&a).ok_or("no convergence")?;
+    orthonormal(&v)?;
+    claim(values.windows(2).all(|w| w[0] <= w[1]), || format!("{values:?}"))?;
+    multiplies_to(&v * Mat::from_diagonal(&values.into()) * v.transpose(), &a)
+}
+
+/// Orthonormal columns whose span holds those of A: Q Q' A = A.
+fn span_law(basis: fn(&Mat) -> Mat, rng: &mut Rng) -> Result<(), String> {
+    let a = draw_any(rng);
+    let q = basis(&a);
+    orthonormal(&q)?;
+    multiplies_to(&q * (q.transpose() * &a), &a)
+}
+
+#[test]
+fn decompositions_multiply_to_what_was_decomposed() {
+    holds("thin_svd", |rng| svd_law(dense::thin_svd, rng));
+    holds("symmetric_eigen", |rng| eigen_law(dense::symmetric_eigen, rng));
+    holds("orthonormal", |rng| span_law(dense::orthonormal, rng));
+}
+
+#[test]
+fn the_laws_of_decompositions_reject_near_misses() {
+    let ascending: Svd = |a| {
+        let (u, mut s, v) = dense::thin_svd(a)?;
+        s.reverse();
+        Some((u, s, v))
+    };
+    let unnormalised: Svd = |a| dense::thin_svd(a).map(|(u, s, v)| (u * 2.0, s.iter().map(|s| s / 2.0).collect(), v));
+    let squared: Svd = |a| {
+        // singular values from the Gram matrix lose half the digits
+        let (values, v) = dense::symmetric_eigen(&dense::tr_mul(a, a))?;
+        let k = a.nrows().min(a.ncols());
+        let s: Vec<f64> = values.iter().rev().take(k).map(|x| x.max(0.0).sqrt()).collect();
+        let v = Mat::from_fn(a.ncols(), k, |i, j| v[(i, a.ncols() - 1 - j)]);
+        let mut u = dense::mul(a, &v);
+        u.column_iter_mut().for_each(|mut c| c.unscale_mut(c.norm().max(f64::MIN_POSITIVE)));
+        Some((u, s, v))
+    };
+    rejects("ascending singular values", |rng| svd_law(ascending, rng));
+    rejects("vectors of length 2", |rng| svd_law(unnormalised, rng));
+    rejects("the square root of an eigenvalue", |rng| svd_law(squared, rng));
+    rejects("eigenvectors as rows", |rng| {
+        eigen_law(|a| dense::symmetric_eigen(a).map(|(s, v)| (s, v.transpose())), rng)
+    });
+    rejects("columns scaled to length 1", |rng| {
+        span_law(
+            |a| {
+                let mut q = a.clone();
+                q.column_iter_mut().for_each(|mut c| c.unscale_mut(c.norm().max(f64::MIN_POSITIVE)));
+                q
+            },
+            rng,
+        )
+    });
 }
 
 #[test]
