@@ -111,11 +111,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = Clock::start();
     let mut stages = Stages { solve: clock, current: None, spent: BTreeMap::new(), last_descent: (0.0, 0.0) };
     let limit = budget.within(spec.solver.time_limit);
-    let solution = homfac::solve::solve(&problem, &spec.solver, &options, None, &limit, &mut stages);
+    let solution = homfac::solve::solve(&mut problem, &spec.solver, &options, None, &limit, &mut stages);
     let solve = clock.read();
 
     let clock = Clock::start();
-    certify::certify(&problem, &solution.factors, &solution.witnesses, &options, &budget)?;
+    certify::certify_at(&problem, &solution.factors, Some(&solution.extras), &solution.witnesses, &options, &budget)?;
     let certify = clock.read();
     println!(
         "{}",

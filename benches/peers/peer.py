@@ -135,6 +135,8 @@ def cvxpy_run(job):
 # ---- nonnegative matrix factorization: scikit-learn's coordinate descent ----
 
 def nmf_start(job):
+    import sklearn.decomposition  # noqa: F401  so that its memory is not counted as the fit's
+
     y, rank = np.load(job["data"]).astype(float), job["rank"]
     g = np.random.default_rng(job["seed"])
     scale = np.sqrt(y.mean() / rank)
