@@ -426,15 +426,15 @@ pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
 
 /// `spare` of lambda is left for a correction of z.
 fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str, spare: f64) -> Option<Proven> {
-    let d = match problem.extras.corrected() {
-        None => problem.loss.dual_lower(problem.targets(), &z),
+    let (d, drift) = match problem.extras.corrected() {
+        None => (problem.loss.dual_lower(problem.targets(), &z), 0.0),
         Some(block) => corrected(problem, block, &z, spare)?,
     };
     let value = if problem.extras.blocks.is_empty() {
         d.value
     } else {
         // H* is +inf, and nothing proven, unless A'z is where it must be, exactly
-        (d.value + problem.extras.dual_lower(&z)?).next_down()
+        (d.value + problem.extras.dual_lower(&z, drift)?).next_down()
     };
     value.is_finite().then_some(Proven { value, slack: d.slack, method, point })
 }
@@ -445,8 +445,9 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
 /// z~ = (1 - t) z + t (z - C / t),   |C_j| <= t M   so   D(z~) >= (1 - t) D(z) + t sum_j min(D_j(z_j - M), D_j(z_j + M))
 /// ```
 ///
-/// and the last sum is at least D(z - M) + D(z + M) - max D, max D = l(0). `None` if `spare` does not pay for C in the polar.
-fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<DualValue> {
+/// and the last sum is at least D(z - M) + D(z + M) - max D, max D = l(0). Also a bound of ||C||_F. `None` if `spare` does not pay
+/// for C in the polar.
+fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<(DualValue, f64)> {
     let (t, loss) = (problem.targets(), &problem.loss);
     let room = z.iter().fold(0.0, |m: f64, z| m.max(z.abs())) * ROOM;
     let free: Vec<bool> = (0..z.len())
@@ -459,7 +460,7 @@ fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<
     let share = if largest == 0.0 { 0.0 } else { (largest / (room * (1.0 - 1e-9))).next_up() };
     let here = loss.dual_lower(t, z);
     if share == 0.0 {
-        return Some(here);
+        return Some((here, 0.0));
     }
     let affordable = total * radius(problem) * (1.0 + 1e-9) <= spare;
     if !(affordable && share < 1e-3) {
@@ -471,7 +472,7 @@ fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<
     // |ends| and |here| may each be off by a rounding of themselves: the share is far above one
     let loss_of_value = share * (here.value.abs() + ends.abs()) * 2.0;
     let value = (here.value - loss_of_value).next_down();
-    value.is_finite().then_some(DualValue { value, slack: here.slack + loss_of_value })
+    value.is_finite().then_some((DualValue { value, slack: here.slack + loss_of_value }, total))
 }
 
 /// Room in the domain, relative to the largest entry, that lets an entry take part in a correction.

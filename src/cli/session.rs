@@ -4,6 +4,7 @@ use super::args::OverrideArgs;
 use super::failure::Usage;
 use crate::certify::CertifyOptions;
 use crate::data::{self, Dataset, FileRecord};
+use crate::linalg::dense;
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
 use crate::spec::model::Lambda;
@@ -50,8 +51,11 @@ impl Session {
     pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
+        // a spec's own files (the matrix of a cone) are decomposed before it has said how many threads there are
+        dense::use_threads(false);
         let mut spec = spec::parse(&text, path, &overrides.overrides())?;
         start_threads(spec.solver.threads)?;
+        dense::use_threads(true);
         let mut dataset = data::load(&spec.data)?;
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);

@@ -130,11 +130,24 @@ impl Extras {
         self.explicit().map(|(k, b)| b.penalty.value(&q[k])).sum()
     }
 
-    /// A lower bound of -sum H*(A'z) over the explicit blocks, less those that are met by a correction; `None` where it is -inf or
-    /// not known to be finite.
-    pub fn dual_lower(&self, z: &[f64]) -> Option<f64> {
+    /// A lower bound of -sum H*(A'z~) over the explicit blocks, less those that are met by a correction, for every z~ with
+    /// ||z~ - z||_F <= `drift`; `None` where it is -inf or not known to be finite. A correction made for one block moves what the
+    /// others see: |A_k'(z~ - z)| <= ||A_k|| drift for each column of A.
+    pub fn dual_lower(&self, z: &[f64], drift: f64) -> Option<f64> {
+        let seen = |b: &Block| {
+            let mut intervals = b.map.adjoint_exact(z);
+            if drift > 0.0 {
+                let squares = b.map.curvature(&vec![1.0; z.len()]);
+                for (v, square) in intervals.iter_mut().zip(squares) {
+                    // the margin covers the rounding of the sum of squares and of what follows
+                    let by = square.sqrt() * drift * (1.0 + 1e-6) + f64::MIN_POSITIVE;
+                    *v = ((v.0 - by).next_down(), (v.1 + by).next_up());
+                }
+            }
+            intervals
+        };
         let blocks = self.explicit().filter(|(_, b)| !b.is_corrected());
-        blocks.map(|(_, b)| b.penalty.dual_lower(&b.map.adjoint_exact(z))).sum()
+        blocks.map(|(_, b)| b.penalty.dual_lower(&seen(b))).sum()
     }
 
     /// The block whose equalities (signs) hold of a corrected z only; there is at most one, and no other free block.
