@@ -16,7 +16,7 @@
 mod cpu;
 
 use cpu::cpu_s;
-use homfac::certify::{self, CertifyOptions};
+use homfac::certify::{self, CertifyOptions, Known};
 use homfac::solve::observer::{Iteration, Observer};
 use homfac::spec::{self, Override, model::Lambda};
 use homfac::{budget::Budget, data, polar};
@@ -92,14 +92,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(path)?;
     let spec = spec::parse(&text, Path::new(path), &overrides)?;
     if let Some(threads) = spec.solver.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+        rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
     }
     let dataset = data::load(&spec.data)?;
     let (mut problem, _) = spec::assemble(&spec, &dataset)?;
     let read = clock.read();
 
     let clock = Clock::start();
-    let lambda_max = polar::lambda_max(&problem);
+    let lambda_max = polar::lambda_max(&problem, matches!(spec.lambda, Lambda::Relative(_)));
     problem.lambda = match spec.lambda {
         Lambda::Absolute(lambda) => lambda,
         Lambda::Relative(fraction) => fraction * lambda_max.found,
@@ -115,7 +115,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let solve = clock.read();
 
     let clock = Clock::start();
-    certify::certify_at(&problem, &solution.factors, Some(&solution.extras), &solution.witnesses, &options, &budget)?;
+    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
+    certify::certify_at(&problem, &solution.factors, Some(&solution.extras), known, &options, &budget)?;
     let certify = clock.read();
     println!(
         "{}",

@@ -110,7 +110,7 @@ fn instance(
         offset: Vec::new(),
         lambda: 1.0,
     };
-    problem.lambda = (fraction * lambda_max(&problem).found).max(0.05);
+    problem.lambda = (fraction * lambda_max(&problem, true).found).max(0.05);
     problem
 }
 
@@ -499,7 +499,7 @@ fn through_measurements(mut problem: Problem, sparse: bool, rng: &mut ChaCha8Rng
     problem.y = operator.apply(&problem.y).iter().map(|y| y + rng.random_range(-0.3..0.3)).collect();
     problem.w = problem.w.map(|w| w[..count].to_vec());
     problem.operator = Some(operator);
-    problem.lambda = 0.2 * lambda_max(&problem).found;
+    problem.lambda = 0.2 * lambda_max(&problem, true).found;
     problem
 }
 
@@ -559,8 +559,13 @@ fn the_upper_end_law_rejects_an_estimate_from_below() {
         let problem = instance("matrix", &recipes, Layout::Full, (4, 3), 0.3, &mut rng);
         // a Ritz value is no upper bound: two power steps from one start
         let ritz = |p: &Problem, z: &[f64]| {
-            search::search(p, z, None, &search::Effort { starts: 1, iterations: 1, keep: 1, precision: 1e-9, seed: 1 })
-                .best()
+            search::search(
+                p,
+                z,
+                None,
+                &search::Effort { starts: 1, iterations: 1, keep: 1, precision: 1e-9, floor: 0.0, seed: 1 },
+            )
+            .best()
         };
         caught += usize::from(upper_end_law(&problem, &mut rng, ritz).is_err());
     }

@@ -5,7 +5,7 @@
 use homfac::budget::Budget;
 use homfac::certify::dual::{DualPoint, Keeper, prove};
 use homfac::certify::relax::{self, Relaxation};
-use homfac::certify::{Certificate, CertifyOptions, Effort, certify_at};
+use homfac::certify::{Certificate, CertifyOptions, Effort, Known, certify_at};
 use homfac::cone;
 use homfac::data::{Observations, TargetKind};
 use homfac::extra::{self, Block, Extras, Penalty};
@@ -149,7 +149,8 @@ impl Instance {
         let budget = Budget::unlimited();
         let solver = SolverOptions { max_outer: Some(60), ..SolverOptions::default() };
         let s = solve(&mut self.problem, &solver, &options, None, &budget, &mut Silent);
-        certify_at(&self.problem, &s.factors, Some(&s.extras), &s.witnesses, &options, &budget).unwrap()
+        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+        certify_at(&self.problem, &s.factors, Some(&s.extras), known, &options, &budget).unwrap()
     }
 
     /// The loss and its gradient at X, written out again.

@@ -19,6 +19,7 @@ use crate::budget::Budget;
 use crate::extra::Coefficients;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
+use crate::polar::bound::Bounded;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
 use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
@@ -47,8 +48,8 @@ pub enum Effort {
 
 impl Effort {
     /// The polar search it pays for.
-    pub fn search(self) -> search::Effort {
-        let default = search::Effort { precision: 1e-6, ..search::Effort::default() };
+    fn search(self, problem: &Problem) -> search::Effort {
+        let default = search::Effort { precision: 1e-6, floor: problem.lambda, ..search::Effort::default() };
         match self {
             Self::Cheap => search::Effort { starts: 16, ..default },
             Self::Default => search::Effort { starts: 200, ..default },
@@ -170,11 +171,20 @@ pub fn certify(
     options: &CertifyOptions,
     budget: &Budget,
 ) -> Result<Certificate, CertifyError> {
-    certify_at(problem, factors, None, witnesses, options, budget)
+    certify_at(problem, factors, None, Known { witnesses, polar: None }, options, budget)
 }
 
-/// Certifies a point from the problem, the factors and the extra variables alone (`None`: the best ones); `witnesses` are dual points that somebody claims are good, and
-/// are proven like any other. The cheap part is always completed; the budget stops the climb up the ladder.
+/// What is there already when a point is to be certified.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// Dual points that somebody claims are good; they are proven like any other.
+    pub witnesses: &'a [Witness],
+    /// A field whose polar was bounded: if it is that of the point up to rounding, it is not bounded again.
+    pub polar: Option<&'a Bounded>,
+}
+
+/// Certifies a point from the problem, the factors and the extra variables alone (`None`: the best ones), and what is proven
+/// about them already. The cheap part is always completed; the budget stops the climb up the ladder.
 ///
 /// # Errors
 /// [`CertifyError`].
@@ -182,7 +192,7 @@ pub fn certify_at(
     problem: &Problem,
     factors: &Factors,
     extras: Option<&Coefficients>,
-    witnesses: &[Witness],
+    known: Known<'_>,
     options: &CertifyOptions,
     budget: &Budget,
 ) -> Result<Certificate, CertifyError> {
@@ -194,7 +204,7 @@ pub fn certify_at(
         return Err(CertifyError::NotFinite(objective.total));
     }
     let z = &point.z;
-    let upper = bound::upper(problem, z);
+    let upper = known.polar.and_then(|p| p.near(problem, z)).or_else(|| bound::upper(problem, z));
     let mut keeper = Keeper::new();
     match &point.fitted {
         // the best extra variables have the best dual point
@@ -204,7 +214,7 @@ pub fn certify_at(
     let met = |keeper: &Keeper| {
         keeper.value().is_some_and(|b| relative_gap(objective.total, b) <= options.target_gap.min(GLOBAL_GAP))
     };
-    for w in witnesses {
+    for w in known.witnesses {
         // a gradient from almost the same point proves nothing new
         if w.source == RESIDUAL && met(&keeper) {
             continue;
@@ -220,7 +230,7 @@ pub fn certify_at(
     let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
-    let found = search::search(problem, z, Some(factors), &options.effort.search());
+    let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
     let polar = polar_interval(problem, &found, z, upper)?;
     let refutation = refute::refutation(problem, &found, prediction);
     let rank_bound = rank_bound(problem);
@@ -335,7 +345,7 @@ pub fn refuting_slices(
     effort: Effort,
 ) -> Option<search::Found> {
     let z = problem.dual_field(prediction);
-    let found = search::search(problem, &z, Some(factors), &effort.search());
+    let found = search::search(problem, &z, Some(factors), &effort.search(problem));
     let decrease = refute::refutation(problem, &found, prediction).map_or(0.0, |r| r.decrease);
     refutes(problem, objective, decrease).then_some(found)
 }

@@ -6,7 +6,7 @@ use super::failure::Usage;
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
-use crate::certify::{self, Witness};
+use crate::certify::{self, Known, Witness};
 use crate::data::source::Format;
 use crate::data::{DataError, npz, read_factor};
 use crate::extra::Coefficients;
@@ -56,7 +56,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         &session.problem,
         &factors,
         extras.as_ref(),
-        &witnesses,
+        Known { witnesses: &witnesses, polar: None },
         &session.certify_options(),
         &budget_left,
     )?;

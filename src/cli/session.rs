@@ -60,7 +60,8 @@ impl Session {
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
         let (mut problem, weight_files) = spec::assemble(&spec, &dataset)?;
-        let lambda_max = polar::lambda_max(&problem);
+        // beside a number it is merely reported
+        let lambda_max = polar::lambda_max(&problem, matches!(spec.lambda, Lambda::Relative(_)));
         problem.lambda = resolve(spec.lambda, &lambda_max)?;
         let files = dataset.files.iter().cloned().chain(weight_files).collect();
         Ok(Self { spec, dataset, problem, lambda_max, files })
@@ -82,10 +83,11 @@ fn with_recorded(mut recorded: Vec<String>, now: Vec<String>) -> Vec<String> {
     recorded
 }
 
-/// A pool of as many threads as asked for, in place before the first parallel loop.
+/// A pool of as many threads as asked for, in place before the first parallel loop. This thread is one of them: none waits
+/// while another works for it.
 fn start_threads(threads: Option<usize>) -> anyhow::Result<()> {
-    let Some(n) = threads else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new().num_threads(n).build_global().context("the worker threads could not be started")
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).use_current_thread();
+    pool.build_global().context("the worker threads could not be started")
 }
 
 fn resolve(lambda: Lambda, lambda_max: &LambdaMax) -> Result<f64, SessionError> {

@@ -6,7 +6,7 @@ use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
 use crate::budget::Budget;
-use crate::certify;
+use crate::certify::{self, Known};
 use crate::data::DataError;
 use crate::mapping::Factors;
 use crate::report::{describe, log};
@@ -39,11 +39,12 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let solve_s = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
+    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
     let certificate = certify::certify_at(
         &session.problem,
         &solution.factors,
         Some(&solution.extras),
-        &solution.witnesses,
+        known,
         &session.certify_options(),
         &all.within(session.spec.certificate.time_limit),
     )?;

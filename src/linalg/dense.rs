@@ -94,6 +94,15 @@ pub fn symmetric_eigen(a: &Mat) -> Option<(Vec<f64>, Mat)> {
     Some((values, Mat::from_fn(n, n, |i, j| e.U()[(i, j)])))
 }
 
+/// Its eigenvalues alone.
+pub fn symmetric_eigenvalues(a: &Mat) -> Option<Vec<f64>> {
+    let n = a.nrows();
+    if n == 0 {
+        return Some(Vec::new());
+    }
+    view(a.as_slice(), n, n).self_adjoint_eigenvalues(Side::Lower).ok()
+}
+
 /// Thin SVD A = U diag(s) V', s descending; `None` if it did not converge.
 pub fn thin_svd(a: &Mat) -> Option<(Mat, Vec<f64>, Mat)> {
     let (m, n) = a.shape();

@@ -129,12 +129,17 @@ pub struct Krylov {
     pub depth: usize,
     /// Relative change of the leading values from block to block below which the space is large enough.
     pub tolerance: f64,
+    /// Values below this need not settle.
+    pub floor: f64,
     /// Seed of the first block.
     pub seed: u64,
 }
 
 /// New values that must settle, beside those of known directions.
 const WATCHED: usize = 4;
+
+/// A value that stays below the floor even if it rises by this many times its last rise is left where it is.
+const FORESIGHT: f64 = 3.0;
 
 /// Leading singular triplets (U, s, V), s descending, of a linear map R^n -> R^m given by block products, from a block
 /// Krylov space. Each s_i is attained by its vectors up to rounding. `known` spans directions that are nearly invariant: they
@@ -160,7 +165,10 @@ pub fn top_singular(
         }
         let Some(values) = ritz.values(watched) else { break };
         let settled = values.len() == leading.len()
-            && values.iter().zip(&leading).all(|(v, last)| v - last <= effort.tolerance * values[0]);
+            && values.iter().zip(&leading).all(|(v, last)| {
+                let rise = v - last;
+                rise <= effort.tolerance * values[0] || v + FORESIGHT * rise <= effort.floor
+            });
         if settled || level == effort.depth {
             break;
         }
@@ -199,8 +207,11 @@ impl Ritz {
         }
         let image = mul(&next);
         let (old, new) = (self.basis.ncols(), next.ncols());
-        self.image = if old == 0 { image } else { hcat(&self.image, &image) };
-        self.basis = hcat(&self.basis, &next);
+        if old == 0 {
+            self.image = Mat::zeros(image.nrows(), 0);
+        }
+        append_columns(&mut self.image, &image);
+        append_columns(&mut self.basis, &next);
         let products = dense::tr_mul(&self.image, &self.image.columns(old, new).into_owned());
         let mut gram = Mat::zeros(old + new, old + new);
         gram.view_mut((0, 0), (old, old)).copy_from(&self.gram);
@@ -212,7 +223,7 @@ impl Ritz {
 
     /// The `count` largest Ritz values of A, descending.
     fn values(&self, count: usize) -> Option<Vec<f64>> {
-        let squares = dense::symmetric_eigen(&self.gram)?.0;
+        let squares = dense::symmetric_eigenvalues(&self.gram)?;
         Some(squares.iter().rev().take(count).map(|s| s.max(0.0).sqrt()).collect())
     }
 
@@ -240,6 +251,13 @@ impl Ritz {
 pub fn gaussian(m: usize, n: usize, seed: u64) -> Mat {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     Mat::from_fn(m, n, |_, _| StandardNormal.sample(&mut rng))
+}
+
+/// A <- [A B], in place where there is room.
+fn append_columns(a: &mut Mat, b: &Mat) {
+    let (m, old) = a.shape();
+    *a = std::mem::replace(a, Mat::zeros(0, 0)).resize_horizontally(old + b.ncols(), 0.0);
+    a.as_mut_slice()[m * old..].copy_from_slice(b.as_slice());
 }
 
 /// [A B].

@@ -5,6 +5,7 @@ pub mod dense;
 pub mod elementary;
 pub mod gram;
 pub mod lanczos;
+pub mod long;
 pub mod nnls;
 pub mod packed;
 pub mod perron;

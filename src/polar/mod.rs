@@ -18,12 +18,14 @@ pub struct LambdaMax {
     pub upper: Option<f64>,
 }
 
-/// lambda_max of the problem (its `lambda` plays no part), with Q optimal at X = 0.
-pub fn lambda_max(problem: &Problem) -> LambdaMax {
+/// lambda_max of the problem (its `lambda` plays no part), with Q optimal at X = 0. `tight`: whether its upper end is worth a
+/// proof that takes long; otherwise a quick bound does.
+pub fn lambda_max(problem: &Problem, tight: bool) -> LambdaMax {
     let zero = vec![0.0; problem.y.len()];
     let mut q = problem.extras.zero();
     problem.fit_extras(&zero, &mut q);
     let z = problem.dual_field(&problem.extras.offset(&q, zero.len()));
     let found = search::search(problem, &z, None, &search::Effort::default()).best();
-    LambdaMax { found, upper: bound::upper(problem, &z).map(|b| b.value) }
+    let upper = if tight { bound::upper(problem, &z) } else { bound::quick(problem, &z) };
+    LambdaMax { found, upper: upper.map(|b| b.value) }
 }

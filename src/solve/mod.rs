@@ -13,6 +13,7 @@ use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, Witness, refuting_sli
 use crate::extra::Coefficients;
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
+use crate::polar::bound::Bounded;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
 use descent::Descent;
@@ -60,6 +61,8 @@ pub struct Solution {
     pub extras: Coefficients,
     /// Dual points worth proving.
     pub witnesses: Vec<Witness>,
+    /// The last field whose polar was bounded on the way.
+    pub polar: Option<Bounded>,
     /// Why it stopped.
     pub stopped_by: StopReason,
 }
@@ -75,9 +78,6 @@ const POLISH_BELOW: f64 = 1e-4;
 
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
-
-/// Up to this smaller side a proof is cheap beside the rest of an iteration.
-const CHEAP_SIDE: usize = 700;
 
 /// Algorithm 1 from `start`, or from `initial_rank` random slices. The problem holds the extra variables of the moment while it is
 /// solved, and none afterwards.
@@ -98,6 +98,7 @@ pub fn solve(
     follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
     let mut x = start.unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
+    let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     let finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
     let mut state = Progress { step: "init".into(), finished, ..Progress::default() };
@@ -129,13 +130,17 @@ pub fn solve(
                 + problem.lambda * problem.regularizer.total(&x)
                 + problem.extras.value(&q);
             let z = problem.dual_field(&prediction);
-            let effort =
-                search::Effort { seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64), ..state.search() };
+            let effort = search::Effort {
+                seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
+                ..state.search(problem)
+            };
             let mut found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
             if state.worth_proving(problem, exact, excess, promise <= certify.target_gap.min(GLOBAL_GAP)) {
-                keeper.keep(bound::upper(problem, &z).and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
+                let bounded = Bounded::new(problem, z.clone());
+                keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
+                polar = Some(bounded);
             }
             if excess < 0.1 {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
@@ -205,7 +210,7 @@ pub fn solve(
     problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
     problem.offset = Vec::new();
     let witnesses = keeper.best().map(|b| b.point.to_witness()).into_iter().collect();
-    Solution { factors: x, extras: q, witnesses, stopped_by }
+    Solution { factors: x, extras: q, witnesses, polar, stopped_by }
 }
 
 /// The extra variables take their best values for these factors.
@@ -293,7 +298,7 @@ impl Progress {
     fn worth_proving(&mut self, problem: &Problem, exact: bool, excess: f64, promising: bool) -> bool {
         let (m, n) = problem.shape();
         let worth = if exact {
-            m.min(n) <= CHEAP_SIDE || promising
+            m.min(n) <= bound::QUICK_SIDE || promising
         } else {
             self.last_objective.is_none() || excess < 0.3 * self.proven_excess.min(0.03)
         };
@@ -304,7 +309,7 @@ impl Progress {
     }
 
     /// Effort of the next search.
-    fn search(&self) -> search::Effort {
+    fn search(&self, problem: &Problem) -> search::Effort {
         let starts = match self.last_excess {
             _ if self.polishing > 0 => 200,
             e if e < 2e-2 && self.last_objective.is_some() => 200,
@@ -312,7 +317,7 @@ impl Progress {
         };
         // early on any good direction will do; at the end the excess itself is what is asked for
         let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
-        search::Effort { starts, precision, ..search::Effort::default() }
+        search::Effort { starts, precision, floor: problem.lambda, ..search::Effort::default() }
     }
 
     /// Notes what appending brought.

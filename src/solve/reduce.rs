@@ -22,10 +22,7 @@ pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
     let before = x.rank();
     drop_zero(problem, x);
     merge_parallel(problem, x);
-    let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
-    if x.0.len() <= 2 && problem.regularizer.gauges.iter().all(plain) && x.rank() > 1 {
-        orthogonalise(problem, x);
-    } else {
+    if !orthogonalise(problem, x) {
         while x.rank() <= DEPENDENCE_LIMIT && drop_dependent(problem, x) {}
     }
     before - x.rank()
@@ -74,8 +71,12 @@ fn cosine(x: &Mat) -> Mat {
     g
 }
 
-/// Plain l2 gauges without cones: the SVD of Phi has the least sum of g, in at most as many slices.
-fn orthogonalise(problem: &Problem, x: &mut Factors) {
+/// Plain l2 gauges without cones: the SVD of Phi has the least sum of g, in at most as many slices. Whether that is so here.
+pub fn orthogonalise(problem: &Problem, x: &mut Factors) -> bool {
+    let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
+    if x.0.len() > 2 || !problem.regularizer.gauges.iter().all(plain) || x.rank() <= 1 {
+        return false;
+    }
     let value = problem.objective(x);
     let candidate = if x.0.len() == 1 { thin_eigen(&x.0[0]) } else { thin_product_svd(&x.0[0], &x.0[1]) };
     if let Some(mut c) = candidate {
@@ -84,6 +85,7 @@ fn orthogonalise(problem: &Problem, x: &mut Factors) {
             *x = c;
         }
     }
+    true
 }
 
 fn thin_eigen(u: &Mat) -> Option<Factors> {

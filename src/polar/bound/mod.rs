@@ -16,7 +16,7 @@ pub mod split;
 pub mod unfoldings;
 
 use crate::budget::Budget;
-use crate::linalg::sum::gamma;
+use crate::linalg::sum::{gamma, norm_upper};
 use crate::problem::Problem;
 
 /// A proven upper bound of the polar.
@@ -85,6 +85,50 @@ pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
         best = best.map(|b| Upper { value: ((b.value + rounding) * (1.0 + gamma(4))).next_up(), ..b });
     }
     best.filter(|b| b.value.is_finite())
+}
+
+/// Up to this smaller side a proof is cheap beside a descent.
+pub const QUICK_SIDE: usize = 700;
+
+/// A proven upper bound that never takes long, loose where [`upper`] would.
+pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
+    singular_value::quick(problem, z).filter(|u| u.value.is_finite()).or_else(|| upper(problem, z))
+}
+
+/// A field whose polar has been bounded, so that one that differs by rounding needs no proof of its own.
+#[derive(Clone, Debug)]
+pub struct Bounded {
+    field: Vec<f64>,
+    upper: Option<Upper>,
+}
+
+/// The relative loss at which a bound still passes from a field to another.
+const NEAR: f64 = 1e-11;
+
+impl Bounded {
+    /// Bounds the polar of a field.
+    pub fn new(problem: &Problem, z: Vec<f64>) -> Self {
+        let upper = upper(problem, &z);
+        Self { field: z, upper }
+    }
+
+    /// Its bound.
+    pub fn upper(&self) -> Option<Upper> {
+        self.upper
+    }
+
+    /// The bound of another field of the same problem, if the two are so close that it costs nothing:
+    ///
+    /// ```text
+    /// Omega°(Z) <= Omega°(Z0) + radius ||Z - Z0||_F
+    /// ```
+    pub fn near(&self, problem: &Problem, z: &[f64]) -> Option<Upper> {
+        let upper = self.upper.filter(|_| problem.operator.is_none() && z.len() == self.field.len())?;
+        // the difference of two numbers is rounded once
+        let moved: Vec<f64> = z.iter().zip(&self.field).map(|(a, b)| a - b).collect();
+        let moved = norm_upper(&moved) * radius(problem) * (1.0 + gamma(4));
+        (moved <= NEAR * upper.value).then(|| Upper { value: (upper.value + moved).next_up(), ..upper })
+    }
 }
 
 /// The product of the l2 radii of the gauges' unit balls, rounded up: Omega°(E) <= radius ||E||_F for E over the entries of X.

@@ -47,6 +47,17 @@ pub fn is_expensive(problem: &Problem) -> bool {
     is_ours(problem) && proven::expensive(layout.small_side()) && proven::within_limit(layout)
 }
 
+/// By the absolute values alone, where anything else takes longer.
+pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
+    let at = &problem.observations;
+    if !is_ours(problem) || problem.operator.is_some() || layout(at).small_side() <= super::QUICK_SIDE {
+        return None;
+    }
+    let z = unweighted(problem, z);
+    let absolute = proven::sigma_upper_by(&z.field, layout(at), false);
+    Some(Upper { value: (absolute.value + z.rounding).next_up(), method: absolute.method, exact: false })
+}
+
 /// The bound from below where its proof is expensive, for much less; proves nothing.
 pub fn estimate(problem: &Problem, z: &[f64]) -> Option<f64> {
     if !is_expensive(problem) {

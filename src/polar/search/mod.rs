@@ -25,13 +25,15 @@ pub struct Effort {
     pub keep: usize,
     /// Relative change of the value below which a search may stop early.
     pub precision: f64,
+    /// Slices of a lower value are of no interest: they need not have settled.
+    pub floor: f64,
     /// Seed of the starts.
     pub seed: u64,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { starts: 64, iterations: 200, keep: 32, precision: 1e-9, seed: 0x9e37 }
+        Self { starts: 64, iterations: 200, keep: 32, precision: 1e-9, floor: 0.0, seed: 0x9e37 }
     }
 }
 

@@ -66,6 +66,7 @@ fn triplets(
         block: BLOCK,
         depth: (effort.iterations / 10).clamp(8, 24),
         tolerance: effort.precision,
+        floor: effort.floor,
         seed: effort.seed,
     };
     let (mul, tr_mul) = (|x: &Mat| field_mul(at, w, x), |x: &Mat| field_tr_mul(at, w, x));

@@ -9,38 +9,20 @@
 //! start. Cost of an iteration: one evaluation of Phi and one pullback per factor.
 
 use super::hals::Hals;
+use super::memory::{Memory, hold};
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::data::Observations;
 use crate::extra::{Block, Coefficients, Penalty};
-use crate::linalg::simd::vectorised;
-use crate::linalg::vector;
+use crate::linalg::long::{self, dot};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
-use std::borrow::Cow;
-use std::collections::VecDeque;
+use crate::solve::reduce;
 
 /// Projected L-BFGS.
 #[derive(Debug)]
 pub struct Lbfgs;
-
-/// Pairs remembered: with the metric few are needed, and each is four passes over the unknowns per iteration.
-const MEMORY: usize = 8;
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    vectorised(
-        #[inline(always)]
-        || vector::dot(a, b),
-    )
-}
-
-fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
-    vectorised(
-        #[inline(always)]
-        || vector::axpy(a, x, y),
-    );
-}
 
 impl Descent for Lbfgs {
     fn name(&self) -> &'static str {
@@ -56,6 +38,8 @@ impl Descent for Lbfgs {
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
         problem.regularizer.balance(x);
+        // on principal axes the metric is diagonal
+        reduce::orthogonalise(problem, x);
         if x.rank() > 0 {
             let balanced = Balanced::new(problem, x, false);
             let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
@@ -75,6 +59,7 @@ pub fn joins(problem: &Problem) -> bool {
 /// The same descent on factors and extra variables together.
 pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients, effort: Effort, budget: &Budget) {
     problem.regularizer.balance(x);
+    reduce::orthogonalise(problem, x);
     let balanced = Balanced::new(problem, x, true);
     let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
     balanced.blocks().for_each(|(k, _)| joined.extend_from_slice(&q[k]));
@@ -134,7 +119,7 @@ impl Metric {
     /// H^-1 applied to a d x r block.
     fn apply(&self, block: &mut [f64]) {
         let Some(q) = &self.rotation else {
-            block.iter_mut().zip(self.inverse.iter()).for_each(|(b, h)| *b *= h);
+            long::multiply(block, self.inverse.as_slice());
             return;
         };
         let (d, r) = self.inverse.shape();
@@ -181,9 +166,14 @@ impl<'a> Balanced<'a> {
     }
 
     fn factors(&self, joined: &[f64]) -> Factors {
-        let mut joined = joined.iter().copied();
+        let mut rest = joined;
         let rows = self.problem.factor_rows();
-        Factors(rows.iter().map(|&d| Mat::from_iterator(d, self.rank, joined.by_ref().take(d * self.rank))).collect())
+        let factor = |&d: &usize| {
+            let (head, tail) = rest.split_at(d * self.rank);
+            rest = tail;
+            Mat::from_column_slice(d, self.rank, head)
+        };
+        Factors(rows.iter().map(factor).collect())
     }
 
     /// v <- H^-1 v in every factor's metric.
@@ -267,7 +257,7 @@ impl<'a> Balanced<'a> {
             let mut rest = out;
             for pull in pulls.map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
                 let (part, tail) = rest.split_at_mut(pull.len());
-                axpy(-1.0, &pull, part);
+                long::add(part, &[-1.0], &[&pull]);
                 rest = tail;
             }
         }
@@ -318,20 +308,20 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         if direction.iter().all(|d| *d == 0.0) {
             break;
         }
-        memory.apply(&mut direction, &active, f);
+        memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
         if flat(slope, &direction) && !memory.is_empty() {
             memory = Memory::default();
             steepest(&mut direction);
-            memory.apply(&mut direction, &active, f);
+            memory.apply(&mut direction, &active, |v| f.precondition(v));
             slope = dot(&direction, &gradient);
         }
         let mut t = 1.0;
         let mut accepted = None;
         for _ in 0..40 {
             trial.copy_from_slice(x);
-            axpy(t, &direction, &mut trial);
+            long::add(&mut trial, &[t], &[&direction]);
             let mut predicted = slope * t;
             if bounded {
                 trial.iter_mut().zip(signs).filter(|(x, s)| **s * **x < 0.0).for_each(|(x, _)| *x = 0.0);
@@ -354,7 +344,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
             memory = Memory::default();
             continue;
         };
-        memory.push(x, &trial, &gradient, &trial_gradient, f);
+        memory.push([x, &trial], [&gradient, &trial_gradient], |v| f.precondition(v));
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = reached;
@@ -363,80 +353,6 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
                 break;
             }
             checkpoint = value;
-        }
-    }
-}
-
-/// Zeroes the coordinates that are held; none are where `active` is empty.
-fn hold(v: &mut [f64], active: &[bool]) {
-    v.iter_mut().zip(active).filter(|(_, held)| **held).for_each(|(v, _)| *v = 0.0);
-}
-
-/// The last steps s and gradient changes y, with y'H^-1 y for the metric H.
-#[derive(Default)]
-struct Memory {
-    pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)>,
-    /// Storage of a pair that went.
-    spare: (Vec<f64>, Vec<f64>),
-}
-
-impl Memory {
-    fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
-    fn push(&mut self, x: &[f64], next: &[f64], gradient: &[f64], next_gradient: &[f64], f: &Balanced) {
-        let (mut s, mut y) = std::mem::take(&mut self.spare);
-        let difference = |out: &mut Vec<f64>, a: &[f64], b: &[f64]| {
-            out.clear();
-            out.extend_from_slice(a);
-            axpy(-1.0, b, out);
-        };
-        difference(&mut s, next, x);
-        difference(&mut y, next_gradient, gradient);
-        if dot(&s, &y) > 1e-10 * dot(&s, &s).sqrt() * dot(&y, &y).sqrt() {
-            let mut preconditioned = y.clone();
-            f.precondition(&mut preconditioned);
-            let size = dot(&y, &preconditioned);
-            if self.pairs.len() == MEMORY
-                && let Some((s, y, _)) = self.pairs.pop_front()
-            {
-                self.spare = (s, y);
-            }
-            self.pairs.push_back((s, y, size));
-        } else {
-            self.spare = (s, y);
-        }
-    }
-
-    /// Two-loop recursion on the coordinates that are not active (`d` is zero on those): d <- B^-1 d.
-    fn apply(&self, d: &mut [f64], active: &[bool], f: &Balanced) {
-        let mut alphas = Vec::new();
-        let mut usable = Vec::new();
-        let any = active.contains(&true);
-        for (s, y, size) in &self.pairs {
-            let (mut s, mut y) = (Cow::Borrowed(s), Cow::Borrowed(y));
-            if any {
-                hold(s.to_mut(), active);
-                hold(y.to_mut(), active);
-            }
-            let sy = dot(&s, &y);
-            if sy > 0.0 {
-                usable.push((s, y, sy, sy / size));
-            }
-        }
-        for (s, y, sy, _) in usable.iter().rev() {
-            let alpha = dot(s, d) / sy;
-            alphas.push(alpha);
-            axpy(-alpha, y, d);
-        }
-        f.precondition(d);
-        hold(d, active);
-        if let Some((_, _, _, scale)) = usable.last() {
-            d.iter_mut().for_each(|d| *d *= scale);
-        }
-        for ((s, y, sy, _), alpha) in usable.iter().zip(alphas.iter().rev()) {
-            axpy(alpha - dot(y, d) / sy, s, d);
         }
     }
 }

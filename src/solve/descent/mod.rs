@@ -9,6 +9,7 @@ pub mod coordinate;
 pub mod hals;
 pub mod lbfgs;
 pub mod lines;
+mod memory;
 pub mod prox_gradient;
 pub mod rowwise;
 

@@ -1,0 +1,82 @@
+//! Long vectors: products and combinations in one pass, piece by piece, so that many vectors are read once and by all threads.
+//! Pieces have a fixed length and their sums a fixed order: results do not depend on the number of threads.
+
+use super::simd::vectorised;
+use super::vector;
+use rayon::prelude::*;
+
+/// A few vectors' pieces of this length fit the cache of a core.
+const PIECE: usize = 4096;
+
+/// a'b.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    dots(&[a], b)[0]
+}
+
+/// a_i'b for every a_i.
+pub fn dots(a: &[&[f64]], b: &[f64]) -> Vec<f64> {
+    sums(b.len(), a.len(), |at, out| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (out, a) in out.iter_mut().zip(a) {
+                    *out = vector::dot(&a[at.clone()], &b[at.clone()]);
+                }
+            },
+        );
+    })
+}
+
+/// Sums over pieces of what `of` makes of each: `count` numbers.
+pub fn sums(length: usize, count: usize, of: impl Fn(std::ops::Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
+    let mut parts = vec![0.0; length.div_ceil(PIECE) * count];
+    parts.par_chunks_mut(count.max(1)).enumerate().for_each(|(piece, out)| {
+        of(piece * PIECE..length.min((piece + 1) * PIECE), out);
+    });
+    let mut total = vec![0.0; count];
+    for part in parts.chunks(count.max(1)) {
+        total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
+    }
+    total
+}
+
+/// y <- y + sum_i c_i x_i.
+pub fn add(y: &mut [f64], c: &[f64], x: &[&[f64]]) {
+    y.par_chunks_mut(PIECE).enumerate().for_each(|(piece, y)| {
+        let at = piece * PIECE..piece * PIECE + y.len();
+        vectorised(
+            #[inline(always)]
+            || c.iter().zip(x).for_each(|(c, x)| vector::axpy(*c, &x[at.clone()], y)),
+        );
+    });
+}
+
+/// y_i <- y_i h_i.
+pub fn multiply(y: &mut [f64], h: &[f64]) {
+    y.par_chunks_mut(PIECE).zip(h.par_chunks(PIECE)).for_each(|(y, h)| {
+        y.iter_mut().zip(h).for_each(|(y, h)| *y *= h);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_add_up() {
+        for n in [0, 1, PIECE - 1, PIECE, 3 * PIECE + 7] {
+            let of = |k: f64| -> Vec<f64> { (0..n).map(|i| (k * i as f64).sin()).collect() };
+            let (a, b, c) = (of(0.3), of(0.7), of(1.1));
+            let plain = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+            let found = dots(&[&a, &b], &c);
+            for (found, truth) in found.iter().zip([plain(&a, &c), plain(&b, &c)]) {
+                assert!((found - truth).abs() <= 1e-12 * (1.0 + n as f64));
+            }
+            let mut y = c.clone();
+            add(&mut y, &[2.0, -3.0], &[&a, &b]);
+            for i in 0..n {
+                assert!((y[i] - (c[i] + 2.0 * a[i] - 3.0 * b[i])).abs() <= 1e-14);
+            }
+        }
+    }
+}
