@@ -386,9 +386,12 @@ fn a_dual_point_that_misses_an_equality_or_leaves_the_domain_proves_nothing() {
         let (value, total) = spoilt(extras, &loss::huber::KIND, |_, _| {});
         assert!((value.unwrap() - total).abs() <= 1e-5 * total, "{extras}");
     }
-    // one sum is off by a thousandth: the repair moves too much for what is set aside
-    let (value, _) = spoilt("intercepts", &loss::huber::KIND, |_, z| z[0] += 1e-3);
-    assert_eq!(value, None);
+    // one sum is off by a thousandth: what is missing is made up, and paid for
+    let (value, total) = spoilt("intercepts", &loss::huber::KIND, |_, z| z[0] += 1e-3);
+    assert!(value.is_some_and(|v| v < total - 1e-5 && v > 0.9 * total), "{value:?} of {total}");
+    // the more, the dearer
+    let (value, total) = spoilt("intercepts", &loss::huber::KIND, |_, z| z[0] += 10.0);
+    assert!(value.is_none_or(|v| v < 0.5 * total), "{value:?} of {total}");
     // beyond the end of the domain, of the loss and of the outliers
     let (value, total) = spoilt("no extra", &loss::huber::KIND, |_, z| z[0] = 0.5 * (1.0 + 1e-9));
     assert!(value.is_none_or(|v| v <= total));

@@ -20,6 +20,7 @@ use crate::loss::DualValue;
 use crate::polar::bound::{self, product_sign};
 use crate::polar::parts::Parts;
 use crate::problem::Problem;
+use std::borrow::Cow;
 
 /// A dual point, claimed good by whoever made it.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +142,9 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
 pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upper) -> Option<Proven> {
     let radius = radius(problem);
     let exact = problem.loss.zero_sums().is_some() || problem.extras.constrains_exactly();
+    // descent meets the equalities to its own accuracy: what is missing is made up first, and paid for
+    let (centred, upper) = if exact { near_sums(problem, z, upper) } else { (Cow::Borrowed(z), upper) };
+    let z = &centred[..];
     // where sums must be 0 exactly, scaling is followed by a repair, which this share of lambda pays for
     let reserve = if exact { RESERVE } else { 0.0 };
     let limit = largest_scale(problem.lambda * (1.0 - reserve), upper.value, z, radius);
@@ -186,12 +190,28 @@ fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
     low
 }
 
-/// Moves z by little to where rows or columns sum to 0 as the loss and free extra variables ask, exactly and inside the domain.
-fn repair_exactly(problem: &Problem, z: &mut [f64]) -> bool {
-    if !problem.extras.constrains_exactly() {
-        problem.loss.repair(problem.targets(), z);
-        return true;
+/// A field near z whose sums are as good as 0 where they have to be, with the bound of its polar:
+/// Omega°(Z') <= Omega°(Z) + radius ||Z' - Z||_F. Z itself where nothing is missing or it cannot be made up inside the domain.
+fn near_sums<'a>(problem: &Problem, z: &'a [f64], upper: bound::Upper) -> (Cow<'a, [f64]>, bound::Upper) {
+    let mut centred = z.to_vec();
+    if problem.extras.corrected().is_none() {
+        exact::centre(&sums_met(problem), &mut centred);
     }
+    let t = problem.targets();
+    let inside = |(j, z): (usize, &f64)| {
+        let (lo, hi) = problem.loss.domain(t, j);
+        lo <= *z && *z <= hi
+    };
+    let moved: Vec<f64> = centred.iter().zip(z).map(|(a, b)| a - b).collect();
+    let paid = norm_upper(&moved) * radius(problem) * (1.0 + 1e-9);
+    if paid <= RESERVE * problem.lambda || !centred.iter().enumerate().all(inside) {
+        return (Cow::Borrowed(z), upper);
+    }
+    (Cow::Owned(centred), bound::Upper { value: (upper.value + paid).next_up(), exact: false, ..upper })
+}
+
+/// The families of sums that the loss and free extra variables ask to be 0, or not above 0.
+fn sums_met(problem: &Problem) -> Vec<Sums<'_>> {
     let rows = problem.shape().0;
     let of_loss = problem.loss.zero_sums().map(|group| Sums { group, count: rows, below: false });
     let of_extras = problem.extras.explicit().filter_map(|(_, b)| {
@@ -203,16 +223,25 @@ fn repair_exactly(problem: &Problem, z: &mut [f64]) -> bool {
         // what has no groups is left to its proof, which will fail
         b.map.index().map(|group| Sums { group, count: b.len(), below })
     });
-    if problem.extras.corrected().is_some() {
-        return true;
-    }
     let mut sums: Vec<Sums> = of_loss.into_iter().chain(of_extras).collect();
     // a sum over all follows from sums over rows or columns, and equal families from one another
     if sums.len() > 1 {
         sums.retain(|s| s.count > 1);
     }
     sums.dedup_by(|a, b| a.count == b.count && a.group == b.group && a.below >= b.below);
-    exact::meet(&sums, |j| problem.loss.domain(problem.targets(), j), z)
+    sums
+}
+
+/// Moves z by little to where rows or columns sum to 0 as the loss and free extra variables ask, exactly and inside the domain.
+fn repair_exactly(problem: &Problem, z: &mut [f64]) -> bool {
+    if !problem.extras.constrains_exactly() {
+        problem.loss.repair(problem.targets(), z);
+        return true;
+    }
+    if problem.extras.corrected().is_some() {
+        return true;
+    }
+    exact::meet(&sums_met(problem), |j| problem.loss.domain(problem.targets(), j), z)
 }
 
 /// What proving a field could give at best, if its polar were as low as what has been found of it: an estimate, never a bound.

@@ -4,11 +4,10 @@ use super::args::OverrideArgs;
 use super::failure::Usage;
 use crate::certify::CertifyOptions;
 use crate::data::{self, Dataset, FileRecord};
-use crate::linalg::dense;
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
 use crate::spec::model::Lambda;
-use crate::spec::{self, Spec};
+use crate::spec::{self, Override, Spec};
 use anyhow::Context;
 use std::path::Path;
 
@@ -51,11 +50,10 @@ impl Session {
     pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
-        // a spec's own files (the matrix of a cone) are decomposed before it has said how many threads there are
-        dense::use_threads(false);
-        let mut spec = spec::parse(&text, path, &overrides.overrides())?;
-        start_threads(spec.solver.threads)?;
-        dense::use_threads(true);
+        let overrides = overrides.overrides();
+        // first: a spec's own files (the matrix of a cone) are decomposed while it is parsed
+        start_threads(threads(&text, &overrides))?;
+        let mut spec = spec::parse(&text, path, &overrides)?;
         let mut dataset = data::load(&spec.data)?;
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
@@ -81,6 +79,14 @@ fn with_recorded(mut recorded: Vec<String>, now: Vec<String>) -> Vec<String> {
     let fresh: Vec<String> = now.into_iter().filter(|n| recorded.iter().all(|r| choice(r) != choice(n))).collect();
     recorded.extend(fresh);
     recorded
+}
+
+/// `solver.threads` of a spec that is not checked yet; what is wrong with it is left to that check.
+fn threads(text: &str, overrides: &[Override]) -> Option<usize> {
+    let set = overrides.iter().rfind(|o| o.key == "solver.threads").map(|o| o.value.parse().ok());
+    let written =
+        || usize::try_from(text.parse::<toml::Table>().ok()?.get("solver")?.get("threads")?.as_integer()?).ok();
+    set.unwrap_or_else(written).filter(|n| *n > 0)
 }
 
 /// A pool of as many threads as asked for, in place before the first parallel loop. This thread is one of them: none waits

@@ -70,7 +70,8 @@ fn inflate(entry: impl Read, file: &str, name: &str) -> Result<Vec<u8>, DataErro
 pub fn write(out: impl Write + Seek, arrays: &[(String, Vec<usize>, Vec<f64>)]) -> std::io::Result<()> {
     let mut zip = zip::ZipWriter::new(out);
     let options = SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
+        // factors and dual points hardly shrink
+        .compression_method(zip::CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default());
     for (name, shape, values) in arrays {
         zip.start_file(format!("{name}.npy"), options)?;

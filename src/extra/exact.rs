@@ -14,8 +14,35 @@ pub struct Sums<'a> {
     pub below: bool,
 }
 
+/// Turns over the families when a field is centred.
+const TURNS: usize = 100;
+
 /// Room in grid steps that makes an entry a good edge.
 const ROOM: f64 = 1048576.0;
+
+/// Moves z towards where it meets the sums, by taking the mean off every group in turn; never exactly there.
+pub fn centre(sums: &[Sums], z: &mut [f64]) {
+    for _ in 0..TURNS {
+        let mut off: f64 = 0.0;
+        for s in sums {
+            let mut mean = vec![0.0; s.count];
+            let mut size = vec![0.0; s.count];
+            for (&g, z) in s.group.iter().zip(&*z) {
+                mean[g as usize] += z;
+                size[g as usize] += 1.0;
+            }
+            for (mean, size) in mean.iter_mut().zip(&size) {
+                *mean = if *size == 0.0 || (s.below && *mean < 0.0) { 0.0 } else { *mean / size };
+                off = off.max(mean.abs());
+            }
+            s.group.iter().zip(&mut *z).for_each(|(&g, z)| *z -= mean[g as usize]);
+        }
+        let top = z.iter().fold(0.0, |m: f64, z| m.max(z.abs()));
+        if off <= 1e-15 * top {
+            break;
+        }
+    }
+}
 
 /// Moves z, which meets the sums nearly, to where it meets them exactly, keeping entry j in `domain(j)`. False if that failed: z is
 /// then as it was. At most two families of sums can be met at once.

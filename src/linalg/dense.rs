@@ -8,11 +8,6 @@ fn par(flops: f64) -> Par {
     if flops > 2e7 { Par::rayon(0) } else { Par::Seq }
 }
 
-/// Whether decompositions may start the worker threads; until their number is known they must not.
-pub fn use_threads(yes: bool) {
-    faer::set_global_parallelism(if yes { Par::rayon(0) } else { Par::Seq });
-}
-
 /// A column-major slice seen as an m x n matrix.
 fn view(x: &[f64], m: usize, n: usize) -> MatRef<'_, f64> {
     MatRef::from_column_major_slice(x, m, n)

@@ -12,7 +12,7 @@ pub fn lambda_max(g: &Mat) -> f64 {
     if g.nrows() <= DENSE_SIDE {
         return dense::symmetric_eigen(g).and_then(|e| e.0.last().copied()).unwrap_or_else(|| g.diagonal().max());
     }
-    top_eigenvalue(g.nrows(), |x| g * x, 1e-14).value
+    top_eigenvalue(g.nrows(), |x| g * x, 1e-14, None).value
 }
 
 /// Up to this side a full decomposition takes the place of an iteration.
@@ -29,10 +29,16 @@ pub struct Top {
 
 /// The largest eigenvalue of a symmetric n x n map given by its products: Lanczos with full reorthogonalisation, until ten
 /// steps raise the top Ritz value by less than `tolerance` of it, at most 300; it converges long before the basis is full.
-pub fn top_eigenvalue(n: usize, mul: impl Fn(&Mat) -> Mat, tolerance: f64) -> Top {
+/// `near`: a direction that is nearly the one looked for.
+pub fn top_eigenvalue(n: usize, mul: impl Fn(&Mat) -> Mat, tolerance: f64, near: Option<&[f64]>) -> Top {
     let steps = n.min(300);
     let mut basis: Vec<f64> = Vec::with_capacity(n * steps);
     let mut x = gaussian(n, 1, 0x5eed);
+    if let Some(near) = near {
+        // a little of everything stays in
+        x *= NUDGE * norm(near) / x.norm();
+        axpy(1.0, near, x.as_mut_slice());
+    }
     let (mut alphas, mut betas): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
     let mut found = Top { value: f64::NEG_INFINITY, drift: f64::INFINITY };
     let mut size: f64 = 0.0;
@@ -64,6 +70,13 @@ pub fn top_eigenvalue(n: usize, mul: impl Fn(&Mat) -> Mat, tolerance: f64) -> To
         x = y;
     }
     found
+}
+
+/// The share of a random direction in a start that is nearly right.
+const NUDGE: f64 = 1e-3;
+
+fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
 }
 
 /// y less its parts along the orthonormal columns of length n.

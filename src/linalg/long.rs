@@ -40,14 +40,24 @@ pub fn sums(length: usize, count: usize, of: impl Fn(std::ops::Range<usize>, &mu
     total
 }
 
-/// y <- y + sum_i c_i x_i.
-pub fn add(y: &mut [f64], c: &[f64], x: &[&[f64]]) {
+/// y <- a y + sum_i c_i x_i.
+pub fn combine(y: &mut [f64], a: f64, c: &[f64], x: &[&[f64]]) {
     y.par_chunks_mut(PIECE).enumerate().for_each(|(piece, y)| {
         let at = piece * PIECE..piece * PIECE + y.len();
         vectorised(
             #[inline(always)]
-            || c.iter().zip(x).for_each(|(c, x)| vector::axpy(*c, &x[at.clone()], y)),
+            || {
+                y.iter_mut().for_each(|y| *y *= a);
+                c.iter().zip(x).for_each(|(c, x)| vector::axpy(*c, &x[at.clone()], y));
+            },
         );
+    });
+}
+
+/// out <- x + c y.
+pub fn sum(out: &mut [f64], x: &[f64], c: f64, y: &[f64]) {
+    out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).zip(y.par_chunks(PIECE)).for_each(|((out, x), y)| {
+        out.iter_mut().zip(x.iter().zip(y)).for_each(|(out, (x, y))| *out = x + c * y);
     });
 }
 
@@ -73,9 +83,12 @@ mod tests {
                 assert!((found - truth).abs() <= 1e-12 * (1.0 + n as f64));
             }
             let mut y = c.clone();
-            add(&mut y, &[2.0, -3.0], &[&a, &b]);
+            combine(&mut y, 0.5, &[2.0, -3.0], &[&a, &b]);
+            let mut z = vec![0.0; n];
+            sum(&mut z, &a, -2.0, &b);
             for i in 0..n {
-                assert!((y[i] - (c[i] + 2.0 * a[i] - 3.0 * b[i])).abs() <= 1e-14);
+                assert!((y[i] - (0.5 * c[i] + 2.0 * a[i] - 3.0 * b[i])).abs() <= 1e-14);
+                assert!((z[i] - (a[i] - 2.0 * b[i])).abs() <= 1e-14);
             }
         }
     }

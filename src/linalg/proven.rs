@@ -32,7 +32,7 @@ pub fn lambda_max_upper(g: &Mat) -> f64 {
     let start = if n <= lanczos::DENSE_SIDE {
         lanczos::Top { value: lanczos::lambda_max(&g), drift: 0.0 }
     } else {
-        lanczos::top_eigenvalue(n, |x| &g * x, 0.05 * least_margin(n))
+        lanczos::top_eigenvalue(n, |x| &g * x, 0.05 * least_margin(n), None)
     };
     let form = || {
         let mut a = Packed::zeros(n);
@@ -171,6 +171,11 @@ pub fn sigma_upper(w: &[f64], layout: Layout) -> SigmaUpper {
 /// The same with the choice made by the caller: by a Gram matrix, or by the absolute values alone ([`perron`]), which is loose
 /// unless all entries have one sign.
 pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUpper {
+    sigma_upper_near(w, layout, gram_matrix, None)
+}
+
+/// The same, sooner where a direction of the smaller side is known that is nearly a top singular vector.
+pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Option<&[f64]>) -> SigmaUpper {
     if w.iter().any(|x| !x.is_finite()) {
         return SigmaUpper { value: f64::INFINITY, method: "none", tight: false };
     }
@@ -189,7 +194,7 @@ pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUppe
         let absolute = perron::gram_norm(&gram, side, |b| b.upper <= width * b.lower);
         return found(absolute.upper.min(frobenius), "perron", one_sign && absolute.upper <= width * absolute.lower);
     }
-    let start = estimate(&gram, side, 0.05 * least_margin(side));
+    let start = estimate(&gram, side, 0.05 * least_margin(side), near);
     let goal = start.value * (1.0 + TIGHT);
     // more than one iteration pays only where the proof is long
     let absolute = perron::gram_norm(&gram, side, |b| !expensive(side) || b.upper <= goal || b.lower > goal);
@@ -211,9 +216,9 @@ pub fn expensive(side: usize) -> bool {
 }
 
 /// The largest eigenvalue of a Gram matrix from below.
-fn estimate(gram: &Gram, side: usize, tolerance: f64) -> lanczos::Top {
+fn estimate(gram: &Gram, side: usize, tolerance: f64, near: Option<&[f64]>) -> lanczos::Top {
     if side > lanczos::DENSE_SIDE {
-        return lanczos::top_eigenvalue(side, |x| gram.mul(x), tolerance);
+        return lanczos::top_eigenvalue(side, |x| gram.mul(x), tolerance, near);
     }
     let g = gram.form();
     lanczos::Top { value: lanczos::lambda_max(&Mat::from_fn(side, side, |i, j| g.get(i, j))), drift: 0.0 }
@@ -222,7 +227,7 @@ fn estimate(gram: &Gram, side: usize, tolerance: f64) -> lanczos::Top {
 /// sigma_1 from below, for a small part of the cost of a proof where the smaller side is large; proves nothing.
 pub fn sigma_estimate(w: &[f64], layout: Layout) -> f64 {
     let Some((w, scale)) = scaled(w) else { return 0.0 };
-    estimate(&Gram::new(&w, layout), layout.small_side(), TIGHT).value.max(0.0).sqrt() / scale
+    estimate(&Gram::new(&w, layout), layout.small_side(), TIGHT, None).value.max(0.0).sqrt() / scale
 }
 
 #[cfg(test)]

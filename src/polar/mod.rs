@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// An interval that holds lambda_max, the polar of -grad l at X = 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LambdaMax {
-    /// Found by the polar search at its fixed default effort and a fixed seed of its own.
+    /// Found by the polar search at a fixed effort and a fixed seed of its own.
     pub found: f64,
     /// Proven upper bound, if any.
     pub upper: Option<f64>,
@@ -25,7 +25,8 @@ pub fn lambda_max(problem: &Problem, tight: bool) -> LambdaMax {
     let mut q = problem.extras.zero();
     problem.fit_extras(&zero, &mut q);
     let z = problem.dual_field(&problem.extras.offset(&q, zero.len()));
-    let found = search::search(problem, &z, None, &search::Effort::default()).best();
+    let precision = if tight { search::Effort::default().precision } else { 1e-6 };
+    let found = search::search(problem, &z, None, &search::Effort { precision, ..search::Effort::default() }).best();
     let upper = if tight { bound::upper(problem, &z) } else { bound::quick(problem, &z) };
     LambdaMax { found, upper: upper.map(|b| b.value) }
 }

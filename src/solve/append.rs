@@ -14,9 +14,10 @@ use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
 use crate::problem::Problem;
+use crate::solve::reduce;
 
 /// Above this many slices only the new ones are weighted.
-const JOINT_LIMIT: usize = 400;
+pub const JOINT_LIMIT: usize = 400;
 /// Halvings of a step.
 const HALVINGS: i32 = 40;
 /// Entries of the observed Gram matrix are summed in blocks of this many rows.
@@ -24,8 +25,14 @@ const CHUNK: usize = 4096;
 
 /// Appends the found slices whose value exceeds lambda, with the best joint weights. Returns how many remain in use.
 pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) -> usize {
-    let count = found.values.iter().take_while(|v| **v > problem.lambda).count().min(room);
-    let fresh = Factors(found.slices.0.iter().map(|f| f.columns(0, count).into_owned()).collect());
+    let above = found.values.iter().take_while(|v| **v > problem.lambda).count();
+    let spans = reduce::is_spectral(problem).then(|| x.0.iter().map(dense::orthonormal).collect::<Vec<_>>());
+    let new = |&i: &usize| spans.as_ref().is_none_or(|q| is_outside(q, &found.slices, i));
+    let fresh: Vec<usize> = (0..above).filter(new).take(room).collect();
+    if fresh.is_empty() {
+        return 0;
+    }
+    let fresh = Factors(found.slices.0.iter().map(|f| f.select_columns(&fresh)).collect());
     let before = x.clone();
     let value = problem.objective(x);
     let old = x.rank();
@@ -39,9 +46,23 @@ pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) ->
     (old..x.rank()).filter(|&i| problem.regularizer.value(&x.slice(i)) > 0.0).count()
 }
 
+/// Whether a unit slice has much outside the spans of the slices at hand, bases of which are given: inside, descent gets there
+/// without it.
+fn is_outside(spans: &[Mat], slices: &Factors, i: usize) -> bool {
+    spans.iter().zip(&slices.0).any(|(q, x)| {
+        let x = x.columns(i, 1).into_owned();
+        q.ncols() == 0 || dense::tr_mul(q, &x).norm_squared() < 0.9 * x.norm_squared()
+    })
+}
+
 /// Gives the slices at hand their best joint weights.
 pub fn weigh(problem: &Problem, x: &mut Factors) {
     reweight(problem, x, 0, 0);
+}
+
+/// Gives the slices at hand better joint weights, from those they have. Slices that the others make superfluous get none.
+pub fn reweigh(problem: &Problem, x: &mut Factors) {
+    reweight(problem, x, x.rank(), 0);
 }
 
 /// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1.

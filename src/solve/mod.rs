@@ -70,11 +70,20 @@ pub struct Solution {
 /// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
 const FINISHED: f64 = 1e-15;
 
+/// The share of the target that a gap met while solving may take: what is certified is rounded again.
+const MARGIN: f64 = 0.98;
+
 /// Turns between factors and extra variables in one descent.
 const TURNS: usize = 50;
 
 /// Polar excess below which slices turn little and the last digits are what is missing.
 const POLISH_BELOW: f64 = 1e-4;
+
+/// Up to this many slices appended at once are left to the descent.
+const FEW: usize = 8;
+
+/// Sweeps before the others are weighed again.
+const SETTLING: usize = 5;
 
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
@@ -109,15 +118,25 @@ pub fn solve(
             observer.progress("descending");
             let value = problem.objective(&x);
             let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
+            state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
             let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
-            if joint {
-                descent::lbfgs::descend_jointly(problem, &mut x, &mut q, effort, budget);
-                problem.hold(&q);
-            } else {
-                alternate(problem, strategy, &mut x, &mut q, effort, budget);
+            let mut descend = |problem: &mut Problem, x: &mut Factors, effort| {
+                if joint {
+                    descent::lbfgs::descend_jointly(problem, x, &mut q, effort, budget);
+                    problem.hold(&q);
+                } else {
+                    alternate(problem, strategy, x, &mut q, effort, budget);
+                }
+            };
+            // many of the slices appended at once are made superfluous by the first few sweeps
+            if state.appended > FEW && x.rank() <= append::JOINT_LIMIT {
+                descend(problem, &mut x, descent::Effort { sweeps: SETTLING, ..effort });
+                append::reweigh(problem, &mut x);
+                reduce::reduce(problem, &mut x);
             }
+            descend(problem, &mut x, effort);
 
             // 2. drop zero, parallel and dependent slices
             let dropped = reduce::reduce(problem, &mut x);
@@ -137,8 +156,10 @@ pub fn solve(
             let mut found = search::search(problem, &z, Some(&x), &effort);
             let excess = found.best() / problem.lambda - 1.0;
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
-            if state.worth_proving(problem, exact, excess, promise <= certify.target_gap.min(GLOBAL_GAP)) {
-                let bounded = Bounded::new(problem, z.clone());
+            let target = certify.target_gap.min(GLOBAL_GAP);
+            state.missing = if exact { target / promise } else { 0.0 };
+            if state.worth_proving(problem, exact, excess, promise <= target) {
+                let bounded = Bounded::new(problem, z.clone(), &found);
                 keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
                 polar = Some(bounded);
             }
@@ -146,7 +167,7 @@ pub fn solve(
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let start = (excess < 1e-3 && (state.polishing > 0 || excess < tolerance)).then_some(&x);
-                let goal = relax::Goal { objective, target: certify.target_gap.min(GLOBAL_GAP), start };
+                let goal = relax::Goal { objective, target, start };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
             }
             let gap = keeper.value().map(|b| relative_gap(objective, b));
@@ -168,8 +189,8 @@ pub fn solve(
             if budget.interrupted() {
                 break 'outer StopReason::Interrupt;
             }
-            let met = gap.is_some_and(|g| g <= 0.8 * certify.target_gap);
-            if met && gap.is_some_and(|g| g <= 0.8 * GLOBAL_GAP) {
+            let met = gap.is_some_and(|g| g <= MARGIN * certify.target_gap);
+            if met && gap.is_some_and(|g| g <= MARGIN * GLOBAL_GAP) {
                 break 'outer StopReason::Gap;
             }
             if budget.out_of_time() {
@@ -194,12 +215,16 @@ pub fn solve(
                 if room == 0 {
                     break 'outer StopReason::MaxRank;
                 }
+                // at first noise would follow the signal, which hides it no more once it is fitted
+                let room = if iter == 0 && exact { room.min(found.outstanding()) } else { room };
                 let added = append::append(problem, &mut x, &found, room);
+                state.appended = added;
                 let appended = problem.objective(&x);
                 state.step = format!("+{added}");
                 state.gained(objective - appended);
             } else {
                 state.step = "polish".into();
+                state.appended = 0;
                 state.gained(0.0);
             }
         }
@@ -276,6 +301,9 @@ struct Progress {
     finished: f64,
     gain: f64,
     polishing: usize,
+    appended: usize,
+    last_decrease: Option<f64>,
+    missing: f64,
     last_objective: Option<f64>,
     last_excess: f64,
     proven_excess: f64,
@@ -290,7 +318,17 @@ impl Progress {
     /// The decrease per sweep below which appending promises more than descending.
     fn worthwhile(&self, objective: f64) -> f64 {
         let floor = self.finished * objective.abs();
-        if self.polishing > 0 { floor } else { (WORTHWHILE * self.gain).max(floor) }
+        if self.polishing > 0 {
+            return floor;
+        }
+        let worth = match self.last_decrease {
+            // the gap falls like the root of what is left to gain
+            Some(last) if self.missing > 0.0 && self.last_objective.is_some() => {
+                last * (0.25 * self.missing * self.missing).clamp(3e-3, 0.3)
+            }
+            _ => WORTHWHILE * self.gain,
+        };
+        worth.max(floor)
     }
 
     /// Whether to prove the polar at this point: where that costs little, where it promises to meet the target, and, for a

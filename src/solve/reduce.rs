@@ -71,11 +71,19 @@ fn cosine(x: &Mat) -> Mat {
     g
 }
 
-/// Plain l2 gauges without cones: the SVD of Phi has the least sum of g, in at most as many slices. Whether that is so here.
-pub fn orthogonalise(problem: &Problem, x: &mut Factors) -> bool {
+/// Plain l2 gauges without cones: singular vectors (eigenvectors) are the best slices.
+pub fn is_spectral(problem: &Problem) -> bool {
     let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
-    if x.0.len() > 2 || !problem.regularizer.gauges.iter().all(plain) || x.rank() <= 1 {
+    problem.regularizer.gauges.len() <= 2 && problem.regularizer.gauges.iter().all(plain)
+}
+
+/// Where [`is_spectral`], the SVD of Phi has the least sum of g, in at most as many slices. Whether that is so here.
+pub fn orthogonalise(problem: &Problem, x: &mut Factors) -> bool {
+    if !is_spectral(problem) {
         return false;
+    }
+    if x.rank() <= 1 {
+        return true;
     }
     let value = problem.objective(x);
     let candidate = if x.0.len() == 1 { thin_eigen(&x.0[0]) } else { thin_product_svd(&x.0[0], &x.0[1]) };

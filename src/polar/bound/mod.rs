@@ -17,6 +17,7 @@ pub mod unfoldings;
 
 use crate::budget::Budget;
 use crate::linalg::sum::{gamma, norm_upper};
+use crate::polar::search::Found;
 use crate::problem::Problem;
 
 /// A proven upper bound of the polar.
@@ -106,9 +107,10 @@ pub struct Bounded {
 const NEAR: f64 = 1e-11;
 
 impl Bounded {
-    /// Bounds the polar of a field.
-    pub fn new(problem: &Problem, z: Vec<f64>) -> Self {
-        let upper = upper(problem, &z);
+    /// Bounds the polar of a field of which a search has found this.
+    pub fn new(problem: &Problem, z: Vec<f64>, found: &Found) -> Self {
+        let near = (!found.values.is_empty()).then(|| found.slices.slice(0));
+        let upper = near.and_then(|s| singular_value::upper_near(problem, &z, &s)).or_else(|| upper(problem, &z));
         Self { field: z, upper }
     }
 

@@ -58,6 +58,18 @@ pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
     Some(Upper { value: (absolute.value + z.rounding).next_up(), method: absolute.method, exact: false })
 }
 
+/// The bound of plain l2 norms without cones, sooner for a slice that is nearly the best one.
+pub fn upper_near(problem: &Problem, z: &[f64], slice: &[&[f64]]) -> Option<Upper> {
+    let at = &problem.observations;
+    let plain = problem.operator.is_none() && problem.regularizer.gauges.iter().all(|g| g.weights().is_none());
+    if !plain || SingularValue.applies(problem) != Some(true) || z.iter().any(|z| !z.is_finite()) {
+        return None;
+    }
+    let (m, n) = problem.shape();
+    let sigma = proven::sigma_upper_near(z, layout(at), true, Some(slice[usize::from(m > n)]));
+    Some(Upper { value: sigma.value, method: sigma.method, exact: sigma.tight })
+}
+
 /// The bound from below where its proof is expensive, for much less; proves nothing.
 pub fn estimate(problem: &Problem, z: &[f64]) -> Option<f64> {
     if !is_expensive(problem) {

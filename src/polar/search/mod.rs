@@ -57,6 +57,16 @@ impl Found {
         self.values.first().copied().unwrap_or(0.0).max(0.0)
     }
 
+    /// How many stand out: those before the first jump in value that exceeds what as many of the others, a few at least, fall
+    /// by; else all.
+    pub fn outstanding(&self) -> usize {
+        const FEW: usize = 8;
+        let v = &self.values;
+        let after = |i: usize| v.get((2 * i).max(i + FEW)).copied();
+        let jump = |&i: &usize| after(i).is_some_and(|after| v[i - 1] / v[i] > v[i] / after);
+        (2..v.len()).find(jump).unwrap_or(v.len())
+    }
+
     /// Sorts by value, drops what is not positive, near-copies of better slices, and all beyond `keep`.
     pub fn distinct(slices: Factors, values: &[f64], keep: usize) -> Self {
         let mut order: Vec<usize> = (0..values.len()).filter(|&i| values[i] > 0.0).collect();

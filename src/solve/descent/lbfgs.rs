@@ -24,6 +24,9 @@ use crate::solve::reduce;
 #[derive(Debug)]
 pub struct Lbfgs;
 
+/// Steps between two looks at what they brought.
+const CHECKED: usize = 5;
+
 impl Descent for Lbfgs {
     fn name(&self) -> &'static str {
         "lbfgs"
@@ -257,7 +260,7 @@ impl<'a> Balanced<'a> {
             let mut rest = out;
             for pull in pulls.map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
                 let (part, tail) = rest.split_at_mut(pull.len());
-                long::add(part, &[-1.0], &[&pull]);
+                long::combine(part, 1.0, &[-1.0], &[&pull]);
                 rest = tail;
             }
         }
@@ -320,8 +323,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         let mut t = 1.0;
         let mut accepted = None;
         for _ in 0..40 {
-            trial.copy_from_slice(x);
-            long::add(&mut trial, &[t], &[&direction]);
+            long::sum(&mut trial, x, t, &direction);
             let mut predicted = slope * t;
             if bounded {
                 trial.iter_mut().zip(signs).filter(|(x, s)| **s * **x < 0.0).for_each(|(x, _)| *x = 0.0);
@@ -348,8 +350,8 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = reached;
-        if step % 10 == 0 {
-            if checkpoint - value < 10.0 * effort.decrease {
+        if step % CHECKED == 0 {
+            if checkpoint - value < CHECKED as f64 * effort.decrease {
                 break;
             }
             checkpoint = value;

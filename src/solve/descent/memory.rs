@@ -44,14 +44,13 @@ impl Memory {
     pub fn push(&mut self, x: [&[f64]; 2], gradient: [&[f64]; 2], precondition: impl Fn(&mut [f64])) {
         let mut pair = self.spare.take().unwrap_or_default();
         let difference = |out: &mut Vec<f64>, [from, to]: [&[f64]; 2]| {
-            out.clear();
-            out.extend_from_slice(to);
-            long::add(out, &[-1.0], &[from]);
+            out.resize(to.len(), 0.0);
+            long::sum(out, to, -1.0, from);
         };
         difference(&mut pair.s, x);
         difference(&mut pair.y, gradient);
-        let sy = long::dot(&pair.s, &pair.y);
-        if sy > 1e-10 * long::dot(&pair.s, &pair.s).sqrt() * long::dot(&pair.y, &pair.y).sqrt() {
+        let sy = long::dots(&[&pair.s, &pair.y], &pair.y);
+        if sy[0] > 1e-10 * (long::dot(&pair.s, &pair.s) * sy[1]).sqrt() {
             let mut preconditioned = pair.y.clone();
             precondition(&mut preconditioned);
             pair.size = long::dot(&pair.y, &preconditioned);
@@ -75,7 +74,7 @@ impl Memory {
             let later: f64 = (a + 1..usable.len()).map(|b| alpha[b] * sy[i][usable[b]]).sum();
             alpha[a] = (sd[i] - later) / sy[i][i];
         }
-        long::add(d, &alpha.iter().map(|a| -a).collect::<Vec<_>>(), &y);
+        long::combine(d, 1.0, &alpha.iter().map(|a| -a).collect::<Vec<_>>(), &y);
         hold(d, active);
         precondition(d);
         hold(d, active);
@@ -86,8 +85,7 @@ impl Memory {
             let earlier: f64 = (0..a).map(|b| weight[b] * sy[usable[b]][i]).sum();
             weight[a] = alpha[a] - (scale * yd[a] + earlier) / sy[i][i];
         }
-        d.iter_mut().for_each(|d| *d *= scale);
-        long::add(d, &weight, &s);
+        long::combine(d, scale, &weight, &s);
         hold(d, active);
     }
 
