@@ -93,6 +93,64 @@ mod dense {
     }
 }
 
+/// MTTKRP by mode, and Phi, of a full 300 x 200 x 100 array, and of 1,000,000 entries of a 10^4 x 10^4 x 10^3 array.
+mod arrays {
+    use super::{Bencher, ItemsCount, support};
+    use divan::bench;
+    use homfac::data::Observations;
+    use homfac::linalg::lanczos;
+    use homfac::mapping::{Factors, KINDS, Mapping};
+
+    const FULL: [usize; 3] = [300, 200, 100];
+    const LISTED: [usize; 3] = [10_000, 10_000, 1000];
+    const ENTRIES: usize = 1_000_000;
+
+    /// The mapping, a field and factors of rank r.
+    fn array(at: &Observations, sizes: &[usize], r: usize) -> (Box<dyn Mapping>, Vec<f64>, Factors) {
+        let cp = KINDS.iter().find(|k| k.name == "cp").expect("registered");
+        let x = sizes.iter().enumerate().map(|(k, &d)| lanczos::gaussian(d, r, k as u64)).collect();
+        ((cp.build)(sizes), lanczos::gaussian(at.len(), 1, 9).data.into(), Factors(x))
+    }
+
+    fn full() -> Observations {
+        Observations::Full { rows: FULL[0], cols: FULL[1] * FULL[2] }
+    }
+
+    fn listed() -> Observations {
+        Observations::Coordinates(support::pattern(LISTED[0], LISTED[1] * LISTED[2], ENTRIES, 1))
+    }
+
+    fn mttkrp(bencher: Bencher, at: Observations, sizes: &[usize], r: usize, k: usize) {
+        let (cp, w, x) = array(&at, sizes, r);
+        bencher.counter(ItemsCount::new(at.len() * r)).bench_local(|| cp.pullback(&at, &w, &x, k));
+    }
+
+    fn phi(bencher: Bencher, at: Observations, sizes: &[usize], r: usize) {
+        let (cp, _, x) = array(&at, sizes, r);
+        bencher.counter(ItemsCount::new(at.len() * r)).bench_local(|| cp.apply(&at, &x));
+    }
+
+    #[bench(args = [0, 1, 2], sample_count = 20)]
+    fn full_mttkrp(bencher: Bencher, k: usize) {
+        mttkrp(bencher, full(), &FULL, 10, k);
+    }
+
+    #[bench(sample_count = 20)]
+    fn full_phi(bencher: Bencher) {
+        phi(bencher, full(), &FULL, 10);
+    }
+
+    #[bench(args = [0, 1, 2], sample_count = 10)]
+    fn listed_mttkrp(bencher: Bencher, k: usize) {
+        mttkrp(bencher, listed(), &LISTED, 20, k);
+    }
+
+    #[bench(sample_count = 10)]
+    fn listed_phi(bencher: Bencher) {
+        phi(bencher, listed(), &LISTED, 20);
+    }
+}
+
 /// Decompositions, by the side of a square matrix.
 mod decompositions {
     use super::Bencher;

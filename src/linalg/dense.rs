@@ -15,14 +15,18 @@ fn view(x: &[f64], m: usize, n: usize) -> MatRef<'_, f64> {
 
 fn multiply(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
+    multiply_into(a, b, out.as_mut_slice());
+    out
+}
+
+/// The product over zeros.
+fn multiply_into(a: MatRef<'_, f64>, b: MatRef<'_, f64>, out: &mut [f64]) {
     if out.is_empty() || a.ncols() == 0 {
-        return out;
+        return;
     }
     let flops = 2.0 * a.nrows() as f64 * a.ncols() as f64 * b.ncols() as f64;
-    let (m, n) = out.shape();
-    let c = MatMut::from_column_major_slice_mut(out.as_mut_slice(), m, n);
+    let c = MatMut::from_column_major_slice_mut(out, a.nrows(), b.ncols());
     faer::linalg::matmul::matmul(c, Accum::Replace, a, b, 1.0, par(flops));
-    out
 }
 
 /// A B.
@@ -40,6 +44,12 @@ pub fn mul_tr(a: &Mat, b: &Mat) -> Mat {
     multiply(view(a.as_slice(), a.nrows(), a.ncols()), view(b.as_slice(), b.nrows(), b.ncols()).transpose())
 }
 
+/// A B' over the zeros in `out`, column by column.
+pub fn mul_tr_into(a: &Mat, b: &Mat, out: &mut [f64]) {
+    let b = view(b.as_slice(), b.nrows(), b.ncols()).transpose();
+    multiply_into(view(a.as_slice(), a.nrows(), a.ncols()), b, out);
+}
+
 /// W X for an m x n field W in column-major order.
 pub fn field_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
     multiply(view(w, m, n), view(x.as_slice(), x.nrows(), x.ncols()))
@@ -48,6 +58,12 @@ pub fn field_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
 /// W' X for an m x n field W in column-major order.
 pub fn field_tr_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
     multiply(view(w, m, n).transpose(), view(x.as_slice(), x.nrows(), x.ncols()))
+}
+
+/// W_(lines)' X for those lines of an m x n field W in column-major order; X has one row for each.
+pub fn field_rows_tr_mul(w: &[f64], m: usize, n: usize, lines: std::ops::Range<usize>, x: &Mat) -> Mat {
+    let w = view(w, m, n).subrows(lines.start, lines.len());
+    multiply(w.transpose(), view(x.as_slice(), x.nrows(), x.ncols()))
 }
 
 /// X W (r x n) for X r x m and an m x n field W.

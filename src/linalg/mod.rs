@@ -6,6 +6,7 @@ pub mod elementary;
 pub mod gram;
 pub mod lanczos;
 pub mod long;
+pub mod mttkrp;
 pub mod nnls;
 pub mod packed;
 pub mod perron;

@@ -94,6 +94,11 @@ impl Pattern {
         self.row_start[i]..self.row_start[i + 1]
     }
 
+    /// The first row that begins at field position `p` or later.
+    pub fn row_of_position(&self, p: usize) -> usize {
+        self.row_start.partition_point(|&start| start < p).min(self.rows)
+    }
+
     /// (column, field position) of row `i`, columns ascending.
     pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, usize)> + Clone + '_ {
         self.row_range(i).map(|p| (self.col[p] as usize, p))

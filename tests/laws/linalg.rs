@@ -4,7 +4,7 @@
 use crate::draw::{EPS, Rng, claim, holds, normals, rejects};
 use homfac::data::Observations;
 use homfac::linalg::sum::{Sum, norm_upper};
-use homfac::linalg::{Gram, Layout, Mat, Packed, Pattern, dense};
+use homfac::linalg::{Gram, Layout, Mat, Packed, Pattern, dense, mttkrp};
 use homfac::polar::field;
 use rand::RngExt;
 
@@ -145,6 +145,133 @@ fn dense_products_agree_with_loops() {
     holds("field_tr_mul", |rng| {
         dense_law(|a, b| dense::field_tr_mul(a.transpose().as_slice(), a.ncols(), a.nrows(), b), rng)
     });
+}
+
+/// An array of order 2 to 5 with some of its entries, or all, and factors for it.
+struct Array {
+    sizes: Vec<usize>,
+    /// Indices of the listed entries, in observation order.
+    indices: Vec<Vec<usize>>,
+    w: Vec<f64>,
+    pattern: Option<Pattern>,
+    x: Vec<Mat>,
+}
+
+impl Array {
+    /// Now and then so large that sums are split and run in parallel, with a block of lines that is not whole.
+    fn draw(full: bool, rng: &mut Rng) -> Self {
+        let order = rng.random_range(2..6);
+        let mut sizes: Vec<usize> = (0..order).map(|_| rng.random_range(1..4)).collect();
+        let mut r = draw_rank(rng).min(9);
+        if rng.random_bool(0.02) {
+            let long = rng.random_range(0..order);
+            sizes[long] = 37;
+            sizes[(long + 1) % order] = 41;
+            sizes[(long + 2) % order] *= if order > 2 { 2 } else { 1 };
+            r = 19;
+        }
+        let beyond: usize = sizes[1..].iter().product();
+        let density = rng.random_range(0.0..1.0);
+        let place = |i: usize, mut j: usize| -> Vec<usize> {
+            let rest = sizes[1..].iter().map(|d| {
+                let index = j % d;
+                j /= d;
+                index
+            });
+            std::iter::once(i).chain(rest).collect()
+        };
+        let (indices, pattern): (Vec<_>, _) = if full {
+            ((0..beyond).flat_map(|j| (0..sizes[0]).map(move |i| (i, j))).map(|(i, j)| place(i, j)).collect(), None)
+        } else {
+            let all = (0..sizes[0]).flat_map(|i| (0..beyond).map(move |j| (i, j)));
+            let listed: Vec<_> = all.filter(|_| rng.random_bool(density)).collect();
+            let pattern = Pattern::new(sizes[0], beyond, &listed).unwrap().0;
+            (listed.into_iter().map(|(i, j)| place(i, j)).collect(), Some(pattern))
+        };
+        let w = normals(indices.len(), rng);
+        let x = sizes.iter().map(|&d| gaussian(d, r, rng)).collect();
+        Self { sizes, indices, w, pattern, x }
+    }
+
+    fn mttkrp(&self, w: &[f64], k: usize) -> Mat {
+        match &self.pattern {
+            None => mttkrp::full(w, &self.sizes, &self.x, k),
+            Some(p) => mttkrp::listed(p, w, &self.sizes, &self.x, k),
+        }
+    }
+
+    fn product(&self) -> Vec<f64> {
+        match &self.pattern {
+            None => mttkrp::full_product(&self.sizes, &self.x),
+            Some(p) => mttkrp::sampled(p, &self.sizes, &self.x),
+        }
+    }
+}
+
+/// Entry by entry, in loops.
+fn mttkrp_law(mttkrp: impl Fn(&Array, usize) -> Mat, full: bool, rng: &mut Rng) -> Result<(), String> {
+    let a = Array::draw(full, rng);
+    let r = a.x[0].ncols();
+    for k in 0..a.sizes.len() {
+        let (mut expected, mut size) = (Mat::zeros(a.sizes[k], r), Mat::zeros(a.sizes[k], r));
+        for (index, w) in a.indices.iter().zip(&a.w) {
+            for s in 0..r {
+                let others = (0..a.sizes.len()).filter(|&l| l != k);
+                let term = w * others.map(|l| a.x[l][(index[l], s)]).product::<f64>();
+                expected[(index[k], s)] += term;
+                size[(index[k], s)] += term.abs();
+            }
+        }
+        same(&mttkrp(&a, k), &(expected, size), a.indices.len() + a.sizes.len()).map_err(|e| format!("{k}: {e}"))?;
+    }
+    Ok(())
+}
+
+fn phi_law(phi: impl Fn(&Array) -> Vec<f64>, full: bool, rng: &mut Rng) -> Result<(), String> {
+    let a = Array::draw(full, rng);
+    let r = a.x[0].ncols();
+    let term = |index: &[usize], s: usize| index.iter().zip(&a.x).map(|(&i, x)| x[(i, s)]).product::<f64>();
+    let sum =
+        |of: fn(f64) -> f64| -> Vec<f64> { a.indices.iter().map(|i| (0..r).map(|s| of(term(i, s))).sum()).collect() };
+    let n = a.indices.len();
+    let column = |x| Mat::from_vec(n, 1, x);
+    same(&column(phi(&a)), &(column(sum(|x| x)), column(sum(f64::abs))), r + a.sizes.len())
+}
+
+#[test]
+fn products_with_arrays_agree_with_loops_and_the_laws_reject_other_orders() {
+    for full in [true, false] {
+        holds("mttkrp", |rng| mttkrp_law(|a, k| a.mttkrp(&a.w, k), full, rng));
+        holds("phi", |rng| phi_law(Array::product, full, rng));
+        rejects("a lost entry", |rng| {
+            mttkrp_law(
+                |a, k| {
+                    let mut w = a.w.clone();
+                    w.iter_mut().take(1).for_each(|w| *w = 0.0);
+                    a.mttkrp(&w, k)
+                },
+                full,
+                rng,
+            )
+        });
+        rejects("the last two indices exchanged", |rng| {
+            phi_law(
+                |a| {
+                    let mut turned = a.x.clone();
+                    let k = turned.len();
+                    if a.sizes[k - 1] == a.sizes[k - 2] {
+                        turned.swap(k - 1, k - 2);
+                    }
+                    match &a.pattern {
+                        None => mttkrp::full_product(&a.sizes, &turned),
+                        Some(p) => mttkrp::sampled(p, &a.sizes, &turned),
+                    }
+                },
+                full,
+                rng,
+            )
+        });
+    }
 }
 
 #[test]
