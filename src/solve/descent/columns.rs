@@ -31,8 +31,7 @@ impl Descent for Columns {
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
-        let full = matches!(problem.observations, Observations::Full { .. });
-        let by_gram = full && problem.w.is_none() && problem.loss.is_quadratic();
+        let by_gram = Self::by_gram(problem);
         problem.regularizer.balance(x);
         let mut last = problem.objective(x);
         for _ in 0..effort.sweeps {
@@ -54,6 +53,14 @@ impl Descent for Columns {
             }
             last = value;
         }
+    }
+}
+
+impl Columns {
+    /// Whether updates need the target alone, not the predictions.
+    pub(super) fn by_gram(problem: &Problem) -> bool {
+        let full = matches!(problem.observations, Observations::Full { .. });
+        Self.applies(problem) && full && problem.w.is_none() && problem.loss.is_quadratic()
     }
 }
 

@@ -1,13 +1,14 @@
 //! Projected L-BFGS on the balanced sum form, smooth where every gauge is a (weighted) l2 norm, free or on an orthant.
 //!
 //! ```text
-//! f(X) = l(Phi_r(X)) + lambda c sum_k ||D_k X^k||_F^2,     c = 1/2 for two factors, 1 for the psd mapping
+//! f(X) = l(Phi_r(X)) + lambda / K sum_k sum_i ||D_k x^k_i||_2^K      (psd: lambda sum_i ||D u_i||_2^2)
 //! ```
 //!
 //! On an orthant the direction is taken on the coordinates that are not held at zero by their gradient, and steps are
 //! projected. Backtracking keeps f from rising; the sum form is never below the product form, and equals it at the balanced
 //! start. Cost of an iteration: one evaluation of Phi and one pullback per factor.
 
+use super::columns::Columns;
 use super::hals::Hals;
 use super::memory::{Memory, hold};
 use super::{Descent, Effort};
@@ -16,7 +17,7 @@ use crate::data::Observations;
 use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::long::{self, dot};
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, field_mul, field_tr_mul};
+use crate::mapping::Factors;
 use crate::problem::Problem;
 use crate::solve::reduce;
 
@@ -33,10 +34,8 @@ impl Descent for Lbfgs {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        // the sum form of a higher order is no sum of squares
         let gauges = &problem.regularizer.gauges;
-        gauges.len() <= 2
-            && gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
+        gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
@@ -77,7 +76,6 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
 /// The balanced form over all factors joined in one vector, and the extra variables where they move along.
 struct Balanced<'a> {
     problem: &'a Problem,
-    half: f64,
     rank: usize,
     metric: Vec<Metric>,
     /// ||Y||^2 / 2 where the loss needs no prediction.
@@ -86,12 +84,21 @@ struct Balanced<'a> {
     extra_metric: Option<Vec<f64>>,
 }
 
+/// The degree p of g and the factor c in c sum_k gauge_k^p, which equals g at balanced slices.
+fn power(problem: &Problem) -> (i32, f64) {
+    let p = problem.regularizer.degree() as i32;
+    (p, 1.0 / problem.regularizer.gauges.len() as f64)
+}
+
 /// The inverse of a model of the Gauss-Newton Hessian in one factor, which slices that overlap, strong and weak ones, and lines
 /// with many and with few entries would otherwise spoil:
 ///
 /// ```text
-/// u_i'H_i u_i = sum_(j observed) w_ij (u_i'v_j)^2 + mu_i ||u_i||^2     its diagonal in the basis Q where V'V is diagonal
+/// u_i'H_i u_i = sum_(j observed) w_ij (u_i'v_j)^2 + u_i'M_i u_i     its diagonal in the basis Q where V'V is diagonal
 /// ```
+///
+/// V is the other factor, or the columnwise Kronecker product of the others: there its Gram matrix is the entrywise product of
+/// theirs, and a line's share of the entries stands for which they are. M_i is the diagonal of lambda c p d_i^2 ||D x_s||^(p-2).
 struct Metric {
     /// Q, or none for the identity.
     rotation: Option<Mat>,
@@ -100,21 +107,36 @@ struct Metric {
 }
 
 impl Metric {
-    fn new(problem: &Problem, x: &Factors, k: usize, half: f64) -> Self {
-        let other = &x.0[x.0.len() - 1 - k];
-        let rotation = principal_axes(other);
-        let turned =
-            Factors(x.0.iter().map(|x| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q))).collect());
-        let squares = Factors(turned.0.into_iter().map(|x| x.map(|x| x * x)).collect());
+    fn new(problem: &Problem, x: &Factors, k: usize) -> Self {
+        let others = x.0.iter().enumerate().filter(|(l, _)| *l != k || x.0.len() == 1).map(|(_, x)| x);
+        let gram = others.map(|x| dense::tr_mul(x, x)).reduce(|a, b| a.component_mul(&b)).expect("K >= 1");
+        let rotation = principal_axes(&gram);
         let curvature = problem.curvature_at(|| problem.predict(x));
         // of sensing only the squares of the measurements' own entries
         let curvature = problem.operator.as_ref().map_or(curvature.clone(), |a| a.adjoint_of_squares(&curvature));
-        let mut inverse = problem.mapping.pullback(&problem.observations, &curvature, &squares, k);
+        let turn = |x: &Mat| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q));
+        let squares = |x: &Mat| x.map(|x| x * x);
+        let mut inverse = if x.0.len() <= 2 {
+            let squares = Factors(x.0.iter().map(|x| squares(&turn(x))).collect());
+            problem.mapping.pullback(&problem.observations, &curvature, &squares, k)
+        } else {
+            let one = Factors(x.0.iter().map(|x| Mat::from_element(x.nrows(), 1, 1.0)).collect());
+            let share = problem.mapping.pullback(&problem.observations, &curvature, &one, k);
+            let all: f64 = x.0.iter().enumerate().filter(|(l, _)| *l != k).map(|(_, x)| x.nrows() as f64).product();
+            let axes = match &rotation {
+                Some(q) => dense::mul(&gram, q).component_mul(q).row_sum(),
+                None => gram.diagonal().transpose(),
+            };
+            share / all * axes
+        };
         let gauge = &problem.regularizer.gauges[k];
+        let (p, c) = power(problem);
+        let sizes = x.0[k].column_iter().map(|x| gauge.value(x.as_slice()).powi(p - 2));
+        let sizes = Mat::from_iterator(1, x.rank(), sizes.map(|s| problem.lambda * c * f64::from(p) * s));
+        let sizes = rotation.as_ref().filter(|_| p > 2).map_or_else(|| sizes.clone(), |q| &sizes * squares(q));
         for (i, mut line) in inverse.row_iter_mut().enumerate() {
             let d = gauge.weights().map_or(1.0, |w| w[i]);
-            let mu = 2.0 * half * problem.lambda * d * d;
-            line.apply(|h| *h = 1.0 / (*h + mu));
+            line.iter_mut().zip(sizes.iter()).for_each(|(h, mu)| *h = 1.0 / (*h + mu * d * d));
         }
         Self { rotation, inverse }
     }
@@ -131,25 +153,23 @@ impl Metric {
     }
 }
 
-/// The eigenvectors of X'X; none if its columns are orthogonal already.
-fn principal_axes(x: &Mat) -> Option<Mat> {
-    let gram = dense::tr_mul(x, x);
+/// The eigenvectors of a Gram matrix; none if it is diagonal already.
+fn principal_axes(gram: &Mat) -> Option<Mat> {
     let crossed = (0..gram.ncols()).any(|j| (0..j).any(|i| gram[(i, j)].powi(2) > 1e-12 * gram[(i, i)] * gram[(j, j)]));
-    crossed.then(|| dense::symmetric_eigen(&gram)).flatten().map(|e| e.1)
+    crossed.then(|| dense::symmetric_eigen(gram)).flatten().map(|e| e.1)
 }
 
 impl<'a> Balanced<'a> {
     fn new(problem: &'a Problem, x: &Factors, joint: bool) -> Self {
-        let half = if problem.regularizer.gauges.len() == 1 { 1.0 } else { 0.5 };
-        let metric = (0..x.0.len()).map(|k| Metric::new(problem, x, k, half)).collect();
-        let half_norm = Hals.applies(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
+        let metric = (0..x.0.len()).map(|k| Metric::new(problem, x, k)).collect();
+        let half_norm = by_gram(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
         let extra_metric = joint.then(|| {
             let curvature = problem.curvature_at(|| problem.predict(x));
             let of = |b: &Block| b.map.curvature(&curvature).into_iter().map(|h| h + b.penalty.curvature()).collect();
             let all = problem.extras.explicit().flat_map(|(_, b)| -> Vec<f64> { of(b) });
             all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
         });
-        Self { problem, half, rank: x.rank(), metric, half_norm, extra_metric }
+        Self { problem, rank: x.rank(), metric, half_norm, extra_metric }
     }
 
     /// The blocks of extra variables that move along.
@@ -203,22 +223,25 @@ impl<'a> Balanced<'a> {
     fn evaluate(&self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
         let factors = self.factors(x);
+        let (degree, share) = power(p);
         let mut penalty = 0.0;
         let mut rest = &mut *out;
         for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
             let (part, tail) = rest.split_at_mut(factor.len());
-            let scale = 2.0 * self.half * p.lambda;
             let weights = gauge.weights();
             for (x, g) in factor.as_slice().chunks_exact(factor.nrows()).zip(part.chunks_exact_mut(factor.nrows())) {
+                let mut square = 0.0;
                 for i in 0..x.len() {
-                    let w = weights.map_or(1.0, |w| w[i] * w[i]);
-                    g[i] = scale * w * x[i];
-                    penalty += w * x[i] * x[i];
+                    g[i] = weights.map_or(1.0, |w| w[i] * w[i]) * x[i];
+                    square += g[i] * x[i];
                 }
+                // of the gauge's p-th power
+                let slope = p.lambda * share * if degree == 2 { 1.0 } else { square.sqrt().powi(degree - 2) };
+                g.iter_mut().for_each(|g| *g *= f64::from(degree) * slope);
+                penalty += slope * square;
             }
             rest = tail;
         }
-        let mut penalty = self.half * p.lambda * penalty;
         let parts = self.extras(x);
         for ((_, b), q) in self.blocks().zip(&parts) {
             let (part, tail) = rest.split_at_mut(q.len());
@@ -267,20 +290,35 @@ impl<'a> Balanced<'a> {
         value
     }
 
-    /// The same for unweighted squared loss on full data, without forming U V':
-    /// ||Y||^2 / 2 - <Y V, U> + <U'U, V'V> / 2, gradients U V'V - Y V and V U'U - Y'U.
+    /// The same for unweighted squared loss on full data, without forming Phi: with Y pulled back to every factor, P_k,
+    /// ||Y||^2 / 2 - <P_k, X^k> + (sum of the Gram matrix) / 2, gradients X^k (product of the others' Gram matrices) - P_k.
     fn gram_loss(&self, half_norm: f64, x: &Factors, ceiling: f64, out: &mut [f64]) -> f64 {
-        let at = &self.problem.observations;
-        let (u, v) = (&x.0[0], &x.0[1]);
-        let (gu, gv) = (dense::tr_mul(u, u), dense::tr_mul(v, v));
-        let yv = field_mul(at, &self.problem.y, v);
-        let value = half_norm - yv.dot(u) + 0.5 * gu.dot(&gv);
+        let pull = |k: usize| self.problem.pullback(&self.problem.y, x, k);
+        let grams: Vec<Mat> = x.0.iter().map(|x| dense::tr_mul(x, x)).collect();
+        let others = |k: usize| {
+            let others = grams.iter().enumerate().filter(|(l, _)| *l != k).map(|(_, g)| g.clone());
+            others.reduce(|a, b| a.component_mul(&b)).expect("K >= 2")
+        };
+        let (first, around) = (pull(0), others(0));
+        let value = half_norm - first.dot(&x.0[0]) + 0.5 * grams[0].dot(&around);
         if value <= ceiling {
-            let (du, dv) = (dense::mul(u, &gv) - yv, dense::mul(v, &gu) - field_tr_mul(at, &self.problem.y, u));
-            out.iter_mut().zip(du.iter().chain(dv.iter())).for_each(|(g, d)| *g += d);
+            let mut rest = out;
+            let mut known = Some((first, around));
+            for (k, x) in x.0.iter().enumerate() {
+                let (pull, around) = known.take().unwrap_or_else(|| (pull(k), others(k)));
+                let (part, tail) = rest.split_at_mut(x.len());
+                let slope = dense::mul(x, &around) - pull;
+                part.iter_mut().zip(slope.iter()).for_each(|(g, d)| *g += d);
+                rest = tail;
+            }
         }
         value
     }
+}
+
+/// Whether squared loss on full data can do without the predictions.
+fn by_gram(problem: &Problem) -> bool {
+    Hals.applies(problem) || Columns::by_gram(problem)
 }
 
 /// Moves `x` downhill on f within the orthants that `signs` names (0: free). f never rises.
