@@ -544,17 +544,29 @@ impl Keeper {
     /// Proves a point and keeps it if it is the best so far. A proof that is expensive and gains no more than the margin that
     /// proofs have is not made.
     pub fn offer(&mut self, problem: &Problem, point: &DualPoint) {
+        let proven = self.worth(problem, point);
+        self.keep(proven);
+    }
+
+    /// The same for a point that was saved or handed over, which is kept as it came: scaled once more, it would be another point in
+    /// floating point, whose proof may come out lower.
+    pub fn offer_witness(&mut self, problem: &Problem, point: &DualPoint) {
+        let proven = self.worth(problem, point);
+        self.keep(proven.map(|p| Proven { point: point.clone(), ..p }));
+    }
+
+    /// Proves a point, unless that is expensive and promises nothing.
+    fn worth(&self, problem: &Problem, point: &DualPoint) -> Option<Proven> {
         if let (Kind::Field(z), Some(value)) = (&point.kind, self.value())
             && let Some(lower) = bound::estimate(problem, z)
         {
             // a proof may repair what makes a promise infinite
             let promised = promise(problem, z, lower);
             if promised.is_finite() && promised <= value + 1e-8 * value.abs() {
-                return;
+                return None;
             }
         }
-        let proven = prove(problem, point);
-        self.keep(proven);
+        prove(problem, point)
     }
 
     /// Keeps a proven bound if it is the best so far.

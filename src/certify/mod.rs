@@ -220,7 +220,7 @@ pub fn certify_at(
             continue;
         }
         if let Some(point) = DualPoint::from_witness(problem, w) {
-            keeper.offer(problem, &point);
+            keeper.offer_witness(problem, &point);
             keeper.mark(&w.source);
         }
     }

@@ -141,3 +141,21 @@ fn check_says_what_was_decided_about_the_data() {
     place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
     place.run(&["check", "run"]).exits(0).says(&["Y.csv: its first row is a header (say `header = false` otherwise)"]);
 }
+
+/// A saved dual point was scaled once more before it was kept, which changed its last digits; where eigenvalues nearly cancel, its
+/// proof came out lower.
+#[test]
+fn check_reproduces_the_bound_of_a_saved_dual_point() {
+    let place = Place::new();
+    place.write("Y.csv", "0.42420124,-1.58308398\n-1.58308398,-0.82748823\n");
+    place.write("w.csv", "1.33914914e-4,0.930535770\n0.930535770,1.54057890e5\n");
+    let more = "[loss]\nkind = \"quantile\"\nlevel = 0.01\nsmoothing = 0.1";
+    let data = "{ path = \"Y.csv\", header = false }\nweights = { path = \"w.csv\", header = false }";
+    place.write("spec.toml", spec_on(data, "{ relative = 1e-6 }", "psd", "{ norm = \"l2\", weight = 0.1 }", more));
+    place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(1);
+    let mut bounds = vec![number(&serde_json::from_str(&place.read("run/certificate.json")).unwrap(), "/lower_bound")];
+    for (run, out) in [("run", "again"), ("again", "third")] {
+        bounds.push(number(&place.run(&["check", run, "-q", "--json", "-o", out]).exits(1).json(), "/lower_bound"));
+    }
+    assert!(bounds[1] >= bounds[0] && bounds[2] >= bounds[1], "{bounds:?}");
+}
