@@ -1,7 +1,20 @@
-//! Every loss with every sort of extra variable against a slow solver that shares nothing with the crate: accelerated proximal
-//! gradient on the convex problem in X itself, where Omega is the nuclear norm (l2 x l2) or the sum of row norms (l1 x l2). No bound
-//! exceeds the value found by either, and where the polar is exact the two meet.
+//! Every loss with every sort of extra variable against slow solvers that share nothing with the crate's: on the convex problem in X
+//! itself, accelerated proximal gradient where Omega is the nuclear norm (l2 x l2), and damped Newton steps that an interior-point
+//! solver for second-order cones takes where Omega is a sum of norms:
+//!
+//! ```text
+//! Omega(X) = min sum_k ||w_k||   over X = sum_k w_k a_k'    a_k: unit vectors along the axes (l1 x l2), or, where both factors are
+//!                                                           nonnegative and v has two entries, all directions of the quadrant
+//! ```
+//!
+//! with w_k >= 0 in the second case, and as many directions as make the value at most 2e-6 lambda Omega too high. No bound exceeds the
+//! value found by either, and where the polar is exact the two meet. A loss that is registered is tested; one that is not written out
+//! here is taken at its own word.
 
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{
+    DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SecondOrderConeT, SupportedConeT, ZeroConeT,
+};
 use homfac::budget::Budget;
 use homfac::certify::dual::{DualPoint, Keeper, prove};
 use homfac::certify::relax::{self, Relaxation};
@@ -12,7 +25,7 @@ use homfac::extra::{self, Block, Extras, Penalty};
 use homfac::gauge::{self, Gauge};
 use homfac::linalg::{Mat, Pattern};
 use homfac::loss::profiled::Profiled;
-use homfac::loss::{self, Kind, Loss, Setup};
+use homfac::loss::{self, Kind, Loss, Setup, Targets};
 use homfac::mapping;
 use homfac::problem::{Form, Problem, Regularizer};
 use homfac::solve::observer::Silent;
@@ -25,6 +38,10 @@ use std::sync::Arc;
 const GAUGES: [&str; 3] = ["l2 x l2", "l1 x l2", "nonnegative"];
 const EXTRAS: [&str; 3] = ["no extra", "intercepts", "outliers"];
 const OUTLIER: f64 = 0.4;
+/// Directions of a quadrant: neighbours are 0.004 apart, so what lies between two of them costs 2e-6 more at most.
+const DIRECTIONS: usize = 393;
+/// Losses that [`Instance::loss`] writes out again.
+const WRITTEN: [&str; 7] = ["squared", "huber", "logistic", "squared_hinge", "poisson", "multinomial", "quantile"];
 
 /// An instance, and its numbers as plain tables.
 struct Instance {
@@ -35,6 +52,11 @@ struct Instance {
     cols: usize,
     y: Mat,
     kept: Mat,
+    /// The observed entries, and the place of each in observation order.
+    entries: Vec<(usize, usize)>,
+    place: Vec<usize>,
+    /// The intercepts' axes.
+    axes: &'static [Option<usize>],
     problem: Problem,
 }
 
@@ -58,7 +80,12 @@ impl Instance {
         if classes && extras == "outliers" {
             return None;
         }
-        let (m, n) = if classes { (9, 3) } else { (7, 5) };
+        // two columns where directions of v are listed
+        let (m, n) = match (gauges, classes) {
+            ("nonnegative", _) => (6, 2),
+            (_, true) => (9, 3),
+            (_, false) => (7, 5),
+        };
         let y = targets(kind, m, n, &mut rng);
         // rows of classes are whole or missing; the first of each class stays
         let row_kept: Vec<bool> = (0..m).map(|i| i < n || rng.random_bool(0.8)).collect();
@@ -78,7 +105,7 @@ impl Instance {
         let rows = || observations.entries().map(|(i, _)| i as u32).collect();
         let plain: Box<dyn Loss> = (kind.build)(&Setup { parameters: &parameters, rows: &rows });
         // signs and counts in one line may all be alike: one intercept for all
-        let axes: &[Option<usize>] = match (extras, kind.targets) {
+        let axes: &'static [Option<usize>] = match (extras, kind.targets) {
             ("intercepts", TargetKind::Real) => &[Some(0), Some(1)],
             ("intercepts", TargetKind::Classes) => &[Some(1)],
             ("intercepts", _) => &[None],
@@ -117,10 +144,12 @@ impl Instance {
             regularizer: Regularizer { form: Form::Product, gauges: norms.map(gauge).into() },
             extras: extra_blocks,
             offset: Vec::new(),
-            lambda: rng.random_range(0.4..0.8),
+            lambda: rng.random_range(0.4..0.8) * if gauges == "nonnegative" { 0.5 } else { 1.0 },
             observations,
         };
-        Some(Self { kind, gauges, extras, rows: m, cols: n, y, kept, problem })
+        let mut place = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, &k)| place[k] = at);
+        Some(Self { kind, gauges, extras, rows: m, cols: n, y, kept, entries, place, axes, problem })
     }
 
     /// Every loss, gauge pair, extra and layout.
@@ -155,6 +184,9 @@ impl Instance {
 
     /// The loss and its gradient at X, written out again.
     fn loss(&self, x: &Mat) -> (f64, Mat) {
+        if !WRITTEN.contains(&self.kind.name) {
+            return self.own_loss(x);
+        }
         let mut g = Mat::zeros(self.rows, self.cols);
         let mut value = 0.0;
         let (delta, level, smoothing) = (0.5, 0.9, 0.5);
@@ -178,12 +210,24 @@ impl Instance {
                         let z = ((y - x) / smoothing).clamp(level - 1.0, level);
                         (z * (y - x) - smoothing * z * z / 2.0, -z)
                     }
-                    other => panic!("the twin does not know {other}"),
+                    other => unreachable!("{other}"),
                 };
                 value += v;
                 g[(i, j)] = d;
             }
         }
+        (value, g)
+    }
+
+    /// The same from the crate, for losses that are not written out.
+    fn own_loss(&self, x: &Mat) -> (f64, Mat) {
+        let mut at = vec![0.0; self.entries.len()];
+        self.entries.iter().zip(&self.place).for_each(|(e, &k)| at[k] = x[*e]);
+        let (loss, t) = (self.problem.plain_loss(), Targets { y: &self.problem.y, w: None });
+        let (value, mut slope) = (loss.value(t, &at), vec![0.0; at.len()]);
+        loss.gradient(t, &at, &mut slope);
+        let mut g = Mat::zeros(self.rows, self.cols);
+        self.entries.iter().zip(&self.place).for_each(|(e, &k)| g[*e] = slope[k]);
         (value, g)
     }
 
@@ -194,10 +238,7 @@ impl Instance {
 
     /// What is not smooth.
     fn rest(&self, p: &Point) -> f64 {
-        let omega: f64 = match self.gauges {
-            "l1 x l2" => p.x.row_iter().map(|r| r.norm()).sum(),
-            _ => p.x.clone().svd(false, false).singular_values.sum(),
-        };
+        let omega = p.x.clone().svd(false, false).singular_values.sum();
         self.problem.lambda * omega + OUTLIER * p.q.iter().map(|q| q.abs()).sum::<f64>()
     }
 
@@ -206,13 +247,9 @@ impl Instance {
         let mut next = p.clone();
         next.x -= g / c;
         let t = self.problem.lambda / c;
-        if self.gauges == "l1 x l2" {
-            next.x.row_iter_mut().for_each(|mut r| r *= (1.0 - t / r.norm().max(1e-300)).max(0.0));
-        } else {
-            let mut svd = next.x.clone().svd(true, true);
-            svd.singular_values.iter_mut().for_each(|s| *s = (*s - t).max(0.0));
-            next.x = svd.recompose().unwrap();
-        }
+        let mut svd = next.x.clone().svd(true, true);
+        svd.singular_values.iter_mut().for_each(|s| *s = (*s - t).max(0.0));
+        next.x = svd.recompose().unwrap();
         match (self.extras, self.kind.targets) {
             ("intercepts", TargetKind::Real) => {
                 (0..self.rows).for_each(|i| next.a[i] -= g.row(i).sum() / c);
@@ -272,6 +309,193 @@ impl Instance {
     }
 }
 
+/// The convex problem with Omega as a sum of norms. Unknowns: w_k, then their norms s_k, then Q, then the sizes of outliers, then the
+/// observed entries of X + A Q.
+struct Conic<'a> {
+    instance: &'a Instance,
+    atoms: Vec<Vec<f64>>,
+    /// Whether the atoms are columns of U, so that w_k is a v.
+    across: bool,
+    /// The entries that each coefficient of Q adds to.
+    q: Vec<Vec<usize>>,
+    outliers: usize,
+}
+
+impl<'a> Conic<'a> {
+    fn new(i: &'a Instance) -> Self {
+        let across = i.gauges == "l1 x l2";
+        let atoms = if across {
+            (0..i.rows).map(|k| (0..i.rows).map(|j| f64::from(u8::from(j == k))).collect()).collect()
+        } else {
+            let angle = |k: usize| std::f64::consts::FRAC_PI_2 * k as f64 / (DIRECTIONS - 1) as f64;
+            (0..DIRECTIONS).map(|k| vec![angle(k).cos().max(0.0), angle(k).sin()]).collect()
+        };
+        let group = |axis: Option<usize>, at: usize| -> Vec<usize> {
+            let inside = |&e: &usize| axis.is_none_or(|a| [i.entries[e].0, i.entries[e].1][a] == at);
+            (0..i.entries.len()).filter(inside).collect()
+        };
+        let lines = |a: Option<usize>| a.map_or(1, |a| [i.rows, i.cols][a]);
+        let mut q: Vec<Vec<usize>> = i.axes.iter().flat_map(|&a| (0..lines(a)).map(move |at| group(a, at))).collect();
+        let outliers = if i.extras == "outliers" { i.entries.len() } else { 0 };
+        q.extend((0..outliers).map(|e| vec![e]));
+        Self { instance: i, atoms, across, q, outliers }
+    }
+
+    /// Length of w_k.
+    fn length(&self) -> usize {
+        if self.across { self.instance.cols } else { self.instance.rows }
+    }
+
+    fn norms(&self) -> usize {
+        self.atoms.len() * self.length()
+    }
+
+    /// The coefficient of w at entry e for atom k, and its place.
+    fn weight(&self, k: usize, e: usize) -> (usize, f64) {
+        let (i, j) = self.instance.entries[e];
+        let (a, w) = if self.across { (i, j) } else { (j, i) };
+        (k * self.length() + w, self.atoms[k][a])
+    }
+
+    /// X + A Q at the observed entries, from w and Q.
+    fn predict(&self, w: &[f64], q: &[f64]) -> Vec<f64> {
+        let mut x: Vec<f64> = (0..self.instance.entries.len())
+            .map(|e| (0..self.atoms.len()).map(|k| self.weight(k, e)).map(|(at, a)| a * w[at]).sum())
+            .collect();
+        self.q.iter().zip(q).for_each(|(group, q)| group.iter().for_each(|&e| x[e] += q));
+        x
+    }
+
+    fn matrix(&self, x: &[f64]) -> Mat {
+        let mut out = Mat::zeros(self.instance.rows, self.instance.cols);
+        self.instance.entries.iter().zip(x).for_each(|(e, x)| out[*e] = *x);
+        out
+    }
+
+    fn gradient(&self, x: &[f64]) -> Vec<f64> {
+        let g = self.instance.loss(&self.matrix(x)).1;
+        self.instance.entries.iter().map(|e| g[*e]).collect()
+    }
+
+    /// The objective at a feasible point.
+    fn value(&self, w: &[f64], q: &[f64]) -> f64 {
+        let omega: f64 = w.chunks(self.length()).map(|w| w.iter().map(|x| x * x).sum::<f64>().sqrt()).sum();
+        let h: f64 = q[self.q.len() - self.outliers..].iter().map(|q| q.abs()).sum();
+        self.instance.loss(&self.matrix(&self.predict(w, q))).0 + self.instance.problem.lambda * omega + OUTLIER * h
+    }
+
+    /// The quadratic model of the loss at x with curvature raised by `damping`, and the rest: minimised. (w, Q) and the model's value
+    /// less that of the loss at x.
+    fn step(&self, x: &[f64], damping: f64) -> (Vec<f64>, Vec<f64>, f64) {
+        let n = x.len();
+        let (norms, q_at) = (self.norms(), self.norms() + self.atoms.len());
+        let (sizes, x_at) = (q_at + self.q.len(), q_at + self.q.len() + self.outliers);
+        let total = x_at + n;
+        let g = self.gradient(x);
+        let mut hessian = Mat::zeros(n, n);
+        for e in 0..n {
+            let moved = |by: f64| {
+                let mut x = x.to_vec();
+                x[e] += by;
+                self.gradient(&x)
+            };
+            let (up, down) = (moved(1e-5), moved(-1e-5));
+            (0..n).for_each(|f| hessian[(e, f)] = (up[f] - down[f]) / 2e-5);
+        }
+        let hessian = (&hessian + hessian.transpose()) * 0.5 + Mat::identity(n, n) * damping;
+        let mut linear = vec![0.0; total];
+        (0..self.atoms.len()).for_each(|k| linear[norms + k] = self.instance.problem.lambda);
+        (0..self.outliers).for_each(|e| linear[sizes + e] = OUTLIER);
+        let pull = &hessian * Mat::from_column_slice(n, 1, x);
+        (0..n).for_each(|e| linear[x_at + e] = g[e] - pull[e]);
+        let (mut hi, mut hj, mut hv) = (Vec::new(), Vec::new(), Vec::new());
+        for f in 0..n {
+            for e in (0..=f).filter(|&e| hessian[(e, f)] != 0.0) {
+                (hi.push(x_at + e), hj.push(x_at + f), hv.push(hessian[(e, f)]));
+            }
+        }
+        // rows: what the entries are, w >= 0, |outliers| <= sizes, then ||w_k|| <= s_k
+        let (mut ai, mut aj, mut av) = (Vec::new(), Vec::new(), Vec::new());
+        let mut put = |i: usize, j: usize, v: f64| {
+            if v != 0.0 {
+                (ai.push(i), aj.push(j), av.push(v));
+            }
+        };
+        for e in 0..n {
+            put(e, x_at + e, 1.0);
+            (0..self.atoms.len()).map(|k| self.weight(k, e)).for_each(|(at, a)| put(e, at, -a));
+        }
+        for (k, group) in self.q.iter().enumerate() {
+            group.iter().for_each(|&e| put(e, q_at + k, -1.0));
+        }
+        let mut row = n;
+        let mut cones: Vec<SupportedConeT<f64>> = vec![ZeroConeT(n)];
+        if !self.across {
+            (0..norms).for_each(|k| put(row + k, k, -1.0));
+            cones.push(NonnegativeConeT(norms));
+            row += norms;
+        }
+        if self.outliers > 0 {
+            for (s, sign) in [(0, 1.0), (1, -1.0)] {
+                for e in 0..self.outliers {
+                    put(row + s * self.outliers + e, sizes + e, -1.0);
+                    put(row + s * self.outliers + e, sizes - self.outliers + e, sign);
+                }
+            }
+            cones.push(NonnegativeConeT(2 * self.outliers));
+            row += 2 * self.outliers;
+        }
+        for k in 0..self.atoms.len() {
+            put(row, norms + k, -1.0);
+            (0..self.length()).for_each(|l| put(row + 1 + l, k * self.length() + l, -1.0));
+            cones.push(SecondOrderConeT(1 + self.length()));
+            row += 1 + self.length();
+        }
+        let p = CscMatrix::new_from_triplets(total, total, hi, hj, hv);
+        let a = CscMatrix::new_from_triplets(row, total, ai, aj, av);
+        let exact = 1e-11;
+        let settings = DefaultSettings {
+            verbose: false,
+            tol_gap_abs: exact,
+            tol_gap_rel: exact,
+            tol_feas: exact,
+            ..DefaultSettings::default()
+        };
+        let mut solver = DefaultSolver::new(&p, &linear, &a, &vec![0.0; row], &cones, settings).unwrap();
+        solver.solve();
+        let found = &solver.solution.x;
+        let sign = |w: &f64| if self.across { *w } else { w.max(0.0) };
+        let (w, q) = (found[..norms].iter().map(sign).collect::<Vec<_>>(), found[q_at..sizes].to_vec());
+        let d: Vec<f64> = self.predict(&w, &q).iter().zip(x).map(|(a, b)| a - b).collect();
+        let d = Mat::from_column_slice(n, 1, &d);
+        let here = self.instance.loss(&self.matrix(x)).0;
+        let there = self.value(&w, &q) - self.instance.loss(&self.matrix(&self.predict(&w, &q))).0;
+        let model =
+            there + here + d.iter().zip(&g).map(|(d, g)| d * g).sum::<f64>() + 0.5 * (d.transpose() * &hessian * &d)[0];
+        (w, q, model)
+    }
+
+    /// Newton steps, damped until the model keeps what it promises: a feasible value, close to the least one.
+    fn twin(&self) -> f64 {
+        let (mut w, mut q) = (vec![0.0; self.norms()], vec![0.0; self.q.len()]);
+        let mut value = self.value(&w, &q);
+        let mut damping = 1e-3;
+        for _ in 0..100 {
+            let (trial_w, trial_q, model) = self.step(&self.predict(&w, &q), damping);
+            let reached = self.value(&trial_w, &trial_q);
+            let (promised, got) = (value - model, value - reached);
+            if promised <= 1e-10 * value.abs().max(1.0) {
+                break;
+            }
+            if got > 0.0 {
+                (w, q, value) = (trial_w, trial_q, reached);
+            }
+            damping = if got < 0.25 * promised { 10.0 * damping } else { damping / 5.0 };
+        }
+        value
+    }
+}
+
 /// The unknowns of the convex problem.
 #[derive(Clone)]
 struct Point {
@@ -313,25 +537,40 @@ impl Point {
 
 #[test]
 fn bounds_stay_below_the_twin_and_meet_it_where_the_polar_is_exact() {
-    let mut count = 0;
+    let (mut count, mut zero) = (0, 0);
     for mut i in Instance::all() {
         let c = i.certificate();
         let label = i.label();
         let (total, bound) = (c.objective.total, c.lower_bound.unwrap_or_else(|| panic!("{label}: no bound")));
-        assert!(bound <= total, "{label}");
-        if i.gauges == "nonnegative" {
-            // the twin drops the sign inside Omega: below the optimum, but so are the bounds of some rungs
-            assert!(bound > i.problem.loss.infimum(i.problem.targets()), "{label}: {bound}");
-            continue;
-        }
-        let twin = i.twin();
-        let scale = twin.abs().max(1.0);
-        assert!(bound <= twin + 1e-12 * scale, "{label}: the bound {bound} overstates, {twin} is attained");
-        assert!((total - twin).abs() <= 1e-5 * scale, "{label}: {total}, the twin has {twin}");
-        assert!(total - bound <= 1e-5 * scale, "{label}: {bound} of {total}");
+        let twin = if i.gauges == "l2 x l2" { i.twin() } else { Conic::new(&i).twin() };
+        claim(&label, total, bound, twin).unwrap();
         count += 1;
+        zero += usize::from(c.rank == 0);
     }
-    assert_eq!(count, 2 * 2 * (3 * 7 - 1));
+    // classes have no outliers
+    let classes = loss::KINDS.iter().filter(|k| k.targets == TargetKind::Classes).count();
+    assert_eq!(count, 2 * GAUGES.len() * (EXTRAS.len() * loss::KINDS.len() - classes));
+    assert!(4 * zero <= count, "{zero} of {count} instances are solved by X = 0");
+}
+
+/// What is said of the optimum, held against a value that is attained and nearly the least.
+fn claim(label: &str, total: f64, bound: f64, twin: f64) -> Result<(), String> {
+    let scale = twin.abs().max(1.0);
+    if bound > total || bound > twin + 1e-12 * scale {
+        return Err(format!("{label}: the bound {bound} overstates, {twin} and {total} are attained"));
+    }
+    if (total - twin).abs() > 1e-5 * scale || total - bound > 1e-5 * scale {
+        return Err(format!("{label}: {bound} of {total}, the twin has {twin}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_claim_that_is_off_is_seen() {
+    assert!(claim("right", 1.0, 1.0 - 1e-6, 1.0 + 1e-6).is_ok());
+    for (total, bound) in [(1.0, 1.0 - 2e-5), (1.0 + 2e-5, 1.0), (1.0, 1.0 + 1e-9), (1.0 - 1e-6, 1.0 - 5e-7)] {
+        assert!(claim("wrong", total, bound, 1.0).is_err(), "{total} and {bound}");
+    }
 }
 
 #[test]

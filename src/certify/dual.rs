@@ -12,7 +12,7 @@
 use super::certificate::Witness;
 use crate::data::Observations;
 use crate::extra::exact::{self, Sums};
-use crate::extra::{Block, Penalty};
+use crate::extra::{Block, Penalty, joint};
 use crate::gauge::Gauge;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, proven};
@@ -194,7 +194,7 @@ fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
 /// Omega°(Z') <= Omega°(Z) + radius ||Z' - Z||_F. Z itself where nothing is missing or it cannot be made up inside the domain.
 fn near_sums<'a>(problem: &Problem, z: &'a [f64], upper: bound::Upper) -> (Cow<'a, [f64]>, bound::Upper) {
     let mut centred = z.to_vec();
-    if problem.extras.corrected().is_none() {
+    if problem.extras.corrected().is_empty() {
         exact::centre(&sums_met(problem), &mut centred);
     }
     let t = problem.targets();
@@ -220,7 +220,6 @@ fn sums_met(problem: &Problem) -> Vec<Sums<'_>> {
             Penalty::Nonnegative => true,
             _ => return None,
         };
-        // what has no groups is left to its proof, which will fail
         b.map.index().map(|group| Sums { group, count: b.len(), below })
     });
     let mut sums: Vec<Sums> = of_loss.into_iter().chain(of_extras).collect();
@@ -238,7 +237,7 @@ fn repair_exactly(problem: &Problem, z: &mut [f64]) -> bool {
         problem.loss.repair(problem.targets(), z);
         return true;
     }
-    if problem.extras.corrected().is_some() {
+    if !problem.extras.corrected().is_empty() {
         return true;
     }
     exact::meet(&sums_met(problem), |j| problem.loss.domain(problem.targets(), j), z)
@@ -455,9 +454,11 @@ pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
 
 /// `spare` of lambda is left for a correction of z.
 fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str, spare: f64) -> Option<Proven> {
-    let (d, drift) = match problem.extras.corrected() {
-        None => (problem.loss.dual_lower(problem.targets(), &z), 0.0),
-        Some(block) => corrected(problem, block, &z, spare)?,
+    let blocks = problem.extras.corrected();
+    let (d, drift) = if blocks.is_empty() {
+        (problem.loss.dual_lower(problem.targets(), &z), 0.0)
+    } else {
+        corrected(problem, &blocks, &z, spare)?
     };
     let value = if problem.extras.blocks.is_empty() {
         d.value
@@ -476,7 +477,7 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
 ///
 /// and the last sum is at least D(z - M) + D(z + M) - max D, max D = l(0). Also a bound of ||C||_F. `None` if `spare` does not pay
 /// for C in the polar.
-fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<(DualValue, f64)> {
+fn corrected(problem: &Problem, blocks: &[&Block], z: &[f64], spare: f64) -> Option<(DualValue, f64)> {
     let (t, loss) = (problem.targets(), &problem.loss);
     let room = z.iter().fold(0.0, |m: f64, z| m.max(z.abs())) * ROOM;
     let free: Vec<bool> = (0..z.len())
@@ -485,7 +486,7 @@ fn corrected(problem: &Problem, block: &Block, z: &[f64], spare: f64) -> Option<
             z[j] - room > lo && z[j] + room < hi
         })
         .collect();
-    let (total, largest) = block.map.correction(z, block.penalty == Penalty::Nonnegative, &free)?;
+    let (total, largest) = joint::correction(blocks, z, &free)?;
     let share = if largest == 0.0 { 0.0 } else { (largest / (room * (1.0 - 1e-9))).next_up() };
     let here = loss.dual_lower(t, z);
     if share == 0.0 {

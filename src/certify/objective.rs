@@ -24,7 +24,12 @@ pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &
     let output = gamma(x.rank() + x.0.len() + terms + 6) * (magnitude + sizes) + drift(problem, x);
     let radius = match &problem.operator {
         None => output,
-        Some(a) => (a.norm_upper() * output + a.apply_rounding(2.0 * magnitude)) * (1.0 + gamma(4)),
+        Some(a) => {
+            // what is measured has A Q added to it
+            let measured = a.norm_upper() * output + a.apply_rounding(2.0 * magnitude);
+            let added = gamma(terms + 6) * (2.0 * a.norm_upper() * magnitude + sizes);
+            (measured + added) * (1.0 + gamma(6))
+        }
     };
     let loss = problem.plain_loss().value_upper(problem.targets(), prediction, radius);
     let extras = blocks().fold(0.0, |sum: f64, (b, q)| match b.penalty.value_upper(q) {

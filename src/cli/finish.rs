@@ -89,19 +89,14 @@ fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdou
     for (e, q) in session.spec.extras.iter().zip(&outcome.certificate.extras) {
         // an entry that was not seen has no outlier
         if e.kind != outliers::KIND.name {
-            spec::build_extra(e, &held.observations, &mut Vec::new())?.add(q, &mut fitted);
+            spec::build_extra(e, held.places(), &mut Vec::new())?.add(q, &mut fitted);
         }
     }
     let entries = held.y.len();
-    // measurements stand in one column
-    let columns: Vec<usize> = match &held.operator {
-        Some(_) => vec![0; entries],
-        None => held.observations.entries().map(|e| e.1).collect(),
-    };
+    let columns = held.places().entries().map(|e| e.1);
     let squares = columns
-        .iter()
         .zip(fitted.iter().zip(&held.y))
-        .map(|(&j, (x, y))| (dataset.original(j, *x) - dataset.original(j, *y)).powi(2));
+        .map(|(j, (x, y))| (dataset.original(j, *x) - dataset.original(j, *y)).powi(2));
     let real = dataset.resolved.kind == TargetKind::Real;
     let rmse = real.then(|| (squares.sum::<f64>() / entries as f64).sqrt());
     let loss = spec::build_loss(&session.spec.loss, &held.observations);

@@ -106,6 +106,8 @@ pub struct HeldOut {
     pub observations: Observations,
     /// Their measurements, for sensing.
     pub operator: Option<Operator>,
+    /// Their places in the vector of measurements, for sensing.
+    pub measured: Option<Observations>,
     /// Their values, in observation order.
     pub y: Vec<f64>,
 }
@@ -131,6 +133,8 @@ pub struct Dataset {
     pub observations: Observations,
     /// What is measured of X, for sensing.
     pub operator: Option<Operator>,
+    /// The places of the targets in the vector of measurements, for sensing.
+    pub measured: Option<Observations>,
     /// Targets in observation order.
     pub y: Vec<f64>,
     /// Weights > 0 in observation order; `None` if all are 1.
@@ -147,7 +151,19 @@ pub struct Dataset {
     pub resolved: DataRequest,
 }
 
+impl HeldOut {
+    /// Where the values are in the target.
+    pub fn places(&self) -> &Observations {
+        self.measured.as_ref().unwrap_or(&self.observations)
+    }
+}
+
 impl Dataset {
+    /// Where the values are in the target.
+    pub fn places(&self) -> &Observations {
+        self.measured.as_ref().unwrap_or(&self.observations)
+    }
+
     /// A fitted or transformed value of column j in the units of the file.
     pub fn original(&self, j: usize, x: f64) -> f64 {
         match &self.transform {

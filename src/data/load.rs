@@ -107,7 +107,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     }
     let mut sizes = cells.shape();
     let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
-    let mut operator = None;
+    let (mut operator, mut measured) = (None, None);
     if let Some(source) = &mut resolved.operator {
         let (all, record) =
             sensing::read_operator(source, request.symmetric.is_some(), measurements, file, &mut notes)?;
@@ -115,14 +115,15 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
         let of = |o: &Observations| all.select(&o.entries().map(|e| e.0).collect::<Vec<_>>());
         operator = Some(of(&observations));
         let (rows, cols) = all.shape();
-        observations = Observations::Full { rows, cols };
+        let entries = Observations::Full { rows, cols };
+        measured = Some(std::mem::replace(&mut observations, entries.clone()));
         sizes = vec![rows, cols];
         if let Some(h) = &mut holdout {
             h.operator = Some(of(&h.observations));
-            h.observations = observations.clone();
+            h.measured = Some(std::mem::replace(&mut h.observations, entries));
         }
     }
-    Ok(Dataset { sizes, observations, operator, y, w, holdout, transform, files, notes, resolved })
+    Ok(Dataset { sizes, observations, operator, measured, y, w, holdout, transform, files, notes, resolved })
 }
 
 /// The target as a list of entries.
@@ -532,7 +533,7 @@ fn split(cells: Cells, held: &[bool], file: &str) -> Result<Split, DataError> {
     } else {
         let (p, order) = pattern(&test)?;
         let y = order.iter().map(|&k| y[test[k]]).collect();
-        Some(HeldOut { observations: Observations::Coordinates(p), operator: None, y })
+        Some(HeldOut { observations: Observations::Coordinates(p), operator: None, measured: None, y })
     };
     Ok((observations, pick(&y), w.as_deref().map(pick), holdout))
 }

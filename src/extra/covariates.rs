@@ -7,15 +7,17 @@
 //!
 //! Axis 1 regresses every column on properties of the rows, axis 2 every row on properties of the columns.
 
-use super::{Axis, Extra, Kind};
-use crate::linalg::sum::{Sum, exact_product, exact_sum, gamma, norm_upper};
-use crate::linalg::{Mat, dense, proven};
+use super::joint::smallest_eigenvalue;
+use super::{Axis, Extra, Kind, Lines};
+use crate::linalg::sum::{Sum, exact_product, exact_sum, norm_upper};
+use crate::linalg::{Mat, dense};
 
 /// S with the entries' places.
 pub struct Covariates {
     side: Mat,
     /// Row of S, and line with coefficients of its own, of each entry.
     at: Vec<(u32, u32)>,
+    axis: usize,
     lines: usize,
     /// Entries by line.
     by_line: Vec<Vec<u32>>,
@@ -41,7 +43,14 @@ pub const KIND: Kind = Kind {
         let mut by_line = vec![Vec::new(); lines];
         at.iter().enumerate().for_each(|(e, (_, l))| by_line[*l as usize].push(e as u32));
         let side = s.side.expect("a checked spec has a side matrix").clone();
-        Box::new(Covariates { side, at, lines, by_line, what: if rows { "column" } else { "row" } })
+        Box::new(Covariates {
+            side,
+            at,
+            axis: usize::from(!rows),
+            lines,
+            by_line,
+            what: if rows { "column" } else { "row" },
+        })
     },
 };
 
@@ -98,6 +107,15 @@ impl Extra for Covariates {
         (norm_upper(&self.at.iter().map(size).collect::<Vec<_>>()) * (1.0 + 1e-10), p)
     }
 
+    fn terms(&self, e: usize) -> Vec<(usize, f64)> {
+        let (p, (i, l)) = (self.side.ncols(), self.at[e]);
+        (0..p).map(|k| (l as usize * p + k, self.side[(i as usize, k)])).collect()
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        Some(Lines { axis: self.axis, side: self.side.clone() })
+    }
+
     /// Per line, C = -S_F (S_F'S_F)^-1 S'z on the free entries F: ||C|| <= ||S'z|| / sigma_min(S_F), with a proven sigma_min.
     fn correction(&self, z: &[f64], below: bool, free: &[bool]) -> Option<(f64, f64)> {
         let p = self.side.ncols();
@@ -114,11 +132,7 @@ impl Extra for Covariates {
             let s = Mat::from_fn(rows.len(), p, |r, k| self.side[(rows[r], k)]);
             let mut g = dense::tr_mul(&s, &s);
             g.fill_upper_triangle_with_lower_triangle();
-            let top = g.trace();
-            let rounding = gamma(rows.len() + 2) * top * (1.0 + 1e-10);
-            let below_all =
-                top - proven::lambda_max_upper(&(Mat::identity(p, p) * top - &g)) - rounding - 4.0 * f64::EPSILON * top;
-            let smallest = below_all.next_down();
+            let smallest = smallest_eigenvalue(&g, rows.len());
             if smallest.is_nan() || smallest <= 0.0 {
                 return None;
             }

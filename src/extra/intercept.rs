@@ -4,7 +4,8 @@
 //! (A q)_ij = q_i,  q_j  or  q          (A'z)_i = sum_j z_ij,  ..
 //! ```
 
-use super::{Axis, Extra, Kind, Setup};
+use super::{Axis, Extra, Kind, Lines, Setup};
+use crate::linalg::Mat;
 use crate::linalg::sum::{exact_sum, norm_upper};
 
 /// One coefficient per group of entries, added to each of the group.
@@ -12,6 +13,8 @@ pub struct Grouped {
     name: &'static str,
     group: Vec<u32>,
     shape: (usize, usize),
+    /// The index of its lines (0: one per row) and how many entries each runs over, where the groups are lines.
+    lines: Option<(usize, usize)>,
     /// Entries, group by group, and where each group starts.
     order: Vec<u32>,
     start: Vec<usize>,
@@ -40,7 +43,8 @@ fn build(s: &Setup) -> Grouped {
         Some(_) => j as u32,
         None => 0,
     });
-    Grouped::new(KIND.name, group.collect(), shape, what)
+    let lines = s.axis.map(|a| (a, [n, m][a]));
+    Grouped { lines, ..Grouped::new(KIND.name, group.collect(), shape, what) }
 }
 
 impl Grouped {
@@ -56,7 +60,7 @@ impl Grouped {
             order[next[g as usize]] = e as u32;
             next[g as usize] += 1;
         }
-        Self { name, group, shape, order, start, what }
+        Self { name, group, shape, lines: None, order, start, what }
     }
 
     fn members(&self, k: usize) -> &[u32] {
@@ -102,6 +106,14 @@ impl Extra for Grouped {
 
     fn index(&self) -> Option<&[u32]> {
         Some(&self.group)
+    }
+
+    fn terms(&self, e: usize) -> Vec<(usize, f64)> {
+        vec![(self.group[e] as usize, 1.0)]
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        self.lines.map(|(index, across)| Lines { axis: 1 - index, side: Mat::repeat(across, 1, 1.0) })
     }
 
     fn unseen(&self) -> Option<String> {

@@ -11,6 +11,7 @@ pub mod covariates;
 pub mod exact;
 pub mod fit;
 pub mod intercept;
+pub mod joint;
 pub mod outliers;
 pub mod penalty;
 
@@ -49,6 +50,14 @@ pub trait Extra: Send + Sync {
         None
     }
 
+    /// The coefficients that entry e adds, and their factors.
+    fn terms(&self, e: usize) -> Vec<(usize, f64)>;
+
+    /// A as a side matrix times coefficients of lines, where it is that: coefficient l p + k is the k-th of line l.
+    fn lines(&self) -> Option<Lines> {
+        None
+    }
+
     /// For maps without an [`Extra::index`]: bounds of ||C||_F and of the largest norm of a line of C, for the least C on the
     /// entries that are `free` with A'(z - C) = 0, or <= 0 if `below`, in exact arithmetic. `None` if there may be none.
     fn correction(&self, _z: &[f64], _below: bool, _free: &[bool]) -> Option<(f64, f64)> {
@@ -57,6 +66,14 @@ pub trait Extra: Send + Sync {
 
     /// Why the data leaves some coefficient undetermined, in words.
     fn unseen(&self) -> Option<String>;
+}
+
+/// A side matrix times coefficients of every line across it.
+pub struct Lines {
+    /// What the side matrix has a row for: 0, every row (the lines are columns), or 1, every column.
+    pub axis: usize,
+    /// The side matrix, with p columns.
+    pub side: Mat,
 }
 
 /// A and H.
@@ -146,13 +163,20 @@ impl Extras {
             }
             intervals
         };
-        let blocks = self.explicit().filter(|(_, b)| !b.is_corrected());
+        let corrected = self.corrected();
+        let beside = |b: &Block| !corrected.iter().any(|c| std::ptr::eq(*c, b));
+        let blocks = self.explicit().filter(|(_, b)| beside(b));
         blocks.map(|(_, b)| b.penalty.dual_lower(&seen(b))).sum()
     }
 
-    /// The block whose equalities (signs) hold of a corrected z only; there is at most one, and no other free block.
-    pub fn corrected(&self) -> Option<&Block> {
-        self.explicit().map(|(_, b)| b).find(|b| b.is_corrected())
+    /// The blocks whose equalities (signs) hold of a corrected z only: where there is one that no z in floating point need meet, that
+    /// and every free one, since a correction for some would spoil what the others see.
+    pub fn corrected(&self) -> Vec<&Block> {
+        let all = || self.explicit().map(|(_, b)| b);
+        if !all().any(Block::is_corrected) {
+            return Vec::new();
+        }
+        all().filter(|b| b.is_corrected() || b.penalty == Penalty::None).collect()
     }
 
     /// Whether some A'z must meet an equality or a sign exactly.

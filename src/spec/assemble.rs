@@ -71,7 +71,7 @@ fn build_extras(
     let mut profiled = Profiled { inner, lo: f64::NEG_INFINITY, hi: f64::INFINITY };
     let mut blocks = Vec::new();
     for e in &spec.extras {
-        let map = build_extra(e, &dataset.observations, records)?;
+        let map = build_extra(e, dataset.places(), records)?;
         if matches!(e.penalty, Penalty::None | Penalty::Nonnegative)
             && let Some(found) = map.unseen()
         {

@@ -304,12 +304,10 @@ fn refuse_disagreement(root: &Reader, loss: &LossSpec, mapping: &str, transform:
         }
     }
     if let Some((origin, key)) = at("data", "operator") {
-        let refused = match (kind.targets, root.get("extra")) {
-            (TargetKind::Classes, _) => format!("loss `{}` sees rows, measurements have none", kind.name),
-            (_, Some(_)) => "`[[extra]]` beside `operator` is not available in this version".into(),
-            _ => return,
-        };
-        root.report_at(key, &origin, refused, None, None);
+        if kind.targets == TargetKind::Classes {
+            let refused = format!("loss `{}` sees rows, measurements have none", kind.name);
+            root.report_at(key, &origin, refused, None, None);
+        }
     }
 }
 

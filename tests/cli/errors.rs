@@ -250,13 +250,6 @@ fn a_loss_and_what_it_cannot_go_with_are_named() {
     refused(&place(), &centred, 2, &["spec.toml:4: loss `logistic` takes its targets as they are in `data.transform`"]);
     let measured =
         |from: &str, to: &str| broken(from, to).replace("[mapping]", "operator = { path = \"A.npy\" }\n[mapping]");
-    let extra = measured("[loss]", "[[extra]]\nkind = \"intercept\"\naxis = 1\n[loss]");
-    refused(
-        &place(),
-        &extra,
-        2,
-        &["`[[extra]]` beside `operator` is not available in this version in `data.operator`"],
-    );
     let rows = measured("\"squared\"", "\"multinomial\"");
     refused(&place(), &rows, 2, &["loss `multinomial` sees rows, measurements have none in `data.operator`"]);
     let psd = broken("\"squared\"", "\"multinomial\"").replace("\"matrix\"", "\"psd\"");

@@ -141,6 +141,43 @@ fn several_blocks_at_once_and_every_loss_with_intercepts_are_certified() {
     }
 }
 
+/// What overlaps is certified too: the same fit told with more blocks than it needs has the same optimum.
+#[test]
+fn covariates_beside_other_free_blocks_are_certified() {
+    let (y, rows, columns) = (noise(7, 5), extra("intercept", "axis = 1"), extra("intercept", "axis = 2"));
+    let side = |axis: usize, file: &str| {
+        extra("covariates", &format!("axis = {axis}\nside = {{ path = \"{file}\", header = false }}"))
+    };
+    let optimum = |y: &crate::naive::Grid, blocks: &str, loss: &str| {
+        let place = Place::new();
+        place.write("Y.csv", csv(y));
+        let side = |i, k| noise(7, 9).at(i, k + 6);
+        place.write("S.csv", csv(&crate::naive::Grid::from_fn(7, 2, side)));
+        let joined = |i, k| if k < 2 { side(i, k) } else { 1.0 };
+        place.write("S1.csv", csv(&crate::naive::Grid::from_fn(7, 3, joined)));
+        place.write("T.csv", csv(&noise(5, 1).map(|x| x + 0.3)));
+        place.write("spec.toml", with_extras(0.3, &format!("[loss]\n{loss}\n{blocks}")));
+        let c = place.run(&["solve", "spec.toml", "-q", "--json", "-o", "run"]).exits(0).json();
+        assert_eq!(word(&c, "/verdict"), "global", "{blocks}: {c}");
+        let again = place.run(&["check", "run", "-q", "--json"]).exits(0).json();
+        assert_eq!(again["objective"], c["objective"]);
+        assert!(number(&again, "/lower_bound") >= number(&c, "/lower_bound"));
+        number(&c, "/objective/total")
+    };
+    for loss in ["kind = \"squared\"", "kind = \"huber\"\ndelta = 0.4"] {
+        let (s, t) = (side(1, "S.csv"), side(2, "T.csv"));
+        let with_intercept = optimum(&y, &(s.clone() + &columns), loss);
+        close(optimum(&y, &side(1, "S1.csv"), loss), with_intercept, 1e-6);
+        let both = optimum(&y, &(s.clone() + &rows), loss);
+        let all = optimum(&y, &(s.clone() + &rows + &columns), loss);
+        let most = optimum(&y, &(s.clone() + &t + &rows + &columns), loss);
+        assert!(most <= all && all <= both.min(with_intercept), "{most}, {all}, {both}, {with_intercept}");
+        // what the blocks fit is free: shifts of rows and of columns change nothing
+        let shifted = crate::naive::Grid::from_fn(7, 5, |i, j| y.at(i, j) + 3.0 * i as f64 - 2.0 * (j * j) as f64);
+        close(optimum(&shifted, &(s + &rows + &columns), loss), all, 1e-6);
+    }
+}
+
 #[test]
 fn extras_given_are_taken_as_they_are_and_refuted_where_better_ones_are_at_hand() {
     let (place, c) = solved(&csv(&noise(7, 5)), &with_extras(0.3, &extra("intercept", "axis = 1")));

@@ -105,3 +105,47 @@ fn an_operator_that_does_not_fit_is_named() {
     place.write("b.csv", csv(&noise(6, 2)));
     refused(&place, &on(", dims = [3, 4]", "matrix"), 3, &["b.csv: expected a vector of measurements", "found 6 x 2"]);
 }
+
+/// Extra variables are added to the measurements: told as a matrix that is measured entry by entry, they are those of the plain
+/// problem.
+#[test]
+fn extras_belong_to_the_vector_of_measurements() {
+    let (place, y) = (Place::new(), noise(4, 3));
+    let order: Vec<usize> = (0..12).map(|k| 5 * k % 12).collect();
+    place.write("Y.csv", csv(&y));
+    place.write("b.csv", csv(&Grid::from_fn(12, 1, |k, _| y.at(order[k] / 3, order[k] % 3) + 7.0)));
+    place.write("A.csv", csv(&Grid::from_fn(12, 12, |k, c| f64::from(u8::from(order[k] == c)))));
+    // a column of the rows' numbers, as the measurements see it
+    place.write("S.csv", csv(&Grid::from_fn(12, 1, |k, _| (order[k] / 3) as f64)));
+    place.write("R.csv", "0\n1\n2\n3\n");
+    let global = "[[extra]]\nkind = \"intercept\"\naxis = \"global\"\n";
+    let outliers = "[[extra]]\nkind = \"outliers\"\npenalty = { norm = \"l1\", weight = 0.3 }\n";
+    let operator = "{ path = \"A.csv\", header = false, dims = [4, 3] }";
+    for (blocks, huber) in [
+        (global.to_string(), ""),
+        (global.to_string() + outliers, ""),
+        (global.into(), "[loss]\nkind = \"huber\"\ndelta = 0.4\n"),
+    ] {
+        let more = format!("{huber}{blocks}{GAP}");
+        place.write("spec.toml", spec_on("{ path = \"Y.csv\", header = false }", "0.4", "matrix", L2L2, &more));
+        let plain = place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "plain"]).exits(0).json();
+        let json = solved(&place, &sensing(operator, "matrix", L2L2, &more));
+        close(number(&json, "/objective/total"), number(&plain, "/objective/total"), 1e-6);
+        assert_eq!((word(&json, "/verdict"), word(&plain, "/verdict")), ("global", "global"));
+    }
+    // a side matrix has a row per measurement, whichever are missing
+    let covariates = "[[extra]]\nkind = \"covariates\"\naxis = 1\nside = { path = \"S.csv\", header = false }\n";
+    let json = solved(&place, &sensing(operator, "matrix", L2L2, &format!("{global}{covariates}{GAP}")));
+    let all = number(&json, "/objective/total");
+    place.write("w.csv", csv(&Grid::from_fn(12, 1, |k, _| f64::from(u8::from(k != 5)))));
+    let some = format!("mask = {{ path = \"w.csv\", header = false }}\n{global}{covariates}{GAP}");
+    assert!(number(&solved(&place, &sensing(operator, "matrix", L2L2, &some)), "/objective/total") <= all);
+    let held = format!("holdout = 0.2\n{global}{covariates}{GAP}");
+    let json = solved(&place, &sensing(operator, "matrix", L2L2, &held));
+    assert!(number(&json, "/holdout/rmse") < 8.0, "{json}");
+    place.write(
+        "spec.toml",
+        sensing(operator, "matrix", L2L2, &format!("{}{GAP}", covariates.replace("S.csv", "R.csv"))),
+    );
+    place.run(&["solve", "spec.toml", "-o", "no"]).exits(3).says(&["R.csv: expected 12 rows, one per index of axis 1"]);
+}

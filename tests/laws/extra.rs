@@ -3,7 +3,7 @@
 
 use crate::draw::{EPS, Rng, claim, dot, dot_size, holds, log_uniform, norm, normals, rejects, scaled, uniforms};
 use homfac::data::Observations;
-use homfac::extra::{Axis, Extra, KINDS, Kind, Penalty, Setup, penalty};
+use homfac::extra::{Axis, Extra, KINDS, Kind, Lines, Penalty, Setup, penalty};
 use homfac::linalg::{Mat, Pattern};
 use rand::RngExt;
 
@@ -50,6 +50,8 @@ const LAWS: &[(&str, Law, &[Mutant])] = &[
     ("curvature is sum d A^2", curvature, &[Mutant::Shifted]),
     ("magnitude bounds A q", magnitude, &[Mutant::Small]),
     ("an index says what A is", index, &[Mutant::Shifted]),
+    ("terms say what A is", terms, &[Mutant::Shifted, Mutant::Affine]),
+    ("lines say what A is", lines, &[Mutant::Shifted]),
 ];
 
 fn adjoint(e: &dyn Extra, n: usize, rng: &mut Rng) -> Result<(), String> {
@@ -118,6 +120,33 @@ fn index(e: &dyn Extra, n: usize, rng: &mut Rng) -> Result<(), String> {
     claim((0..n).all(|j| found[j] == q[group[j] as usize]), || format!("{found:?} from {q:?} by {group:?}"))
 }
 
+fn terms(e: &dyn Extra, n: usize, rng: &mut Rng) -> Result<(), String> {
+    let q = normals(count(e), rng);
+    for (j, found) in apply(e, &q, n).iter().enumerate() {
+        let wanted: f64 = e.terms(j).iter().map(|(k, a)| a * q[*k]).sum();
+        claim((found - wanted).abs() <= 16.0 * EPS * (1.0 + norm(&q)), || {
+            format!("entry {j}: {found:e}, not {wanted:e}")
+        })?;
+    }
+    Ok(())
+}
+
+/// All entries of a line get the same coefficients, and the same row of the side matrix everywhere else.
+fn lines(e: &dyn Extra, n: usize, rng: &mut Rng) -> Result<(), String> {
+    let Some(l) = e.lines() else { return Ok(()) };
+    let p = l.side.ncols();
+    let q = normals(count(e), rng);
+    for (j, found) in apply(e, &q, n).iter().enumerate() {
+        let line = e.terms(j)[0].0 / p;
+        let fits = |row: usize| (0..p).map(|k| l.side[(row, k)] * q[line * p + k]).sum::<f64>();
+        let some = (0..l.side.nrows()).any(|row| (fits(row) - found).abs() <= 16.0 * EPS * (1.0 + norm(&q)));
+        claim(some, || {
+            format!("entry {j}: {found:e} is no row of the side matrix times the coefficients of line {line}")
+        })?;
+    }
+    claim(l.side.nrows() == [SHAPE.0, SHAPE.1][l.axis], || format!("{} rows along axis {}", l.side.nrows(), l.axis))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mutant {
     /// Adds the coefficients one place further.
@@ -182,6 +211,14 @@ impl Extra for Wrapped<'_> {
         self.0.index()
     }
 
+    fn terms(&self, e: usize) -> Vec<(usize, f64)> {
+        self.0.terms(e)
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        self.0.lines()
+    }
+
     fn unseen(&self) -> Option<String> {
         self.0.unseen()
     }
@@ -206,7 +243,8 @@ fn every_law_of_extras_rejects_its_mutants() {
             for &mutant in *mutants {
                 // sums of one entry, and products, are not told from exact ones; what has no index has none to break
                 let idle = (mutant == Mutant::Rounded && kind.name != "intercept")
-                    || (*name == "an index says what A is" && kind.side);
+                    || (*name == "an index says what A is" && kind.side)
+                    || (*name == "lines say what A is" && kind.axis == Axis::None);
                 if idle {
                     continue;
                 }
