@@ -411,14 +411,18 @@ impl<'a> Conic<'a> {
         let (mut hi, mut hj, mut hv) = (Vec::new(), Vec::new(), Vec::new());
         for f in 0..n {
             for e in (0..=f).filter(|&e| hessian[(e, f)] != 0.0) {
-                (hi.push(x_at + e), hj.push(x_at + f), hv.push(hessian[(e, f)]));
+                hi.push(x_at + e);
+                hj.push(x_at + f);
+                hv.push(hessian[(e, f)]);
             }
         }
         // rows: what the entries are, w >= 0, |outliers| <= sizes, then ||w_k|| <= s_k
         let (mut ai, mut aj, mut av) = (Vec::new(), Vec::new(), Vec::new());
         let mut put = |i: usize, j: usize, v: f64| {
             if v != 0.0 {
-                (ai.push(i), aj.push(j), av.push(v));
+                ai.push(i);
+                aj.push(j);
+                av.push(v);
             }
         };
         for e in 0..n {

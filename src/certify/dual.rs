@@ -458,7 +458,7 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
     let (d, drift) = if blocks.is_empty() {
         (problem.loss.dual_lower(problem.targets(), &z), 0.0)
     } else {
-        corrected(problem, &blocks, &z, spare)?
+        ROOMS.iter().find_map(|room| corrected(problem, &blocks, &z, spare, *room))?
     };
     let value = if problem.extras.blocks.is_empty() {
         d.value
@@ -477,9 +477,9 @@ fn finish(problem: &Problem, z: Vec<f64>, point: DualPoint, method: &'static str
 ///
 /// and the last sum is at least D(z - M) + D(z + M) - max D, max D = l(0). Also a bound of ||C||_F. `None` if `spare` does not pay
 /// for C in the polar.
-fn corrected(problem: &Problem, blocks: &[&Block], z: &[f64], spare: f64) -> Option<(DualValue, f64)> {
+fn corrected(problem: &Problem, blocks: &[&Block], z: &[f64], spare: f64, room: f64) -> Option<(DualValue, f64)> {
     let (t, loss) = (problem.targets(), &problem.loss);
-    let room = z.iter().fold(0.0, |m: f64, z| m.max(z.abs())) * ROOM;
+    let room = z.iter().fold(0.0, |m: f64, z| m.max(z.abs())) * room;
     let free: Vec<bool> = (0..z.len())
         .map(|j| {
             let (lo, hi) = loss.domain(t, j);
@@ -505,8 +505,9 @@ fn corrected(problem: &Problem, blocks: &[&Block], z: &[f64], spare: f64) -> Opt
     value.is_finite().then_some((DualValue { value, slack: here.slack + loss_of_value }, total))
 }
 
-/// Room in the domain, relative to the largest entry, that lets an entry take part in a correction.
-const ROOM: f64 = 1e-4;
+/// Room in the domain, relative to the largest entry, that lets an entry take part in a correction: the more, the less it costs, where
+/// enough entries have it.
+const ROOMS: [f64; 2] = [1e-2, 1e-4];
 
 /// The largest s >= 0 for which the polar of fl(s z) is at most lambda, given an upper end of that of z; +inf if only 0 is
 /// left of it.

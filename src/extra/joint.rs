@@ -137,9 +137,12 @@ mod tests {
     use crate::linalg::Pattern;
     use crate::linalg::lanczos::gaussian;
 
-    /// Blocks on a 7 x 6 pattern: their axes, and side matrices where they are covariates.
-    fn blocks(of: &[(&str, Option<usize>, Option<&Mat>)], at: &Observations) -> Vec<Block> {
-        let one = |(name, axis, side): &(&str, Option<usize>, Option<&Mat>)| {
+    /// A block's kind, axis, and side matrix.
+    type Named<'a> = (&'a str, Option<usize>, Option<&'a Mat>);
+
+    /// Blocks on a 7 x 6 pattern.
+    fn blocks(of: &[Named], at: &Observations) -> Vec<Block> {
+        let one = |(name, axis, side): &Named| {
             let setup = Setup { observations: at, axis: *axis, side: *side };
             Block { map: (kind(name).unwrap().build)(&setup), penalty: Penalty::None, profiled: false }
         };
@@ -173,7 +176,7 @@ mod tests {
         for seed in 0..20 {
             let at = pattern(seed);
             let (s, t) = (gaussian(7, 2, seed + 100), gaussian(6, 1, seed + 200));
-            let sets: [&[(&str, Option<usize>, Option<&Mat>)]; 5] = [
+            let sets: [&[Named]; 5] = [
                 &[("covariates", Some(0), Some(&s)), ("intercept", Some(0), None)],
                 &[("covariates", Some(0), Some(&s)), ("intercept", Some(1), None)],
                 &[("covariates", Some(0), Some(&s)), ("covariates", Some(1), Some(&t))],

@@ -303,11 +303,11 @@ fn refuse_disagreement(root: &Reader, loss: &LossSpec, mapping: &str, transform:
             root.report("extra", &extra.origin, found, None, None);
         }
     }
-    if let Some((origin, key)) = at("data", "operator") {
-        if kind.targets == TargetKind::Classes {
-            let refused = format!("loss `{}` sees rows, measurements have none", kind.name);
-            root.report_at(key, &origin, refused, None, None);
-        }
+    if let Some((origin, key)) = at("data", "operator")
+        && kind.targets == TargetKind::Classes
+    {
+        let refused = format!("loss `{}` sees rows, measurements have none", kind.name);
+        root.report_at(key, &origin, refused, None, None);
     }
 }
 

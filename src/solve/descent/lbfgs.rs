@@ -25,6 +25,9 @@ use crate::solve::reduce;
 #[derive(Debug)]
 pub struct Lbfgs;
 
+/// Relative rounding of a value, below which two of them say nothing.
+const NOISE: f64 = 8.0 * f64::EPSILON;
+
 /// Steps between two looks at what they brought.
 const CHECKED: usize = 5;
 
@@ -82,6 +85,8 @@ struct Balanced<'a> {
     half_norm: Option<f64>,
     /// One over the curvature of every extra variable that moves along; none if they are held.
     extra_metric: Option<Vec<f64>>,
+    /// What rounding of the prediction makes of a value.
+    noise: f64,
 }
 
 /// The degree p of g and the factor c in c sum_k gauge_k^p, which equals g at balanced slices.
@@ -169,7 +174,12 @@ impl<'a> Balanced<'a> {
             let all = problem.extras.explicit().flat_map(|(_, b)| -> Vec<f64> { of(b) });
             all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
         });
-        Self { problem, rank: x.rank(), metric, half_norm, extra_metric }
+        let size = half_norm.unwrap_or_else(|| {
+            let prediction = problem.predict(x);
+            let z = problem.dual_field(&prediction);
+            prediction.iter().zip(&z).map(|(p, z)| (p * z).abs()).sum()
+        });
+        Self { problem, rank: x.rank(), metric, half_norm, extra_metric, noise: NOISE * size }
     }
 
     /// The blocks of extra variables that move along.
@@ -326,7 +336,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
     let mut gradient = vec![0.0; x.len()];
     let mut value = f.evaluate(x, f64::INFINITY, &mut gradient);
     let mut memory = Memory::default();
-    let mut checkpoint = value;
+    let mut checkpoint = (value, dot(&gradient, &gradient));
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     let mut direction = Vec::with_capacity(x.len());
     let bounded = signs.iter().any(|s| *s != 0.0);
@@ -368,8 +378,11 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
                 predicted = gradient.iter().zip(trial.iter().zip(x.iter())).map(|(g, (a, b))| g * (a - b)).sum();
             }
             let ceiling = value + 1e-4 * predicted.min(0.0);
-            let reached = f.evaluate(&trial, ceiling, &mut trial_gradient);
-            if reached <= ceiling {
+            let noise = NOISE * value.abs() + f.noise;
+            let reached = f.evaluate(&trial, ceiling + noise, &mut trial_gradient);
+            // within rounding of the value the slope at the other end decides (Hager and Zhang 2005)
+            let level = || !bounded && dot(&direction, &trial_gradient) <= (2e-4 - 1.0) * slope;
+            if reached <= ceiling || (reached <= ceiling + noise && level()) {
                 accepted = Some(reached);
                 break;
             }
@@ -387,12 +400,16 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         memory.push([x, &trial], [&gradient, &trial_gradient], |v| f.precondition(v));
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
-        value = reached;
+        value = value.min(reached);
         if step % CHECKED == 0 {
-            if checkpoint - value < CHECKED as f64 * effort.decrease {
+            let size = dot(&gradient, &gradient);
+            // asked for the last digits, only the gradient still tells
+            let noise = NOISE * value.abs() + f.noise;
+            let sharper = effort.decrease <= noise && size < 0.25 * checkpoint.1;
+            if checkpoint.0 - value < CHECKED as f64 * effort.decrease && !sharper {
                 break;
             }
-            checkpoint = value;
+            checkpoint = (value, size);
         }
     }
 }
