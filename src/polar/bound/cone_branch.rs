@@ -68,7 +68,8 @@ impl PolarBound for ConeBranch {
 fn side(problem: &Problem) -> Option<usize> {
     let gauges = &problem.regularizer.gauges;
     let (m, n) = problem.shape();
-    if norms(problem) != ("l2", "l2") || m.max(n) > LONG_LIMIT {
+    let ours = matches!(problem.mapping.name(), "matrix" | "psd");
+    if !ours || norms(problem) != ("l2", "l2") || m.max(n) > LONG_LIMIT {
         return None;
     }
     let short = |axis: usize| [m, n][axis] <= SIDE_LIMIT && gauges[axis].orthant().is_some();
