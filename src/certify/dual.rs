@@ -9,6 +9,10 @@
 //! carry a *majorant* M: Z <= M entry by entry and Omega°_free(M) <= lambda suffice. Where one side or both lie in orthants it
 //! may carry a [`Lift`].
 
+pub mod transposes;
+
+pub use transposes::Transposes;
+
 use super::certificate::Witness;
 use crate::data::Observations;
 use crate::extra::exact::{self, Sums};
@@ -43,6 +47,8 @@ pub enum Kind {
     /// The parts of a sum of norms, [`crate::polar::parts`]: the field is their sum, or the best one below it where u v' has one
     /// sign.
     Parts(Vec<Vec<f64>>),
+    /// A grouping of the indices of an array of higher order.
+    Transposes(Transposes),
 }
 
 /// The blocks of a symmetric matrix on R^(m + n) that bounds the polar of plain l2 gauges, for u or v in an orthant:
@@ -97,6 +103,7 @@ impl DualPoint {
             Kind::Parts(blocks) => {
                 blocks.iter().enumerate().map(|(k, s)| (format!("part_{}", k + 1), s.clone())).collect()
             }
+            Kind::Transposes(t) => t.arrays(),
         };
         Witness { source: self.source.clone(), arrays }
     }
@@ -108,6 +115,8 @@ impl DualPoint {
         let block = |x: &[f64], side: usize| x.is_empty() || Some(x.len()) == side.checked_mul(side);
         let kind = if array("part_1").is_some() {
             Kind::Parts((1..=parts(problem)?.count()).map(|k| array(&format!("part_{k}"))).collect::<Option<_>>()?)
+        } else if let Some(t) = Transposes::read(array) {
+            Kind::Transposes(t)
         } else if let Some(z) = array("z").filter(|z| z.len() == problem.y.len()) {
             Kind::Field(z)
         } else if let Some(x) = array("majorant").filter(|x| Some(x.len()) == m.checked_mul(n)) {
@@ -135,6 +144,7 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
         Kind::Majorant(m) => prove_majorant(problem, &point.source, m),
         Kind::Lift(l) => prove_lift(problem, &point.source, l),
         Kind::Parts(blocks) => prove_parts(problem, &point.source, blocks),
+        Kind::Transposes(t) => transposes::prove(problem, &point.source, t),
     }
 }
 
@@ -322,7 +332,6 @@ fn prove_lift(problem: &Problem, source: &str, lift: &Lift) -> Option<Proven> {
         return None;
     }
     let limit = largest_scale(lambda, upper, &lift.s, 1.0);
-    let scaled = |x: &[f64], c: f64| -> Vec<f64> { x.iter().map(|x| c * x).collect() };
     let point = |c: f64, s: Vec<f64>| {
         let block = |t: &Option<Mat>| t.as_ref().map_or(Vec::new(), |t| scaled(t.as_slice(), c));
         DualPoint { source: source.into(), kind: Kind::Lift(Lift { s, u: block(&tu), v: block(&tv) }) }
@@ -408,10 +417,19 @@ fn nonnegative_block(gauge: &Gauge, block: &[f64], side: usize) -> Option<Mat> {
     if block.is_empty() {
         return None;
     }
+    Some(nonnegative(block, side))
+}
+
+/// The nonnegative part of the symmetric part of a column-major square, without its diagonal.
+fn nonnegative(block: &[f64], side: usize) -> Mat {
     let t = Mat::from_column_slice(side, side, block);
     // NaN.max(0) would be 0: keep it, so that the bound becomes infinite
     let clip = |x: f64| if x.is_nan() { x } else { x.max(0.0) };
-    Some(Mat::from_fn(side, side, |i, j| if i == j { 0.0 } else { clip(0.5 * (t[(i, j)] + t[(j, i)])) }))
+    Mat::from_fn(side, side, |i, j| if i == j { 0.0 } else { clip(0.5 * (t[(i, j)] + t[(j, i)])) })
+}
+
+fn scaled(x: &[f64], c: f64) -> Vec<f64> {
+    x.iter().map(|x| c * x).collect()
 }
 
 /// [[A, S], [S', B]].

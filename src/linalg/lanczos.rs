@@ -15,6 +15,19 @@ pub fn lambda_max(g: &Mat) -> f64 {
     top_eigenvalue(g.nrows(), |x| g * x, 1e-14, None).value
 }
 
+/// An estimate from below of the largest eigenvalue of [[0, S], [S', Q]], from its products.
+pub fn bordered_top(s: &Mat, q: &Mat) -> f64 {
+    let (m, d) = s.shape();
+    let mul = |x: &Mat| {
+        let (u, v) = (x.rows(0, m).into_owned(), x.rows(m, d).into_owned());
+        let mut out = Mat::zeros(m + d, 1);
+        out.rows_mut(0, m).copy_from(&dense::mul(s, &v));
+        out.rows_mut(m, d).copy_from(&(dense::tr_mul(s, &u) + dense::mul(q, &v)));
+        out
+    };
+    top_eigenvalue(m + d, mul, 1e-14).value
+}
+
 /// Up to this side a full decomposition takes the place of an iteration.
 pub const DENSE_SIDE: usize = 96;
 

@@ -116,16 +116,7 @@ pub fn bordered_lambda_max_upper(s: &Mat, q: &Mat) -> f64 {
     g.fill_upper_triangle_with_lower_triangle();
     let gram_error = gamma(s.nrows() + 2) * size_s * size_s * (1.0 + 8.0 * UNIT_ROUNDOFF);
     let size_g = norm_upper(g.as_slice());
-    // where t = sqrt(lambda_max(S'S + t Q)), from above
-    let mut t = size_s + size_q;
-    for _ in 0..200 {
-        let next = lanczos::lambda_max(&(&g + &q * t)).max(0.0).sqrt();
-        let settled = (t - next).abs() <= 1e-13 * t;
-        t = next;
-        if settled {
-            break;
-        }
-    }
+    let t = lanczos::bordered_top(&s, &q);
     let mut margin = 1e-12;
     while margin < 1.0 {
         let tried = (t * (1.0 + margin)).max(f64::MIN_POSITIVE);

@@ -3,6 +3,7 @@
 
 pub mod bound;
 pub mod field;
+pub mod grouping;
 pub mod parts;
 pub mod search;
 

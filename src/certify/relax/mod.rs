@@ -3,6 +3,7 @@
 //!
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
+mod bordered;
 pub mod inf_convolution;
 pub mod lift_full;
 pub mod lift_small_side;
@@ -10,6 +11,7 @@ pub mod nuclear;
 pub mod nuclear_nonnegative;
 pub mod nuclear_split;
 mod oriented;
+pub mod partial_transpose;
 
 use super::Effort;
 use super::dual::{Keeper, plain_lambda};
@@ -64,6 +66,8 @@ pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &inf_convolution::InfConvolution,
     &lift_small_side::LiftSmallSide,
     &lift_full::LiftFull,
+    &partial_transpose::PartialTranspose,
+    &partial_transpose::PartialTransposeNonnegative,
 ];
 
 /// Climbs the ladder until the goal is met, the rungs end, or the budget does.
