@@ -25,7 +25,7 @@ pub fn bordered_top(s: &Mat, q: &Mat) -> f64 {
         out.rows_mut(m, d).copy_from(&(dense::tr_mul(s, &u) + dense::mul(q, &v)));
         out
     };
-    top_eigenvalue(m + d, mul, 1e-14).value
+    top_eigenvalue(m + d, mul, 1e-14, None).value
 }
 
 /// Up to this side a full decomposition takes the place of an iteration.
