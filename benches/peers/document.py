@@ -127,7 +127,7 @@ def nmf(records, verdicts, seeds):
 
 scikit-learn (coordinate descent, `tol=0`) from {seeds} random starts at a rank that it has to be told; homfac from its one start,
 with whatever rank it finds. The two times answer different questions, the harder one put to homfac: one scikit-learn seed coming
-within 1e-4 of **its own** end, against homfac reaching the **best end of all {seeds}**. homfac's time is from the start of the
+within 1e-4 of **its own** end, against homfac reaching the **best end of all {seeds}** (to a millionth of it). homfac's time is from the start of the
 process, its proofs so far included. One thread.
 
 {table(head, rows)}

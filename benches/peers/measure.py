@@ -70,8 +70,7 @@ class Homfac:
             row = ROW.match(line)
             if row:
                 times.append((time.perf_counter() - started, cpu_s(p.pid)))
-                # the log rounds to seven digits; the trace decides
-                if until is not None and float(row.group(1)) <= until * (1 - 1e-6):
+                if until is not None and float(row.group(1)) <= until:
                     p.send_signal(signal.SIGINT)
                     until = None
         p.stderr.close()

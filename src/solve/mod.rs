@@ -85,6 +85,12 @@ const FEW: usize = 8;
 /// Sweeps before the others are weighed again.
 const SETTLING: usize = 5;
 
+/// An objective that falls by this share of itself falls slowly.
+const SLOW: f64 = 1e-3;
+
+/// The share of itself that an objective need not fall by.
+const NEGLIGIBLE: f64 = 1e-9;
+
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
 
@@ -163,7 +169,7 @@ pub fn solve(
                 keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
                 polar = Some(bounded);
             }
-            if excess < 0.1 {
+            if excess < 0.1 && state.is_slow(objective) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let start = (excess < 1e-3 && (state.polishing > 0 || excess < tolerance)).then_some(&x);
@@ -199,7 +205,8 @@ pub fn solve(
             if options.max_outer.is_some_and(|m| iter + 1 >= m) {
                 break 'outer StopReason::MaxOuter;
             }
-            let finished = state.finished(objective, excess, tolerance, exact);
+            let negligible = NEGLIGIBLE * objective.abs();
+            let finished = state.finished(objective, excess, tolerance, exact, negligible);
             if finished || (met && excess <= GLOBAL_GAP) {
                 // a point that the certificate's search refutes is not an answer, whatever its gap
                 match refuting_slices(problem, &x, &prediction, objective, certify.effort) {
@@ -346,12 +353,18 @@ impl Progress {
         worth
     }
 
+    /// Whether the objective falls by little, so that it will not be long until the gap depends on the bound.
+    fn is_slow(&self, objective: f64) -> bool {
+        self.last_objective.is_some_and(|last| last - objective <= SLOW * objective.abs())
+    }
+
     /// Effort of the next search.
     fn search(&self, problem: &Problem) -> search::Effort {
         let starts = match self.last_excess {
             _ if self.polishing > 0 => 200,
             e if e < 2e-2 && self.last_objective.is_some() => 200,
-            _ => 24,
+            // more of them find the same few maxima that overlap
+            _ => 14,
         };
         // early on any good direction will do; at the end the excess itself is what is asked for
         let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
@@ -370,11 +383,14 @@ impl Progress {
 
     /// Whether nothing more is to be gained: after a polish, the search finds nothing above the tolerance and, where the
     /// polar is exact, neither objective nor excess still fall.
-    fn finished(&mut self, objective: f64, excess: f64, tolerance: f64, exact: bool) -> bool {
-        let settled = excess <= tolerance;
+    fn finished(&mut self, objective: f64, excess: f64, tolerance: f64, exact: bool, negligible: f64) -> bool {
+        // slices that bring next to nothing only keep the others from settling
+        let useless = !exact && self.last_objective.is_some() && self.gain <= negligible;
+        let settled = excess <= tolerance || useless;
+        let idle = excess <= tolerance || self.last_objective.is_some_and(|last| last - objective <= negligible);
         let stalled = self.last_objective.is_some_and(|last| last - objective <= FINISHED * objective.abs())
             && (excess <= 0.0 || excess >= 0.9 * self.last_excess);
-        let done = (settled && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
+        let done = (settled && idle && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
         self.polishing = if settled || stalled { self.polishing + 1 } else { 0 };
         self.last_objective = Some(objective);
         self.last_excess = excess;

@@ -37,7 +37,7 @@ fn list(separator: &str, base: usize, keep: impl Fn(usize, usize, usize) -> bool
 #[track_caller]
 fn solved(place: &Place, target: &str, factors: &str, more: &str) -> serde_json::Value {
     place.write("spec.toml", spec_on(target, "2.5", "cp", factors, more));
-    let gap = "certificate.target_gap=0.9";
+    let gap = "certificate.target_gap=1e-6";
     let run = &["solve", "spec.toml", "-q", "--json", "--force", "-o", "run", "--set", gap];
     let json = place.run(run).exits(0).json();
     let again = place.run(&["check", "run", "-q", "--json"]).exits(0).json();
