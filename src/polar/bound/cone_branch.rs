@@ -214,7 +214,7 @@ fn branch(form: &Form, start: f64) -> Option<f64> {
         if form.passes(&pairs, t) {
             continue;
         }
-        let (a, b) = longest_edge(&cell, &vertices)?;
+        let (a, b) = longest_edge(&cell, |v| &vertices[v].p)?;
         let middle = exact_middle(&vertices[cell[a]].p, &vertices[cell[b]].p)?;
         let vertex = form.vertex(middle);
         raise(form, &vertex, &mut t);
@@ -248,12 +248,12 @@ fn raise(form: &Form, v: &Vertex, t: &mut f64) {
 }
 
 /// The two vertices of a cell that are furthest apart; `None` for a single vertex.
-fn longest_edge(cell: &[usize], vertices: &[Vertex]) -> Option<(usize, usize)> {
+pub(super) fn longest_edge<'a>(cell: &[usize], at: impl Fn(usize) -> &'a [f64]) -> Option<(usize, usize)> {
     let mut best = None;
     let mut length = 0.0;
     for i in 0..cell.len() {
         for j in 0..i {
-            let (a, b) = (&vertices[cell[i]].p, &vertices[cell[j]].p);
+            let (a, b) = (at(cell[i]), at(cell[j]));
             let distance: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
             if distance > length {
                 (best, length) = (Some((i, j)), distance);
@@ -264,7 +264,7 @@ fn longest_edge(cell: &[usize], vertices: &[Vertex]) -> Option<(usize, usize)> {
 }
 
 /// (a + b) / 2 if every coordinate is exact.
-fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
+pub(super) fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
     a.iter()
         .zip(b)
         .map(|(&a, &b)| {

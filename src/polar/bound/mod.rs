@@ -3,6 +3,8 @@
 //! Each method says which problems it applies to and whether its bound is the polar itself up to rounding. To add one: a
 //! file with a `PolarBound`, and its line in [`BOUNDS`].
 
+pub mod array_branch;
+pub mod array_lines;
 pub mod cone_branch;
 pub mod eigenvalue;
 pub mod group_blocks;
@@ -12,6 +14,7 @@ pub mod linf_diagonal;
 pub mod linf_vertices;
 pub mod norm_comparison;
 pub mod singular_value;
+mod slabs;
 pub mod split;
 pub mod unfoldings;
 
@@ -58,7 +61,9 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
     &split::Split,
+    &array_lines::ArrayLines,
     &unfoldings::Unfoldings,
+    &array_branch::ArrayBranch,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
