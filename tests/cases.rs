@@ -1,13 +1,10 @@
 //! Problems whose global optimum is known by other means (`tests/cases/README.md`): homfac reaches it, never proves more than
-//! it, proves it where it can, and refutes points that are known not to be global.
+//! it, proves it, and refutes points that are known not to be global.
 
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Cases that are solved but not yet proven to the gap asked for. One that becomes global must be taken off this list.
-const NOT_YET_GLOBAL: &[&str] = &[];
 
 /// Relative room for the last digits of a reference value.
 const DIGITS: f64 = 1e-8;
@@ -68,7 +65,6 @@ fn sound(name: &str, optimum: f64, code: i32, c: &Value) {
 fn every_optimum_is_reached_and_proven() {
     let all = cases();
     assert_eq!(all.len(), 72);
-    assert!(NOT_YET_GLOBAL.iter().all(|n| all.iter().any(|c| c.0 == *n)), "a listed case does not exist");
     let place = tempfile::tempdir().unwrap();
     for (name, path, case) in all {
         let (optimum, low) = (real(&case, "/reference/objective"), real(&case, "/reference/lower_bound"));
@@ -79,8 +75,7 @@ fn every_optimum_is_reached_and_proven() {
         let total = real(&c, "/objective/total");
         assert!(total <= optimum + tolerance, "{name}: {total} is above the optimum {optimum}");
         assert!(total >= low - DIGITS * optimum.abs(), "{name}: {total} is below what is possible, {low}");
-        let due = if NOT_YET_GLOBAL.contains(&name.as_str()) { ("within", 1) } else { ("global", 0) };
-        assert_eq!((c["verdict"].as_str().unwrap(), code), due, "{name} (is the list NOT_YET_GLOBAL up to date?)");
+        assert_eq!((c["verdict"].as_str().unwrap(), code), ("global", 0), "{name}");
 
         // check finds the same without the claims
         let mut empty = c.clone();
