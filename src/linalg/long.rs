@@ -27,6 +27,27 @@ pub fn dots(a: &[&[f64]], b: &[f64]) -> Vec<f64> {
     })
 }
 
+/// The sum of what `term` says of every index below n.
+pub fn sum_over(n: usize, term: impl Fn(usize) -> f64 + Sync) -> f64 {
+    sums(n, 1, |at, out| {
+        vectorised(
+            #[inline(always)]
+            || {
+                // eight partial sums: one would wait for itself
+                let mut lanes = [0.0; 8];
+                let whole = at.start + (at.len() & !7);
+                for j in (at.start..whole).step_by(8) {
+                    for (k, lane) in lanes.iter_mut().enumerate() {
+                        *lane += term(j + k);
+                    }
+                }
+                let rest: f64 = (whole..at.end).map(&term).sum();
+                out[0] = lanes.iter().sum::<f64>() + rest;
+            },
+        );
+    })[0]
+}
+
 /// Sums over pieces of what `of` makes of each: `count` numbers.
 pub fn sums(length: usize, count: usize, of: impl Fn(std::ops::Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
     let mut parts = vec![0.0; length.div_ceil(PIECE) * count];

@@ -6,6 +6,12 @@
 //!
 //! Source: Ogita, Rump, Oishi, "Accurate sum and dot product", SIAM J. Sci. Comput. 26 (2005), Prop. 4.5 and 5.5.
 
+use super::simd::vectorised;
+use rayon::prelude::*;
+
+/// Terms summed one after the other.
+const PIECE: usize = 4096;
+
 /// Unit roundoff of f64, 2^-53.
 pub const UNIT_ROUNDOFF: f64 = f64::EPSILON / 2.0;
 
@@ -31,7 +37,43 @@ impl Sum {
         Self::default()
     }
 
+    /// Sums of what `terms` adds for every index below n, piece by piece on all threads. Pieces have a fixed length and are joined in a
+    /// fixed order.
+    pub fn over<const K: usize>(n: usize, terms: impl Fn(usize, &mut [Self; K]) + Sync) -> [Self; K] {
+        let piece = |start: usize| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let mut sums = [Self::new(); K];
+                    for j in start..n.min(start + PIECE) {
+                        terms(j, &mut sums);
+                    }
+                    sums
+                },
+            )
+        };
+        if n <= PIECE {
+            return piece(0);
+        }
+        let parts: Vec<[Self; K]> = (0..n.div_ceil(PIECE)).into_par_iter().map(|k| piece(k * PIECE)).collect();
+        let mut total = [Self::new(); K];
+        for part in &parts {
+            total.iter_mut().zip(part).for_each(|(t, p)| t.join(p));
+        }
+        total
+    }
+
+    /// Adds another sum: its high part as one more term, its low part among the errors, whose order the bound leaves open.
+    fn join(&mut self, other: &Self) {
+        let (s, e) = two_sum(self.hi, other.hi);
+        self.hi = s;
+        self.lo += e + other.lo;
+        self.magnitude += other.magnitude;
+        self.terms += other.terms + 2;
+    }
+
     /// Adds x exactly, up to the bound above.
+    #[inline(always)]
     pub fn add(&mut self, x: f64) {
         let (s, e) = two_sum(self.hi, x);
         self.hi = s;
@@ -41,6 +83,7 @@ impl Sum {
     }
 
     /// Adds the exact product a b, up to the bound above.
+    #[inline(always)]
     pub fn add_product(&mut self, a: f64, b: f64) {
         let p = a * b;
         self.lo += a.mul_add(b, -p);
@@ -79,6 +122,7 @@ impl Sum {
     }
 }
 
+#[inline(always)]
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let s = a + b;
     let t = s - a;
@@ -87,10 +131,7 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 
 /// ||x||_2, rounded up.
 pub fn norm_upper(x: &[f64]) -> f64 {
-    let mut s = Sum::new();
-    for &x in x {
-        s.add_product(x, x);
-    }
+    let [s] = Sum::over(x.len(), |j, [s]: &mut [Sum; 1]| s.add_product(x[j], x[j]));
     s.upper().max(0.0).sqrt().next_up()
 }
 

@@ -12,6 +12,7 @@
 
 use super::{DualValue, Kind, Loss, Targets};
 use crate::data::TargetKind;
+use crate::linalg::long;
 use crate::linalg::sum::{Sum, UNIT_ROUNDOFF};
 
 /// sum_j w_j (x_j - y_j)^2 / 2.
@@ -30,18 +31,17 @@ pub const KIND: Kind = Kind {
 impl Squared {
     /// Twice the loss: halving a weight could round it to 0.
     fn twice(t: Targets, x: &[f64]) -> Sum {
-        let mut s = Sum::new();
-        for (j, (&x, &y)) in x.iter().zip(t.y).enumerate() {
-            let r = x - y;
+        let [s] = Sum::over(x.len(), |j, [s]: &mut [Sum; 1]| {
+            let r = x[j] - t.y[j];
             s.add_product(t.weight(j) * r, r);
-        }
+        });
         s
     }
 }
 
 impl Loss for Squared {
     fn value(&self, t: Targets, x: &[f64]) -> f64 {
-        x.iter().zip(t.y).enumerate().map(|(j, (x, y))| 0.5 * t.weight(j) * (x - y) * (x - y)).sum()
+        0.5 * long::sum_over(x.len(), |j| t.weight(j) * (x[j] - t.y[j]) * (x[j] - t.y[j]))
     }
 
     fn value_upper(&self, t: Targets, x: &[f64], radius: f64) -> f64 {
@@ -59,10 +59,9 @@ impl Loss for Squared {
     }
 
     fn dual_lower(&self, t: Targets, z: &[f64]) -> DualValue {
-        let mut s = Sum::new();
-        let mut division = Sum::new();
-        for (j, (&z, &y)) in z.iter().zip(t.y).enumerate() {
-            s.add_product(z, y);
+        let [s, division] = Sum::over(z.len(), |j, [s, division]: &mut [Sum; 2]| {
+            let z = z[j];
+            s.add_product(z, t.y[j]);
             match t.w {
                 None => s.add_product(-0.5 * z, z),
                 Some(w) => {
@@ -71,21 +70,18 @@ impl Loss for Squared {
                     division.add((z * q).abs());
                 }
             }
-        }
+        });
         let value = (s.lower() - UNIT_ROUNDOFF * division.upper()).next_down();
         DualValue { value, slack: s.value() - value }
     }
 
     fn dual_slope(&self, t: Targets, z: &[f64], s: f64) -> f64 {
-        z.iter().zip(t.y).enumerate().map(|(j, (z, y))| z * (y - s * z / t.weight(j))).sum()
+        long::sum_over(z.len(), |j| z[j] * (t.y[j] - s * z[j] / t.weight(j)))
     }
 
     fn best_scale(&self, t: Targets, z: &[f64], limit: f64) -> f64 {
-        let (mut zy, mut zz) = (0.0, 0.0);
-        for (j, (z, y)) in z.iter().zip(t.y).enumerate() {
-            zy += z * y;
-            zz += z * z / t.weight(j);
-        }
+        let zy = long::dot(z, t.y);
+        let zz = long::sum_over(z.len(), |j| z[j] * z[j] / t.weight(j));
         if zz > 0.0 { (zy / zz).max(0.0).min(limit) } else { 0.0 }
     }
 
