@@ -641,3 +641,98 @@ fn a_dual_point_that_misses_an_equality_or_leaves_the_domain_proves_nothing() {
     let (value, total) = spoilt("outliers", &loss::squared::KIND, |_, z| z[0] = OUTLIER * 4.0);
     assert!(value.is_none_or(|v| v <= total));
 }
+
+/// What is added to an instance without extra variables: kinds with their axes and penalties; covariates have two whole numbers per
+/// line.
+type Added = (&'static extra::Kind, Option<usize>, Penalty);
+
+fn added(kind: &'static Kind, masked: bool, blocks: &[Added]) -> Instance {
+    let mut i = Instance::new(kind, "l2 x l2", "no extra", masked, 3).unwrap();
+    let at = &i.problem.observations;
+    let side = |axis: usize| {
+        Mat::from_fn([i.rows, i.cols][axis], 2, |l, k| [1.0, 3.0, 2.0, 5.0, 1.0, 4.0, 1.0][(l + 3 * k) % 7])
+    };
+    let block = |(k, axis, penalty): &Added| {
+        let side = axis.filter(|_| k.side).map(side);
+        let map = (k.build)(&extra::Setup { observations: at, axis: *axis, side: side.as_ref() });
+        Block { map, penalty: *penalty, profiled: false }
+    };
+    let rows: Vec<u32> = at.entries().map(|e| e.0 as u32).collect();
+    let profiled = Profiled { inner: Arc::from(kind.example(&rows)), lo: f64::NEG_INFINITY, hi: f64::INFINITY };
+    i.problem.extras = Extras { blocks: blocks.iter().map(block).collect(), profiled: Some(profiled.clone()) };
+    i.problem.loss = Box::new(profiled);
+    i
+}
+
+fn real_losses() -> impl Iterator<Item = &'static Kind> {
+    loss::KINDS.iter().copied().filter(|k| k.targets == TargetKind::Real)
+}
+
+/// What a free block can fit changes nothing, however large it is; an equality that a dual point misses by rounding is then worth more
+/// than all the rest.
+#[test]
+fn large_shifts_that_free_extras_fit_do_not_lift_the_bound() {
+    const INTERCEPT: &extra::Kind = &extra::intercept::KIND;
+    const COVARIATES: &extra::Kind = &extra::covariates::KIND;
+    let free = |of: &[(&'static extra::Kind, usize)]| -> Vec<Added> {
+        of.iter().map(|(k, a)| (*k, Some(*a), Penalty::None)).collect()
+    };
+    let sets = [
+        free(&[(INTERCEPT, 0)]),
+        free(&[(INTERCEPT, 0), (INTERCEPT, 1)]),
+        free(&[(COVARIATES, 0)]),
+        free(&[(COVARIATES, 0), (INTERCEPT, 0)]),
+        free(&[(COVARIATES, 0), (COVARIATES, 1), (INTERCEPT, 0)]),
+    ];
+    for kind in real_losses() {
+        for (number, set) in sets.iter().enumerate() {
+            let mut i = added(kind, number % 2 == 1, set);
+            let grid = 2f64.powi(20);
+            i.problem.y.iter_mut().for_each(|y| *y = (*y * grid).round() / grid);
+            let c = i.certificate();
+            let label = format!("{}, set {number}", kind.name);
+            let (total, bound) = (c.objective.total, c.lower_bound.unwrap_or_else(|| panic!("{label}: no bound")));
+            assert!(total - bound <= 1e-5 * total, "{label}: {bound} of {total}");
+            let z = c.witness.unwrap().arrays[0].1.clone();
+            // whole numbers of grid steps all along: the optimum is the same
+            for b in &i.problem.extras.blocks {
+                let q: Vec<f64> = (0..b.len()).map(|k| 2f64.powi(26) * (1 + k % 3) as f64).collect();
+                b.map.add(&q, &mut i.problem.y);
+            }
+            for off in [0.0, 1e-12, -1e-12] {
+                let mut z = z.clone();
+                z[0] += off;
+                let value = prove(&i.problem, &DualPoint::field("test", z)).map(|p| p.value);
+                assert!(value.is_none_or(|v| v <= total), "{label}: {value:?} above {total} with a sum off by {off}");
+                // what is exact on a grid loses little; a correction is paid for in proportion to what it could be worth
+                let grouped = i.problem.extras.blocks.iter().all(|b| b.map.index().is_some());
+                assert!(!grouped || value.is_some_and(|v| v >= bound - 1e-3), "{label}: {value:?} of {bound}");
+            }
+        }
+    }
+}
+
+/// A dual point that is too large is scaled back, by one factor that serves the polar and every penalty.
+#[test]
+fn a_dual_point_beyond_the_polar_or_a_penalty_is_scaled_back() {
+    const INTERCEPT: &extra::Kind = &extra::intercept::KIND;
+    for kind in real_losses() {
+        for penalty in
+            [Penalty::L1(0.2), Penalty::L2(0.4), Penalty::L2Squared(0.5), Penalty::None, Penalty::Nonnegative]
+        {
+            for lambda in [0.5, 100.0] {
+                let mut i = added(kind, true, &[(INTERCEPT, Some(0), penalty)]);
+                i.problem.lambda = lambda;
+                let c = i.certificate();
+                let label = format!("{}, {penalty:?}, lambda {lambda}", kind.name);
+                let (total, bound) = (c.objective.total, c.lower_bound.unwrap_or_else(|| panic!("{label}: no bound")));
+                assert!(total - bound <= 1e-5 * total, "{label}: {bound} of {total}");
+                let z: Vec<f64> = c.witness.as_ref().unwrap().arrays[0].1.iter().map(|z| 1.1 * z).collect();
+                let value = prove(&i.problem, &DualPoint::field("test", z)).map(|p| p.value);
+                let value = value.unwrap_or_else(|| panic!("{label}: nothing is proven"));
+                assert!(value <= total, "{label}: {value} above {total}");
+                assert!(total - value <= 1e-5 * total, "{label}: {value} of {total}");
+            }
+        }
+    }
+}

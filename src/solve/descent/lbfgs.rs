@@ -20,6 +20,7 @@ use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 use crate::solve::reduce;
+use std::borrow::Cow;
 
 /// Projected L-BFGS.
 #[derive(Debug)]
@@ -55,10 +56,35 @@ impl Descent for Lbfgs {
     }
 }
 
-/// Whether the extra variables can move along: there are some, and all of it is smooth.
+/// Whether there are extra variables to move along. The l1 norm is taken apart into q = q+ - q- with q+, q- >= 0; the l2 norm is
+/// smooth but at 0, where a block stays.
 pub fn joins(problem: &Problem) -> bool {
-    let mut blocks = problem.extras.explicit().peekable();
-    blocks.peek().is_some() && blocks.all(|(_, b)| b.penalty.is_smooth()) && Lbfgs.applies(problem)
+    problem.extras.explicit().next().is_some() && Lbfgs.applies(problem)
+}
+
+/// The weight of a block under the l1 norm, whose unknowns are q+ and q-.
+fn l1_weight(b: &Block) -> Option<f64> {
+    if let Penalty::L1(w) = b.penalty { Some(w) } else { None }
+}
+
+/// q from a block's unknowns.
+fn coefficients<'v>(b: &Block, unknowns: &'v [f64]) -> Cow<'v, [f64]> {
+    match l1_weight(b) {
+        None => Cow::Borrowed(unknowns),
+        Some(_) => {
+            let (up, down) = unknowns.split_at(b.len());
+            Cow::Owned(up.iter().zip(down).map(|(p, n)| p - n).collect())
+        }
+    }
+}
+
+/// What belongs to a block's coefficients, for its unknowns; that of q- has the sign `down`.
+fn for_unknowns(b: &Block, mut v: Vec<f64>, down: f64) -> Vec<f64> {
+    if l1_weight(b).is_some() {
+        v.extend_from_within(..);
+        v[b.len()..].iter_mut().for_each(|v| *v *= down);
+    }
+    v
 }
 
 /// The same descent on factors and extra variables together.
@@ -67,11 +93,15 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
     reduce::orthogonalise(problem, x);
     let balanced = Balanced::new(problem, x, true);
     let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
-    balanced.blocks().for_each(|(k, _)| joined.extend_from_slice(&q[k]));
+    for (k, b) in balanced.blocks() {
+        let parted = l1_weight(b).is_some();
+        joined.extend(q[k].iter().map(|q| if parted { q.max(0.0) } else { *q }));
+        joined.extend(q[k].iter().filter(|_| parted).map(|q| (-q).max(0.0)));
+    }
     minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
     *x = balanced.factors(&joined);
-    for ((k, _), part) in balanced.blocks().zip(balanced.extras(&joined)) {
-        q[k] = part.to_vec();
+    for ((k, b), part) in balanced.blocks().zip(balanced.extras(&joined)) {
+        q[k] = coefficients(b, part).into_owned();
     }
     problem.regularizer.balance(x);
 }
@@ -170,7 +200,10 @@ impl<'a> Balanced<'a> {
         let half_norm = by_gram(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
         let extra_metric = joint.then(|| {
             let curvature = problem.curvature_at(|| problem.predict(x));
-            let of = |b: &Block| b.map.curvature(&curvature).into_iter().map(|h| h + b.penalty.curvature()).collect();
+            let of = |b: &Block| {
+                let own = b.map.curvature(&curvature).into_iter().map(|h| h + b.penalty.curvature()).collect();
+                for_unknowns(b, own, 1.0)
+            };
             let all = problem.extras.explicit().flat_map(|(_, b)| -> Vec<f64> { of(b) });
             all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
         });
@@ -191,7 +224,7 @@ impl<'a> Balanced<'a> {
     fn extras<'v>(&self, joined: &'v [f64]) -> Vec<&'v [f64]> {
         let mut rest = &joined[self.metric.iter().map(|m| m.inverse.len()).sum()..];
         let part = |(_, b): (usize, &Block)| {
-            let (head, tail) = rest.split_at(b.len());
+            let (head, tail) = rest.split_at(b.len() * if l1_weight(b).is_some() { 2 } else { 1 });
             rest = tail;
             head
         };
@@ -225,7 +258,11 @@ impl<'a> Balanced<'a> {
         let gauges = &self.problem.regularizer.gauges;
         let rows = self.problem.factor_rows();
         let factors = gauges.iter().zip(rows).map(|(g, d)| (g.orthant().unwrap_or(0.0), d * r));
-        let extras = self.blocks().map(|(_, b)| (if b.penalty == Penalty::Nonnegative { 1.0 } else { 0.0 }, b.len()));
+        let extras = self.blocks().map(|(_, b)| match b.penalty {
+            Penalty::L1(_) => (1.0, 2 * b.len()),
+            Penalty::Nonnegative => (1.0, b.len()),
+            _ => (0.0, b.len()),
+        });
         factors.chain(extras).flat_map(|(sign, n)| std::iter::repeat_n(sign, n)).collect()
     }
 
@@ -255,8 +292,14 @@ impl<'a> Balanced<'a> {
         let parts = self.extras(x);
         for ((_, b), q) in self.blocks().zip(&parts) {
             let (part, tail) = rest.split_at_mut(q.len());
-            part.iter_mut().zip(*q).for_each(|(g, q)| *g = b.penalty.curvature() * q);
-            penalty += b.penalty.value(q);
+            let size = dot(q, q).sqrt();
+            let slope = |q: &f64| match b.penalty {
+                Penalty::L1(w) => w,
+                Penalty::L2(w) if size > 0.0 => w * q / size,
+                _ => b.penalty.curvature() * q,
+            };
+            part.iter_mut().zip(*q).for_each(|(g, q)| *g = slope(q));
+            penalty += l1_weight(b).map_or_else(|| b.penalty.value(q), |w| w * q.iter().sum::<f64>());
             rest = tail;
         }
         match self.half_norm {
@@ -277,7 +320,7 @@ impl<'a> Balanced<'a> {
         };
         let mut prediction = lines.as_ref().map_or_else(|| p.apply(x), |(at, u, v)| at.sampled_product_lines(u, v));
         if self.extra_metric.is_some() {
-            self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(q, &mut prediction));
+            self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(&coefficients(b, q), &mut prediction));
         } else {
             prediction.iter_mut().zip(&p.offset).for_each(|(p, o)| *p += o);
         }
@@ -289,7 +332,10 @@ impl<'a> Balanced<'a> {
                 (Some((at, _, v)), 0) => dense::transpose(&at.mul_lines(&z, v)),
                 (Some((at, u, _)), _) => dense::transpose(&at.tr_mul_lines(&z, u)),
             });
-            let extras = self.blocks().map(|(_, b)| b.map.adjoint(&z));
+            let extras = self.blocks().zip(q).map(|((_, b), q)| {
+                let held = matches!(b.penalty, Penalty::L2(_)) && q.iter().all(|q| *q == 0.0);
+                if held { vec![0.0; q.len()] } else { for_unknowns(b, b.map.adjoint(&z), -1.0) }
+            });
             let mut rest = out;
             for pull in pulls.map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
                 let (part, tail) = rest.split_at_mut(pull.len());
