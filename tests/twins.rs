@@ -112,7 +112,7 @@ impl Instance {
             _ => &[],
         };
         let block = |k: &extra::Kind, axis, penalty, profiled| {
-            let map = (k.build)(&extra::Setup { observations: &observations, axis, side: None });
+            let map = (k.build)(&extra::Setup { observations: &observations, sizes: &[m, n], axis, side: None });
             Block { map, penalty, profiled }
         };
         let mut blocks: Vec<Block> =

@@ -89,7 +89,7 @@ fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdou
     for (e, q) in session.spec.extras.iter().zip(&outcome.certificate.extras) {
         // an entry that was not seen has no outlier
         if e.kind != outliers::KIND.name {
-            spec::build_extra(e, held.places(), &mut Vec::new())?.add(q, &mut fitted);
+            spec::build_extra(e, held.places(), &dataset.place_sizes(), &mut Vec::new())?.add(q, &mut fitted);
         }
     }
     let entries = held.y.len();

@@ -164,6 +164,11 @@ impl Dataset {
         self.measured.as_ref().unwrap_or(&self.observations)
     }
 
+    /// Sizes of the target: those of X, unless something else is measured of it.
+    pub fn place_sizes(&self) -> Vec<usize> {
+        self.measured.as_ref().map_or_else(|| self.sizes.clone(), |at| vec![at.shape().0, at.shape().1])
+    }
+
     /// A fitted or transformed value of column j in the units of the file.
     pub fn original(&self, j: usize, x: f64) -> f64 {
         match &self.transform {

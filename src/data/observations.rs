@@ -47,3 +47,12 @@ impl Observations {
         }
     }
 }
+
+/// The indices (i_1, .., i_K) of an entry of the unfolding d_1 x (d_2 .. d_K) of an array of these sizes.
+pub fn indices(sizes: &[usize], (i, j): (usize, usize)) -> impl Iterator<Item = usize> {
+    std::iter::once(i).chain(sizes[1..].iter().scan(j, |rest, d| {
+        let index = *rest % d;
+        *rest /= d;
+        Some(index)
+    }))
+}

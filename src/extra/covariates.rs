@@ -5,10 +5,12 @@
 //! axis 2   S is n x p, B p x m:   (A B)_ij = sum_k S_jk B_ki        A'z = S'Z'
 //! ```
 //!
-//! Axis 1 regresses every column on properties of the rows, axis 2 every row on properties of the columns.
+//! Axis 1 regresses every column on properties of the rows, axis 2 every row on properties of the columns; axis k of an array
+//! every line along index k, of which there are as many as the other indices make.
 
 use super::joint::smallest_eigenvalue;
-use super::{Axis, Extra, Kind, Lines};
+use super::{Axis, Extra, Kind, Lines, line_name};
+use crate::data::observations::indices;
 use crate::linalg::sum::{Sum, exact_product, exact_sum, norm_upper};
 use crate::linalg::{Mat, dense};
 
@@ -17,11 +19,12 @@ pub struct Covariates {
     side: Mat,
     /// Row of S, and line with coefficients of its own, of each entry.
     at: Vec<(u32, u32)>,
-    axis: usize,
+    /// Of a matrix.
+    axis: Option<usize>,
     lines: usize,
     /// Entries by line.
     by_line: Vec<Vec<u32>>,
-    what: &'static str,
+    what: String,
 }
 
 /// Registration.
@@ -32,25 +35,28 @@ pub const KIND: Kind = Kind {
     side: true,
     free: true,
     build: |s| {
-        let (m, n) = s.observations.shape();
-        let rows = s.axis == Some(0);
-        let at: Vec<(u32, u32)> = s
-            .observations
-            .entries()
-            .map(|(i, j)| if rows { (i as u32, j as u32) } else { (j as u32, i as u32) })
-            .collect();
-        let lines = if rows { n } else { m };
+        let axis = s.axis.expect("a checked spec has an axis");
+        let lines = s.sizes.iter().enumerate().filter(|(k, _)| *k != axis).map(|(_, d)| d).product();
+        let place = |e| {
+            let (mut along, mut line, mut stride) = (0, 0, 1);
+            for (k, (i, d)) in indices(s.sizes, e).zip(s.sizes).enumerate() {
+                if k == axis {
+                    along = i;
+                } else {
+                    line += stride * i;
+                    stride *= d;
+                }
+            }
+            (along as u32, line as u32)
+        };
+        let at: Vec<(u32, u32)> = s.observations.entries().map(place).collect();
         let mut by_line = vec![Vec::new(); lines];
         at.iter().enumerate().for_each(|(e, (_, l))| by_line[*l as usize].push(e as u32));
+        // of a matrix a line is what the other axis numbers
+        let what = if s.sizes.len() == 2 { line_name(s.sizes, 1 - axis) } else { format!("axis {}, line", axis + 1) };
         let side = s.side.expect("a checked spec has a side matrix").clone();
-        Box::new(Covariates {
-            side,
-            at,
-            axis: usize::from(!rows),
-            lines,
-            by_line,
-            what: if rows { "column" } else { "row" },
-        })
+        let axis = (s.sizes.len() == 2).then_some(axis);
+        Box::new(Covariates { side, at, axis, lines, by_line, what })
     },
 };
 
@@ -113,7 +119,7 @@ impl Extra for Covariates {
     }
 
     fn lines(&self) -> Option<Lines> {
-        Some(Lines { axis: self.axis, side: self.side.clone() })
+        self.axis.map(|axis| Lines { axis, side: self.side.clone() })
     }
 
     /// Per line, C = -S_F (S_F'S_F)^-1 S'z on the free entries F: ||C|| <= ||S'z|| / sigma_min(S_F), with a proven sigma_min.

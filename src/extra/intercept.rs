@@ -1,10 +1,11 @@
-//! Intercepts, `extra.kind = "intercept"`: one value per row (axis 1), per column (axis 2), or for all (`"global"`).
+//! Intercepts, `extra.kind = "intercept"`: one value per index of an axis (of a matrix 1: row, 2: column), or for all (`"global"`).
 //!
 //! ```text
-//! (A q)_ij = q_i,  q_j  or  q          (A'z)_i = sum_j z_ij,  ..
+//! (A q)_ij = q_i,  q_j  or  q          (A'z)_i = sum_j z_ij,  ..          the same along each index of an array
 //! ```
 
-use super::{Axis, Extra, Kind, Lines, Setup};
+use super::{Axis, Extra, Kind, Lines, Setup, line_name};
+use crate::data::observations::indices;
 use crate::linalg::Mat;
 use crate::linalg::sum::{exact_sum, norm_upper};
 
@@ -13,12 +14,12 @@ pub struct Grouped {
     name: &'static str,
     group: Vec<u32>,
     shape: (usize, usize),
-    /// The index of its lines (0: one per row) and how many entries each runs over, where the groups are lines.
+    /// The index of its lines (0: one per row) and how many entries each runs over, where the groups are lines of a matrix.
     lines: Option<(usize, usize)>,
     /// Entries, group by group, and where each group starts.
     order: Vec<u32>,
     start: Vec<usize>,
-    what: &'static str,
+    what: String,
 }
 
 /// Registration.
@@ -32,24 +33,15 @@ pub const KIND: Kind = Kind {
 };
 
 fn build(s: &Setup) -> Grouped {
-    let (m, n) = s.observations.shape();
-    let (shape, what) = match s.axis {
-        Some(0) => ((m, 1), "row"),
-        Some(_) => ((n, 1), "column"),
-        None => ((1, 1), "matrix"),
-    };
-    let group = s.observations.entries().map(|(i, j)| match s.axis {
-        Some(0) => i as u32,
-        Some(_) => j as u32,
-        None => 0,
-    });
-    let lines = s.axis.map(|a| (a, [n, m][a]));
-    Grouped { lines, ..Grouped::new(KIND.name, group.collect(), shape, what) }
+    let (count, what) = s.axis.map_or((1, "matrix".into()), |a| (s.sizes[a], line_name(s.sizes, a)));
+    let index = |e| s.axis.map_or(0, |a| indices(s.sizes, e).nth(a).expect("an axis of X") as u32);
+    let lines = s.axis.filter(|_| s.sizes.len() == 2).map(|a| (a, s.sizes[1 - a]));
+    Grouped { lines, ..Grouped::new(KIND.name, s.observations.entries().map(index).collect(), (count, 1), what) }
 }
 
 impl Grouped {
     /// Entry e belongs to coefficient `group[e]`, of which there are rows x columns; `what` names one for messages.
-    pub fn new(name: &'static str, group: Vec<u32>, shape: (usize, usize), what: &'static str) -> Self {
+    pub fn new(name: &'static str, group: Vec<u32>, shape: (usize, usize), what: String) -> Self {
         let count = shape.0 * shape.1;
         let mut start = vec![0; count + 1];
         group.iter().for_each(|&g| start[g as usize + 1] += 1);

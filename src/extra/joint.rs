@@ -143,7 +143,7 @@ mod tests {
     /// Blocks on a 7 x 6 pattern.
     fn blocks(of: &[Named], at: &Observations) -> Vec<Block> {
         let one = |(name, axis, side): &Named| {
-            let setup = Setup { observations: at, axis: *axis, side: *side };
+            let setup = Setup { observations: at, sizes: &[7, 6], axis: *axis, side: *side };
             Block { map: (kind(name).unwrap().build)(&setup), penalty: Penalty::None, profiled: false }
         };
         of.iter().map(one).collect()

@@ -53,7 +53,7 @@ pub trait Extra: Send + Sync {
     /// The coefficients that entry e adds, and their factors.
     fn terms(&self, e: usize) -> Vec<(usize, f64)>;
 
-    /// A as a side matrix times coefficients of lines, where it is that: coefficient l p + k is the k-th of line l.
+    /// A as a side matrix times coefficients of lines of a matrix, where it is that: coefficient l p + k is the k-th of line l.
     fn lines(&self) -> Option<Lines> {
         None
     }
@@ -191,11 +191,22 @@ impl Extras {
     }
 }
 
+/// What an index along an axis is called in messages.
+pub(crate) fn line_name(sizes: &[usize], axis: usize) -> String {
+    match (sizes.len(), axis) {
+        (2, 0) => "row".into(),
+        (2, _) => "column".into(),
+        _ => format!("axis {}, index", axis + 1),
+    }
+}
+
 /// What a block is built from.
 pub struct Setup<'a> {
     /// Where the data is.
     pub observations: &'a Observations,
-    /// 0 or 1; `None` for `"global"`.
+    /// Sizes d_1 .. d_K of X, of which the observations see the unfolding d_1 x (d_2 .. d_K).
+    pub sizes: &'a [usize],
+    /// From 0, below K; `None` for `"global"`.
     pub axis: Option<usize>,
     /// The side matrix, for kinds that have one.
     pub side: Option<&'a Mat>,
@@ -222,9 +233,9 @@ pub struct Kind {
 pub enum Axis {
     /// There is none.
     None,
-    /// 1 or 2.
+    /// A number from 1.
     One,
-    /// 1, 2 or `"global"`.
+    /// A number from 1, or `"global"`.
     OneOrGlobal,
 }
 

@@ -24,6 +24,6 @@ pub const KIND: Kind = Kind {
             Observations::Full { rows, cols } => (*rows, *cols),
             Observations::Coordinates(_) => (length, 1),
         };
-        Box::new(Grouped::new(KIND.name, (0..length as u32).collect(), shape, "entry"))
+        Box::new(Grouped::new(KIND.name, (0..length as u32).collect(), shape, "entry".into()))
     },
 };

@@ -1,6 +1,7 @@
 //! A field seen as a matrix: its lines, its weighted form D_u^-1 Z D_v^-1, its spectral norm.
 
 use crate::data::Observations;
+pub use crate::data::observations::indices;
 use crate::linalg::proven::{self, SigmaUpper};
 use crate::linalg::{Layout, Mat, Pattern, dense, sum};
 use crate::problem::Problem;
@@ -57,15 +58,6 @@ pub fn line(at: &Observations, axis: usize, l: usize) -> Vec<(usize, usize)> {
         (Observations::Coordinates(p), 0) => p.row(l).collect(),
         (Observations::Coordinates(p), _) => p.column(l).collect(),
     }
-}
-
-/// The indices (i_1, .., i_K) of an entry of the unfolding d_1 x (d_2 .. d_K) of an array of these sizes.
-pub fn indices(sizes: &[usize], (i, j): (usize, usize)) -> impl Iterator<Item = usize> {
-    std::iter::once(i).chain(sizes[1..].iter().scan(j, |rest, d| {
-        let index = *rest % d;
-        *rest /= d;
-        Some(index)
-    }))
 }
 
 /// The symmetric part (Z + Z') / 2 of a square field as a dense matrix, each entry rounded once.

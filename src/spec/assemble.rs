@@ -22,6 +22,7 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
     let factors = one_each(&spec.factors, &rows, dataset)?;
+    refuse_unbalanced(spec, rows.len(), dataset)?;
     let gauges =
         factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
     let (extras, profiled) = build_extras(spec, dataset, &mut records)?;
@@ -42,6 +43,19 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
         lambda: 1.0,
     };
     Ok((problem, records))
+}
+
+/// A power that is not the degree of the mapping, K.
+fn refuse_unbalanced(spec: &Spec, degree: usize, dataset: &Dataset) -> Result<(), DataError> {
+    match spec.power {
+        Some(power) if power != degree as f64 => Err(DataError::Shape {
+            file: dataset.resolved.target.shown.clone(),
+            expected: format!("{}, as `regularizer.power` says", super::BALANCED),
+            found: format!("{} (shape {:?})", super::unbalanced(power, degree), dataset.sizes),
+            hint: Some(format!("the nearest balanced spec has `power = {degree}`, which is the default")),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// One entry per factor, where the data decides how many there are.
@@ -71,7 +85,16 @@ fn build_extras(
     let mut profiled = Profiled { inner, lo: f64::NEG_INFINITY, hi: f64::INFINITY };
     let mut blocks = Vec::new();
     for e in &spec.extras {
-        let map = build_extra(e, dataset.places(), records)?;
+        let sizes = dataset.place_sizes();
+        if let Some(axis) = e.axis.filter(|a| *a >= sizes.len()) {
+            return Err(DataError::Shape {
+                file: spec.data.target.shown.clone(),
+                expected: format!("at least {} indices, for `axis` of extra `{}`", axis + 1, e.kind),
+                found: format!("shape {sizes:?}"),
+                hint: None,
+            });
+        }
+        let map = build_extra(e, dataset.places(), &sizes, records)?;
         if matches!(e.penalty, Penalty::None | Penalty::Nonnegative)
             && let Some(found) = map.unseen()
         {
@@ -106,12 +129,12 @@ fn build_extras(
 pub fn build_extra(
     e: &ExtraSpec,
     observations: &Observations,
+    sizes: &[usize],
     records: &mut Vec<FileRecord>,
 ) -> Result<Box<dyn Extra>, DataError> {
     let side = e.side.as_ref().map(data::read_factor).transpose()?;
     if let (Some((side, _)), Some(axis), Some(source)) = (&side, e.axis, &e.side) {
-        let (m, n) = observations.shape();
-        let rows = [m, n][axis];
+        let rows = sizes[axis];
         if side.nrows() != rows || side.ncols() == 0 {
             return Err(DataError::Shape {
                 file: source.shown.clone(),
@@ -121,7 +144,7 @@ pub fn build_extra(
             });
         }
     }
-    let setup = extra::Setup { observations, axis: e.axis, side: side.as_ref().map(|s| &s.0) };
+    let setup = extra::Setup { observations, sizes, axis: e.axis, side: side.as_ref().map(|s| &s.0) };
     let map = (extra::kind(&e.kind).expect("registered").build)(&setup);
     records.extend(side.map(|s| s.1));
     Ok(map)

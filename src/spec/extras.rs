@@ -8,8 +8,8 @@ use crate::extra::{self, Axis, Penalty, penalty};
 use crate::loss;
 use std::path::Path;
 
-/// Reads `[[extra]]`; `loss` is unknown where its own error has been reported.
-pub fn read(root: &Reader, loss: Option<&str>, folder: &Path) -> Option<Vec<ExtraSpec>> {
+/// Reads `[[extra]]`; `loss` is unknown where its own error has been reported. `arrays`: the data decides how many axes there are.
+pub fn read(root: &Reader, loss: Option<&str>, arrays: bool, folder: &Path) -> Option<Vec<ExtraSpec>> {
     let Some(node) = root.get("extra") else { return Some(Vec::new()) };
     let Value::Array(items) = &node.value else {
         let expected = Some("tables `[[extra]]` with `kind`".into());
@@ -17,7 +17,7 @@ pub fn read(root: &Reader, loss: Option<&str>, folder: &Path) -> Option<Vec<Extr
         return None;
     };
     let read: Vec<Option<ExtraSpec>> =
-        items.iter().enumerate().map(|(k, item)| block(root, k, item, loss, folder)).collect();
+        items.iter().enumerate().map(|(k, item)| block(root, k, item, loss, arrays, folder)).collect();
     let read: Vec<ExtraSpec> = read.into_iter().collect::<Option<_>>()?;
     for (k, b) in read.iter().enumerate() {
         let alike = |a: &&ExtraSpec| a.kind == b.kind && a.axis == b.axis && a.side == b.side;
@@ -30,7 +30,7 @@ pub fn read(root: &Reader, loss: Option<&str>, folder: &Path) -> Option<Vec<Extr
     Some(read)
 }
 
-fn block(root: &Reader, k: usize, node: &Node, loss: Option<&str>, folder: &Path) -> Option<ExtraSpec> {
+fn block(root: &Reader, k: usize, node: &Node, loss: Option<&str>, arrays: bool, folder: &Path) -> Option<ExtraSpec> {
     let path = format!("extra[{k}]");
     let Some(t) = root.enter(path.clone(), node) else {
         let found = format!("found {}", node.value.describe());
@@ -43,7 +43,7 @@ fn block(root: &Reader, k: usize, node: &Node, loss: Option<&str>, folder: &Path
         t.missing("kind", &format!("one of: {}", known.join(", ")));
     }
     let kind = extra::kind(&name?)?;
-    let axis = axis(&t, kind);
+    let axis = axis(&t, kind, arrays);
     let side = match t.get("side") {
         None if kind.side => {
             t.missing("side", "a file with a row per index of `axis`");
@@ -69,13 +69,15 @@ fn block(root: &Reader, k: usize, node: &Node, loss: Option<&str>, folder: &Path
 }
 
 /// `Some(None)` for `"global"` and where the kind has no axis.
-fn axis(t: &Reader, kind: &extra::Kind) -> Option<Option<usize>> {
+fn axis(t: &Reader, kind: &extra::Kind, arrays: bool) -> Option<Option<usize>> {
     let expected = match kind.axis {
         Axis::None => {
             let Some(node) = t.get("axis") else { return Some(None) };
             t.report("axis", &node.origin, format!("extra `{}` has no axis", kind.name), None, None);
             return None;
         }
+        Axis::One if arrays => "the number of an index of the target, from 1",
+        Axis::OneOrGlobal if arrays => "the number of an index of the target, from 1, or \"global\"",
         Axis::One => "1 (rows) or 2 (columns)",
         Axis::OneOrGlobal => "1 (rows), 2 (columns) or \"global\"",
     };
@@ -84,7 +86,9 @@ fn axis(t: &Reader, kind: &extra::Kind) -> Option<Option<usize>> {
         return None;
     };
     match &node.value {
-        Value::Integer(a @ 1..=2) => Some(Some(*a as usize - 1)),
+        Value::Integer(a) if (1..=if arrays { i64::from(u8::MAX) } else { 2 }).contains(a) => {
+            Some(Some(*a as usize - 1))
+        }
         Value::Text(s) if s == "global" && kind.axis == Axis::OneOrGlobal => Some(None),
         other => {
             t.report("axis", &node.origin, format!("found {}", other.describe()), Some(expected.into()), None);

@@ -7,6 +7,9 @@ use super::tree::{Node, Reader, Value};
 use crate::{cone, gauge};
 use std::path::Path;
 
+/// How other tools name squares of norms.
+const SQUARES: &[&str] = &["squared", "square", "ridge", "tikhonov"];
+
 /// Names of the contract whose turn has not come.
 const PLANNED_NORMS: &[&str] = &["frobenius", "spectral", "nuclear"];
 const PLANNED_CONES: &[&str] = &["psd"];
@@ -49,11 +52,25 @@ fn norms(r: &Reader, folder: &Path) -> Option<Vec<NormSpec>> {
                 items.iter().enumerate().map(|(k, item)| term(r, k, item, folder)).collect();
             terms.into_iter().collect()
         }
-        Some(_) => {
+        Some(node) => {
+            refuse_square(r, node)?;
             let kind = r.name("norm", "norm", &names, PLANNED_NORMS)?;
             Some(vec![keys(r, kind, 1.0, folder)?])
         }
     }
+}
+
+/// A square is no norm: it has degree 2 whatever the mapping. `None` where that was reported.
+fn refuse_square(r: &Reader, node: &Node) -> Option<()> {
+    let Value::Text(name) = &node.value else { return Some(()) };
+    if !SQUARES.iter().any(|s| name.split(['_', '-', ' ']).any(|part| part == *s)) {
+        return Some(());
+    }
+    let found = format!("`{name}` has degree 2 on its own; a norm has degree 1, and g that of the mapping");
+    let hint = "the nearest balanced spec has `norm = \"l2\"` and `form = \"sum\"`, which takes the K-th power of each of the \
+                K gauges: of two factors that is the squared norm, of three the cube";
+    r.report("norm", &node.origin, found, Some(super::BALANCED.into()), Some(hint.into()));
+    None
 }
 
 /// `{ kind = "l1", weight = 0.3 }` of a list of norms.

@@ -11,6 +11,15 @@ pub mod parse;
 pub mod resolved;
 pub mod tree;
 
+/// What g must be, and why.
+const BALANCED: &str = "g of the mapping's degree (Prop. 19: otherwise slices shrink to nothing or grow without bound, and neither \
+                        the rank nor the polar argument holds)";
+
+/// A power that is not the mapping's degree, in words.
+fn unbalanced(power: f64, degree: usize) -> String {
+    format!("unbalanced: the regularizer would have degree {power}, the mapping has degree {degree}")
+}
+
 pub use assemble::{assemble, build_extra, build_loss};
 pub use error::SpecErrors;
 pub use model::Spec;

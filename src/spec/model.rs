@@ -123,6 +123,8 @@ pub struct Spec {
     pub mapping: String,
     /// `regularizer.form`.
     pub form: Form,
+    /// `regularizer.power`, where only the data tells whether it is the mapping's degree.
+    pub power: Option<f64>,
     /// `regularizer.factors`, one per factor of the mapping (a single entry is repeated, unless the data decides how often).
     pub factors: Vec<FactorSpec>,
     /// `[loss]`.

@@ -63,11 +63,12 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
     let (solver, warm_start) = solver(root, folder);
     let data = data::read(root, folder, solver.seed);
     let kind = mapping_kind(root);
-    let (form, factors) = regularizer(root, kind.as_ref().map(|k| k.0.as_str()), folder);
+    let (form, power, factors) = regularizer(root, kind.as_ref().map(|k| k.0.as_str()), folder);
     let loss = loss_kind(root);
     let certificate = certificate(root);
     let output = output(root, &name);
-    let extras = extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), folder);
+    let extras =
+        extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), by_data(kind.as_ref().map(|k| &*k.0)), folder);
     root.unknown_keys();
     let (mapping, symmetrize) = kind?;
     let mut data = data?;
@@ -83,6 +84,7 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
         data,
         mapping,
         form,
+        power,
         factors: factors?,
         loss: loss?,
         extras: extras?,
@@ -151,56 +153,49 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
 }
 
 /// `mapping` is unknown where its own error has been reported.
-fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Option<Vec<FactorSpec>>) {
+fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Option<f64>, Option<Vec<FactorSpec>>) {
     let Some(t) = root.table("regularizer") else {
         if root.get("regularizer").is_none() {
             root.missing("regularizer", "a table with `factors`");
         }
-        return (Form::Product, None);
+        return (Form::Product, None, None);
     };
     let form = match t.name("form", "form", &["product", "sum"], &[]).as_deref() {
         Some("sum") => Form::Sum,
         _ => Form::Product,
     };
     let factors = factors(&t, mapping, folder);
-    power(&t, form, mapping, factors.as_ref().map(Vec::len));
+    let power = power(&t, form, mapping, factors.as_ref().map(Vec::len));
     t.later(&["allow_unbalanced"]);
     t.finish();
-    (form, factors)
+    (form, power, factors)
 }
 
-/// `power` must be the mapping's degree.
-fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) {
-    let Some((power, origin)) = t.number("power") else { return };
+/// Whether the data decides how many factors the mapping has.
+fn by_data(mapping: Option<&str>) -> bool {
+    mapping::KINDS.iter().any(|k| Some(k.name) == mapping && k.factors.is_none())
+}
+
+/// `power` must be the mapping's degree; returned where only the data tells.
+fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) -> Option<f64> {
+    let (power, origin) = t.number("power")?;
     if form == Form::Product {
         let hint = Some("a product of K gauges has degree K; drop `power`".into());
         t.report("power", origin, "`power` belongs to form = \"sum\"".into(), None, hint);
-        return;
+        return None;
     }
     // one entry may stand for factors that only the data counts
-    let by_data = mapping::KINDS.iter().any(|k| Some(k.name) == mapping && k.factors.is_none());
     let degree = match count {
-        Some(1) if by_data => {
-            let found = "one entry in `factors`, so the mapping's degree is known from the data alone".into();
-            let hint = Some("drop `power` (its default is that degree), or list one entry for each factor".into());
-            t.report("power", origin, found, None, hint);
-            return;
-        }
-        Some(count) if by_data => count,
+        Some(1) if by_data(mapping) => return Some(power),
+        Some(count) if by_data(mapping) => count,
         _ => 2,
     };
     if power != degree as f64 {
-        let found = format!("unbalanced: the regularizer would have degree {power}, the mapping has degree {degree}");
-        let expected = "g of the mapping's degree (Prop. 19: otherwise slices shrink to nothing or grow without bound, \
-                        and neither the rank nor the polar argument holds)";
-        t.report(
-            "power",
-            origin,
-            found,
-            Some(expected.into()),
-            Some(format!("the nearest balanced spec has `power = {degree}`")),
-        );
+        let found = super::unbalanced(power, degree);
+        let hint = format!("the nearest balanced spec has `power = {degree}`");
+        t.report("power", origin, found, Some(super::BALANCED.into()), Some(hint));
     }
+    None
 }
 
 fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<FactorSpec>> {
@@ -285,23 +280,17 @@ fn refuse_disagreement(root: &Reader, loss: &LossSpec, mapping: &str, transform:
         let found = format!("loss `{}` takes its targets as they are", kind.name);
         root.report_at(key, &origin, found, Some("\"none\"".into()), None);
     }
+    let target = match mapping {
+        "psd" => Some("the psd mapping a symmetric target"),
+        "cp" => Some("an array of labels has no rows to score"),
+        _ => None,
+    };
     if kind.targets == TargetKind::Classes
-        && mapping == "psd"
+        && let Some(target) = target
         && let Some((origin, key)) = at("loss", "kind")
     {
-        let found = format!("loss `{}` has a row of scores per label, the psd mapping a symmetric target", kind.name);
+        let found = format!("loss `{}` has a row of scores per label, {target}", kind.name);
         root.report_at(key, &origin, found, Some("mapping `matrix`".into()), None);
-    }
-    if mapping == "cp" {
-        let place = at("loss", "kind").filter(|_| kind.name != loss::squared::KIND.name);
-        if let Some((origin, key)) = place {
-            let found = format!("loss `{}` with the cp mapping is not available in this version", kind.name);
-            root.report_at(key, &origin, found, Some("loss `squared`".into()), None);
-        }
-        if let Some(extra) = root.get("extra") {
-            let found = "`[[extra]]` with the cp mapping is not available in this version".into();
-            root.report("extra", &extra.origin, found, None, None);
-        }
     }
     if let Some((origin, key)) = at("data", "operator")
         && kind.targets == TargetKind::Classes

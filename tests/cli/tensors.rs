@@ -153,10 +153,57 @@ fn unbalanced_powers_are_refused() {
         let text = spec_on("{ path = \"Y.npy\" }", "2.5", "cp", factors, "");
         text.replace("[regularizer]\n", &format!("[regularizer]\nform = \"sum\"\npower = {power}\n"))
     };
-    for (factors, power, says) in
-        [(THREE, "2", "degree 2, the mapping has degree 3"), ("{ norm = \"l2\" }", "3", "known from the data alone")]
-    {
-        place.write("spec.toml", spec(factors, power));
-        place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(2).says(&[says]);
+    let one = "{ norm = \"l2\" }";
+    // with one entry for all factors the data says how many there are
+    for (factors, code, place_of_it) in [(THREE, 2, "spec.toml:7: unbalanced"), (one, 3, "Y.npy: expected g of")] {
+        place.write("spec.toml", spec(factors, "2"));
+        place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(code).says(&[
+            place_of_it,
+            "unbalanced: the regularizer would have degree 2, the mapping has degree 3",
+            "Prop. 19",
+            "hint: the nearest balanced spec has `power = 3`",
+        ]);
     }
+    for factors in [THREE, one] {
+        place.write("spec.toml", spec(factors, "3"));
+        place
+            .run(&["solve", "spec.toml", "-q", "--force", "-o", "run", "--set", "certificate.target_gap=0.9"])
+            .exits(0);
+    }
+    for name in ["l2_squared", "squared_l2", "ridge"] {
+        let text = spec_on("{ path = \"Y.npy\" }", "2.5", "cp", &format!("{{ norm = \"{name}\" }}"), "");
+        place.write("spec.toml", text);
+        place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(2).says(&[
+            &format!("`{name}` has degree 2 on its own; a norm has degree 1, and g that of the mapping"),
+            "Prop. 19",
+            "hint: the nearest balanced spec has `norm = \"l2\"` and `form = \"sum\"`",
+        ]);
+    }
+}
+
+#[test]
+fn losses_and_extra_variables_go_with_arrays() {
+    let place = Place::new();
+    place.write("Y.npy", npy(entry));
+    place.write("side.csv", "1\n2\n3\n4\n");
+    let target = "{ path = \"Y.npy\" }";
+    let squared = total(&solved(&place, target, THREE, ""));
+    let blocks = "[[extra]]\nkind = \"intercept\"\naxis = 3\n[[extra]]\nkind = \"covariates\"\naxis = 3\nside = \"side.csv\"\n\
+                  penalty = { norm = \"l2_squared\", weight = 2.0 }\n";
+    let added = solved(&place, target, THREE, blocks);
+    assert!(total(&added) < squared * (1.0 - 1e-3), "{added}");
+    let huber = solved(&place, target, THREE, "[loss]\nkind = \"huber\"\ndelta = 1.0\n");
+    assert!(total(&huber) < squared * (1.0 - 1e-3), "{huber}");
+    refused(
+        &place,
+        target,
+        THREE,
+        "[loss]\nkind = \"multinomial\"\n",
+        2,
+        &["loss `multinomial` has a row of scores per label, an array of labels has no rows to score in `loss.kind`"],
+    );
+    let beyond = "[[extra]]\nkind = \"intercept\"\naxis = 4\n";
+    refused(&place, target, THREE, beyond, 3, &["Y.npy: expected at least 4 indices, for `axis` of extra `intercept`"]);
+    let none = "[[extra]]\nkind = \"intercept\"\naxis = 0\n";
+    refused(&place, target, THREE, none, 2, &["the number of an index of the target, from 1, or \"global\""]);
 }

@@ -21,14 +21,16 @@ fn observations(rng: &mut Rng) -> Observations {
 }
 
 fn draw(kind: &Kind, at: &Observations, rng: &mut Rng) -> Box<dyn Extra> {
+    // a matrix, or an array whose unfolding it is
+    let sizes = if rng.random_bool(0.5) { vec![SHAPE.0, SHAPE.1] } else { vec![SHAPE.0, SHAPE.1 / 2, 2] };
     let axis = match kind.axis {
         Axis::None => None,
-        Axis::One => Some(rng.random_range(0..2)),
-        Axis::OneOrGlobal => [Some(0), Some(1), None][rng.random_range(0..3)],
+        Axis::OneOrGlobal if rng.random_bool(0.3) => None,
+        _ => Some(rng.random_range(0..sizes.len())),
     };
-    let rows = axis.map_or(0, |a| [SHAPE.0, SHAPE.1][a]);
+    let rows = axis.map_or(0, |a| sizes[a]);
     let side = kind.side.then(|| Mat::from_vec(rows, 2, normals(rows * 2, rng)));
-    (kind.build)(&Setup { observations: at, axis, side: side.as_ref() })
+    (kind.build)(&Setup { observations: at, sizes: &sizes, axis, side: side.as_ref() })
 }
 
 fn count(e: &dyn Extra) -> usize {

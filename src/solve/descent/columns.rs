@@ -7,9 +7,12 @@
 //! ```
 //!
 //! An entry of phi depends on one coordinate of x^k, so h is the whole Hessian: the update is exact for squared loss, and lowers
-//! the objective for any other. In the product form where the scale of a slice sits changes nothing. Cost of a sweep on full
-//! data: one pullback of Y per factor; otherwise three passes per slice and factor.
+//! the objective for any other of bounded curvature. Where the loss has no c that holds everywhere, its curvature at the point
+//! stands in, doubled until the objective falls. Sweeps start from extrapolated factors while that pays. In the product form where
+//! the scale of a slice sits changes nothing. Cost of a sweep on full data: one pullback of Y per factor; otherwise three passes
+//! per slice and factor.
 
+use super::hals::{Momentum, extrapolate};
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::data::Observations;
@@ -34,31 +37,47 @@ impl Descent for Columns {
         let by_gram = Self::by_gram(problem);
         problem.regularizer.balance(x);
         let mut last = problem.objective(x);
+        let mut previous = x.clone();
+        let mut momentum = Momentum::default();
+        let local = problem.loss.curvature().is_infinite();
+        let mut boost = 1.0;
         for _ in 0..effort.sweeps {
             if budget.exhausted() || x.rank() == 0 {
                 break;
             }
-            let before = x.clone();
-            for k in 0..x.0.len() {
-                if by_gram { update_factor(problem, x, k) } else { update_slices(problem, x, k) }
+            let mut next = extrapolate(problem, x, &previous, momentum.beta());
+            for k in 0..next.0.len() {
+                if by_gram { update_factor(problem, &mut next, k) } else { update_slices(problem, &mut next, k, boost) }
             }
-            problem.regularizer.balance(x);
-            let value = problem.objective(x);
-            if value > last {
-                *x = before;
+            problem.regularizer.balance(&mut next);
+            let value = problem.objective(&next);
+            // a step too far may overflow
+            if value > last || value.is_nan() {
+                if momentum.beta() > 0.0 {
+                    momentum.fail();
+                    previous = x.clone();
+                    continue;
+                }
+                if local && boost < 1e9 {
+                    boost *= 2.0;
+                    continue;
+                }
                 break;
             }
-            if last - value < effort.decrease {
-                break;
-            }
+            previous = std::mem::replace(x, next);
+            momentum.succeed();
+            let decrease = last - value;
             last = value;
+            if decrease < effort.decrease {
+                break;
+            }
         }
     }
 }
 
 impl Columns {
     /// Whether updates need the target alone, not the predictions.
-    pub(super) fn by_gram(problem: &Problem) -> bool {
+    pub(in crate::solve) fn by_gram(problem: &Problem) -> bool {
         let full = matches!(problem.observations, Observations::Full { .. });
         Self.applies(problem) && full && problem.w.is_none() && problem.loss.is_quadratic()
     }
@@ -87,11 +106,11 @@ fn update_factor(problem: &Problem, x: &mut Factors, k: usize) {
     }
 }
 
-/// The same slice by slice from the gradient, with the predictions kept up to date.
-fn update_slices(problem: &Problem, x: &mut Factors, k: usize) {
+/// The same slice by slice from the gradient, with the predictions kept up to date and `boost` times the curvature.
+fn update_slices(problem: &Problem, x: &mut Factors, k: usize, boost: f64) {
     let mut prediction = problem.predict(x);
-    let curvature: Vec<f64> =
-        (0..problem.y.len()).map(|j| problem.loss.curvature() * problem.targets().weight(j)).collect();
+    let mut curvature = problem.curvature(&prediction);
+    curvature.iter_mut().for_each(|c| *c *= boost);
     let gauge = &problem.regularizer.gauges[k];
     for i in 0..x.rank() {
         let mut slice = Factors(x.0.iter().map(|x| x.columns(i, 1).into_owned()).collect());
@@ -108,7 +127,7 @@ fn update_slices(problem: &Problem, x: &mut Factors, k: usize) {
         b.iter_mut().zip(pull.iter()).zip(&h).for_each(|((b, p), h)| *b = if *h > 0.0 { *b + p / h } else { 0.0 });
         gauge.prox(b.as_mut_slice(), &h, price(problem, x, k, i));
         slice.0[k] = &b - old;
-        problem.predict(&slice).iter().zip(&mut prediction).for_each(|(d, p)| *p += d);
+        problem.apply(&slice).iter().zip(&mut prediction).for_each(|(d, p)| *p += d);
         x.0[k].set_column(i, &b.column(0));
     }
 }

@@ -100,7 +100,7 @@ impl Momentum {
 }
 
 /// x + beta (x - previous), projected onto the cones.
-fn extrapolate(problem: &Problem, x: &Factors, previous: &Factors, beta: f64) -> Factors {
+pub(super) fn extrapolate(problem: &Problem, x: &Factors, previous: &Factors, beta: f64) -> Factors {
     if beta == 0.0 {
         return x.clone();
     }

@@ -275,20 +275,19 @@ impl<'a> Balanced<'a> {
         let mut rest = &mut *out;
         for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
             let (part, tail) = rest.split_at_mut(factor.len());
+            let scale = f64::from(degree) * share * p.lambda;
             let weights = gauge.weights();
             for (x, g) in factor.as_slice().chunks_exact(factor.nrows()).zip(part.chunks_exact_mut(factor.nrows())) {
-                let mut square = 0.0;
+                let size = if degree == 2 { 1.0 } else { gauge.value(x).powi(degree - 2) };
                 for i in 0..x.len() {
-                    g[i] = weights.map_or(1.0, |w| w[i] * w[i]) * x[i];
-                    square += g[i] * x[i];
+                    let w = weights.map_or(1.0, |w| w[i] * w[i]);
+                    g[i] = scale * size * w * x[i];
+                    penalty += size * w * x[i] * x[i];
                 }
-                // of the gauge's p-th power
-                let slope = p.lambda * share * if degree == 2 { 1.0 } else { square.sqrt().powi(degree - 2) };
-                g.iter_mut().for_each(|g| *g *= f64::from(degree) * slope);
-                penalty += slope * square;
             }
             rest = tail;
         }
+        let mut penalty = share * p.lambda * penalty;
         let parts = self.extras(x);
         for ((_, b), q) in self.blocks().zip(&parts) {
             let (part, tail) = rest.split_at_mut(q.len());
