@@ -2,6 +2,7 @@
 //! slice that descends is found. Printing is left to observers.
 
 pub mod append;
+mod compress;
 pub mod descent;
 pub mod observer;
 pub mod options;
@@ -16,6 +17,7 @@ use crate::mapping::Factors;
 use crate::polar::bound::Bounded;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
+use compress::Compressed;
 use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
@@ -109,6 +111,7 @@ pub fn solve(
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
     let exact = bound::is_exact(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
+    let compressed = Compressed::new(problem);
     let mut q = problem.extras.zero();
     follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
     let mut x = start.unwrap_or_else(|| random_slices(problem, options));
@@ -132,6 +135,10 @@ pub fn solve(
                 if joint {
                     descent::lbfgs::descend_jointly(problem, x, &mut q, effort, budget);
                     problem.hold(&q);
+                } else if let Some(c) = &compressed {
+                    let mut small = c.shrink(x);
+                    strategy.descend(&c.problem, &mut small, effort, budget);
+                    *x = c.expand(&small);
                 } else {
                     alternate(problem, strategy, x, &mut q, effort, budget);
                 }
@@ -159,7 +166,10 @@ pub fn solve(
                 seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
                 ..state.search(problem)
             };
-            let mut found = search::search(problem, &z, Some(&x), &effort);
+            let mut found = match &compressed {
+                Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
+                None => search::search(problem, &z, Some(&x), &effort),
+            };
             let excess = found.best() / problem.lambda - 1.0;
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
             let target = certify.target_gap.min(GLOBAL_GAP);
