@@ -654,7 +654,8 @@ fn added(kind: &'static Kind, masked: bool, blocks: &[Added]) -> Instance {
     };
     let block = |(k, axis, penalty): &Added| {
         let side = axis.filter(|_| k.side).map(side);
-        let map = (k.build)(&extra::Setup { observations: at, axis: *axis, side: side.as_ref() });
+        let sizes = [i.rows, i.cols];
+        let map = (k.build)(&extra::Setup { observations: at, sizes: &sizes, axis: *axis, side: side.as_ref() });
         Block { map, penalty: *penalty, profiled: false }
     };
     let rows: Vec<u32> = at.entries().map(|e| e.0 as u32).collect();

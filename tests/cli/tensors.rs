@@ -155,7 +155,7 @@ fn unbalanced_powers_are_refused() {
     };
     let one = "{ norm = \"l2\" }";
     // with one entry for all factors the data says how many there are
-    for (factors, code, place_of_it) in [(THREE, 2, "spec.toml:7: unbalanced"), (one, 3, "Y.npy: expected g of")] {
+    for (factors, code, place_of_it) in [(THREE, 2, "spec.toml:8: unbalanced"), (one, 3, "Y.npy: expected g of")] {
         place.write("spec.toml", spec(factors, "2"));
         place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(code).says(&[
             place_of_it,
