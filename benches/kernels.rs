@@ -99,7 +99,7 @@ mod arrays {
     use divan::bench;
     use homfac::data::Observations;
     use homfac::linalg::lanczos;
-    use homfac::mapping::{Factors, KINDS, Mapping};
+    use homfac::mapping::{Factors, KINDS, Mapping, Setup};
 
     const FULL: [usize; 3] = [300, 200, 100];
     const LISTED: [usize; 3] = [10_000, 10_000, 1000];
@@ -109,7 +109,7 @@ mod arrays {
     fn array(at: &Observations, sizes: &[usize], r: usize) -> (Box<dyn Mapping>, Vec<f64>, Factors) {
         let cp = KINDS.iter().find(|k| k.name == "cp").expect("registered");
         let x = sizes.iter().enumerate().map(|(k, &d)| lanczos::gaussian(d, r, k as u64)).collect();
-        ((cp.build)(sizes), lanczos::gaussian(at.len(), 1, 9).data.into(), Factors(x))
+        ((cp.build)(&Setup { sizes, inputs: None }), lanczos::gaussian(at.len(), 1, 9).data.into(), Factors(x))
     }
 
     fn full() -> Observations {

@@ -111,7 +111,8 @@ fn instance(
     let weight = if square { &weight + weight.transpose() } else { weight };
     let weighted = matches!(layout, Layout::FullWeighted | Layout::MaskedWeighted);
     let sizes = sizes(mapping, (m, n));
-    let mapping = (mapping::KINDS.iter().find(|k| k.name == mapping).unwrap().build)(&sizes);
+    let setup = mapping::Setup { sizes: &sizes, inputs: None };
+    let mapping = (mapping::KINDS.iter().find(|k| k.name == mapping).unwrap().build)(&setup);
     let rows = mapping.factor_rows((m, n));
     let gauges = recipes.iter().zip(&rows).map(|(r, n)| build_gauge(*r, *n, rng)).collect();
     let mut problem = Problem {
@@ -783,7 +784,7 @@ fn a_backward_built_instance_ends_at_its_planted_optimum() {
         y: y.as_slice().to_vec(),
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping::matrix::KIND.build)(&[]),
+        mapping: (mapping::matrix::KIND.build)(&mapping::Setup::default()),
         regularizer: Regularizer { form: Form::Sum, gauges },
         extras: Extras::default(),
         offset: Vec::new(),
@@ -816,7 +817,7 @@ fn long_diagonal(cone: Option<&str>) -> (Problem, f64) {
         y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping::matrix::KIND.build)(&[]),
+        mapping: (mapping::matrix::KIND.build)(&mapping::Setup::default()),
         regularizer: Regularizer {
             form: Form::Product,
             gauges: (0..2).map(|_| build_gauge(("l2", cone, false), side, &mut rng)).collect(),

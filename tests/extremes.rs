@@ -25,7 +25,7 @@ fn problem(observations: Observations, y: Vec<f64>, lambda: f64, cone: Option<&s
         y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping::matrix::KIND.build)(&[]),
+        mapping: (mapping::matrix::KIND.build)(&mapping::Setup::default()),
         regularizer: Regularizer {
             form: Form::Product,
             gauges: vec![gauge("l2", cone, None), gauge("l2", cone, None)],

@@ -140,7 +140,7 @@ impl Instance {
             y: order.iter().map(|&k| y[entries[k]]).collect(),
             w: None,
             loss,
-            mapping: (mapping::matrix::KIND.build)(&[]),
+            mapping: (mapping::matrix::KIND.build)(&mapping::Setup::default()),
             regularizer: Regularizer { form: Form::Product, gauges: norms.map(gauge).into() },
             extras: extra_blocks,
             offset: Vec::new(),

@@ -450,10 +450,10 @@ pub fn plain_lambda(problem: &Problem) -> Option<f64> {
     uniform_lambda(problem).filter(|_| l2)
 }
 
-/// The lambda that the gauges would have without their weights, whatever their norms; `None` for weights that vary and for
-/// sensing.
+/// The lambda that the gauges would have without their weights, whatever their norms; `None` for weights that vary, for
+/// sensing, and where phi is not u v'.
 pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
-    if problem.operator.is_some() {
+    if problem.operator.is_some() || !problem.mapping.is_multilinear() {
         return None;
     }
     let gauges = &problem.regularizer.gauges;

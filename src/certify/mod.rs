@@ -365,7 +365,7 @@ pub fn rank_bound(problem: &Problem) -> usize {
     let (m, n) = problem.shape();
     let gauges = &problem.regularizer.gauges;
     let general = problem.y.len() + 1;
-    let l2 = gauges.len() <= 2 && gauges.iter().all(|g| g.norm().name() == "l2");
+    let l2 = gauges.len() <= 2 && problem.mapping.is_multilinear() && gauges.iter().all(|g| g.norm().name() == "l2");
     let free = gauges.iter().all(|g| g.cone().is_none());
     // pieces of one line add up to one in a convex cone
     let convex = gauges.iter().all(|g| g.is_convex());

@@ -11,8 +11,8 @@ use crate::problem::Problem;
 
 /// The objective at (`x`, `q`) given Phi(x) + A q; `total` is not below the exact value at the numbers as stored.
 ///
-/// Each entry of Phi + A Q is a sum of r products and of the terms of A q: off by at most gamma_(r + K + terms + 6) times the sum of
-/// their sizes; what is measured of it adds its own rounding. Gauges are sums of n terms, each
+/// Each entry of Phi + A Q is a sum of r products and of the terms of A q: off by at most gamma_(r + K + terms + 6), and the
+/// mapping's own roundings, times the sum of their sizes; what is measured of it adds its own rounding. Gauges are sums of n terms, each
 /// with relative error at most gamma_(n + 32) where nothing underflows; K of them are combined per slice, and r slices summed.
 pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &[f64]) -> Objective {
     let blocks = || problem.extras.blocks.iter().zip(q);
@@ -21,7 +21,8 @@ pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &
         (size + s, terms + t + 1)
     });
     let magnitude = problem.mapping.magnitude(x);
-    let output = gamma(x.rank() + x.0.len() + terms + 6) * (magnitude + sizes) + drift(problem, x);
+    let output =
+        gamma(x.rank() + x.0.len() + terms + problem.mapping.roundings() + 6) * (magnitude + sizes) + drift(problem, x);
     let radius = match &problem.operator {
         None => output,
         Some(a) => {
@@ -69,5 +70,5 @@ pub(super) fn drift(problem: &Problem, x: &Factors) -> f64 {
             change
         })
         .sum();
-    total * (1.0 + gamma(x.rank() + 4 * x.0.len() + 4))
+    total * problem.mapping.gain() * (1.0 + gamma(x.rank() + 4 * x.0.len() + 5))
 }

@@ -58,6 +58,9 @@ pub fn finish(
         let blocks = &session.problem.extras.blocks;
         let extras: Vec<run::ExtraShape> = blocks.iter().map(|b| (b.map.name(), b.map.shape())).collect();
         run::write_point(&staging, &resolved, outcome.factors, &extras, outcome.certificate, &document)?;
+        if let Some(inputs) = &session.dataset.inputs {
+            staging.write("inputs.json", run::inputs_json(inputs).as_bytes())?;
+        }
         staging.write("report.md", markdown::report(&document, &session.dataset.notes).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;

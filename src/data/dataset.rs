@@ -1,6 +1,7 @@
 //! The target with its mask, weights, transform and held-out entries, ready to be fitted.
 
 use super::{Observations, Operator, Source};
+use crate::linalg::Mat;
 
 /// What the targets must be; the loss says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,30 @@ pub struct OperatorSource {
     pub dims: Option<(usize, usize)>,
 }
 
+/// `data.input`: the inputs of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputSource {
+    /// The file: one row per sample.
+    pub source: Source,
+    /// Whether a column of ones is appended.
+    pub bias: bool,
+    /// Whether columns are brought to mean 0 and deviation 1.
+    pub standardize: bool,
+}
+
+/// The inputs of a network as it sees them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inputs {
+    /// V: one row per sample; the column of ones, if any, is the last.
+    pub values: Mat,
+    /// The columns' names, or numbers from 1; without the column of ones.
+    pub names: Vec<String>,
+    /// What was subtracted from each of these columns.
+    pub mean: Vec<f64>,
+    /// What each was then divided by.
+    pub deviation: Vec<f64>,
+}
+
 /// `data.holdout`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HoldoutRequest {
@@ -68,6 +93,8 @@ pub struct DataRequest {
     pub target: Source,
     /// `operator`: the target is then the vector of measurements.
     pub operator: Option<OperatorSource>,
+    /// `input`: the inputs of a network.
+    pub input: Option<InputSource>,
     /// `mask`: nonzero = observed.
     pub mask: Option<Source>,
     /// `weights`.
@@ -135,6 +162,8 @@ pub struct Dataset {
     pub operator: Option<Operator>,
     /// The places of the targets in the vector of measurements, for sensing.
     pub measured: Option<Observations>,
+    /// The inputs of a network.
+    pub inputs: Option<Inputs>,
     /// Targets in observation order.
     pub y: Vec<f64>,
     /// Weights > 0 in observation order; `None` if all are 1.

@@ -7,7 +7,7 @@ use super::dataset::{
 use super::error::DataError;
 use super::read::{cell_error, format_of, matrix_shape, read, read_with};
 use super::source::{Absent, Source};
-use super::{Observations, memory, sensing, target};
+use super::{Observations, inputs, memory, sensing, target};
 use crate::linalg::Pattern;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -106,6 +106,16 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
         target::expand(&mut cells, &mut held, classes, file)?;
     }
     let mut sizes = cells.shape();
+    let inputs = match &mut resolved.input {
+        None => None,
+        Some(request) => {
+            let mut used = vec![false; cells.m];
+            cells.at.iter().zip(&held).filter(|(_, held)| !**held).for_each(|(e, _)| used[e.0 as usize] = true);
+            let (inputs, record) = inputs::read_inputs(request, &used, file, &mut notes)?;
+            files.push(record);
+            Some(inputs)
+        }
+    };
     let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
     let (mut operator, mut measured) = (None, None);
     if let Some(source) = &mut resolved.operator {
@@ -123,7 +133,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
             h.measured = Some(std::mem::replace(&mut h.observations, entries));
         }
     }
-    Ok(Dataset { sizes, observations, operator, measured, y, w, holdout, transform, files, notes, resolved })
+    Ok(Dataset { sizes, observations, operator, measured, inputs, y, w, holdout, transform, files, notes, resolved })
 }
 
 /// The target as a list of entries.

@@ -25,7 +25,8 @@ pub const KIND: Kind = Kind {
     name: "cp",
     summary: "X = sum of outer products of K vectors, one factor per index of the target",
     factors: None,
-    build: |sizes| if sizes.len() > 2 { Box::new(Cp { sizes: sizes.to_vec() }) } else { Box::new(Matrix) },
+    needs_inputs: false,
+    build: |s| if s.sizes.len() > 2 { Box::new(Cp { sizes: s.sizes.to_vec() }) } else { Box::new(Matrix) },
 };
 
 /// Products of norms are not allowed to underflow below this: the rounding of what they bound is then still covered.

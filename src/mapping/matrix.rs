@@ -16,8 +16,13 @@ use crate::linalg::{Mat, dense, sum::norm_upper};
 pub struct Matrix;
 
 /// Registration.
-pub const KIND: Kind =
-    Kind { name: "matrix", summary: "X = U V', two factors", factors: Some(2), build: |_| Box::new(Matrix) };
+pub const KIND: Kind = Kind {
+    name: "matrix",
+    summary: "X = U V', two factors",
+    factors: Some(2),
+    needs_inputs: false,
+    build: |_| Box::new(Matrix),
+};
 
 impl Mapping for Matrix {
     fn name(&self) -> &'static str {

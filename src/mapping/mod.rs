@@ -6,6 +6,7 @@ pub mod cp;
 mod factors;
 pub mod matrix;
 pub mod psd;
+pub mod relu;
 
 pub use factors::Factors;
 
@@ -35,6 +36,35 @@ pub trait Mapping: Send + Sync {
     /// An upper bound, rounding included, of sum_i |phi(X_i)| in the Frobenius norm, entries of |phi| summed in absolute
     /// value: the scale that the rounding error of [`Mapping::apply`] is relative to.
     fn magnitude(&self, x: &Factors) -> f64;
+
+    /// An upper bound of ||phi(z)||_F over factors of unit l2 norm.
+    fn gain(&self) -> f64 {
+        1.0
+    }
+
+    /// Roundings in an entry of phi beyond those of its product.
+    fn roundings(&self) -> usize {
+        0
+    }
+
+    /// The inputs V of a network, one row per sample.
+    fn inputs(&self) -> Option<&Mat> {
+        None
+    }
+
+    /// Whether phi is the outer product of its factors, so that the polar is that of a matrix or an array.
+    fn is_multilinear(&self) -> bool {
+        true
+    }
+}
+
+/// What a mapping is built from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Sizes of the output.
+    pub sizes: &'a [usize],
+    /// The inputs of a network, one row per sample.
+    pub inputs: Option<&'a Mat>,
 }
 
 /// A mapping as the spec names it.
@@ -45,12 +75,14 @@ pub struct Kind {
     pub summary: &'static str,
     /// K, the number of factors; `None`: one per index of the target.
     pub factors: Option<usize>,
-    /// Builds it for an output of these sizes.
-    pub build: fn(&[usize]) -> Box<dyn Mapping>,
+    /// Whether it is a network on inputs, `data.input`.
+    pub needs_inputs: bool,
+    /// Builds it.
+    pub build: fn(&Setup) -> Box<dyn Mapping>,
 }
 
 /// Every mapping. One line each.
-pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND, &cp::KIND];
+pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND, &cp::KIND, &relu::KIND];
 
 /// W X^k-like products of a field with a matrix: W B (m x r).
 pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {

@@ -18,8 +18,13 @@ use crate::linalg::{Mat, dense, sum::norm_upper};
 pub struct Psd;
 
 /// Registration.
-pub const KIND: Kind =
-    Kind { name: "psd", summary: "X = U U', one factor, symmetric target", factors: Some(1), build: |_| Box::new(Psd) };
+pub const KIND: Kind = Kind {
+    name: "psd",
+    summary: "X = U U', one factor, symmetric target",
+    factors: Some(1),
+    needs_inputs: false,
+    build: |_| Box::new(Psd),
+};
 
 impl Mapping for Psd {
     fn name(&self) -> &'static str {

@@ -1,9 +1,11 @@
 //! The polar (26), Omega°(W) = max {<W, phi(z)> : g(z) <= 1}: [`search`] finds slices with a high value (a lower end and a
 //! direction of descent), [`bound`] proves upper ends. Dual points are left to others.
 
+pub mod arcs;
 pub mod bound;
 pub mod field;
 pub mod grouping;
+pub mod neurons;
 pub mod parts;
 pub mod search;
 

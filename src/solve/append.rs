@@ -148,7 +148,7 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
         return problem.mapping.gram(x) * uniform;
     }
     let curvature = problem.curvature(prediction);
-    if x.0.len() > 2 {
+    if x.0.len() > 2 || !problem.mapping.is_multilinear() {
         // column i is Phi' applied to the phi(X_i) times the curvature
         let mut gram = Mat::zeros(x.rank(), x.rank());
         for i in 0..x.rank() {

@@ -11,7 +11,7 @@ use super::descent::columns::Columns;
 use crate::data::Observations;
 use crate::gauge::{Gauge, l2::L2};
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, cp};
+use crate::mapping::{Factors, Setup, cp};
 use crate::polar::search::Found;
 use crate::problem::{Problem, Regularizer};
 
@@ -52,7 +52,7 @@ impl Compressed {
                 y: Vec::new(),
                 w: None,
                 loss: Box::new(crate::loss::squared::Squared),
-                mapping: (cp::KIND.build)(&small),
+                mapping: (cp::KIND.build)(&Setup { sizes: &small, inputs: None }),
                 regularizer,
                 extras: Default::default(),
                 offset: Vec::new(),
@@ -129,7 +129,7 @@ mod tests {
             y: gaussian(n, 1, 1).as_slice().to_vec(),
             w: None,
             loss: Box::new(crate::loss::squared::Squared),
-            mapping: (cp::KIND.build)(sizes),
+            mapping: (cp::KIND.build)(&Setup { sizes, inputs: None }),
             regularizer: Regularizer { form: crate::problem::Form::Product, gauges: gauges.collect() },
             extras: Default::default(),
             offset: Vec::new(),

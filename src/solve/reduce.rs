@@ -21,6 +21,13 @@ const DEPENDENCE_LIMIT: usize = 600;
 pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
     let before = x.rank();
     drop_zero(problem, x);
+    if !problem.mapping.is_multilinear() {
+        // a neuron that no sample activates
+        let flags: Vec<bool> = problem.mapping.gram(x).diagonal().iter().map(|d| *d > 0.0).collect();
+        if flags.contains(&false) {
+            x.keep(&flags);
+        }
+    }
     merge_parallel(problem, x);
     if !orthogonalise(problem, x) {
         while x.rank() <= DEPENDENCE_LIMIT && drop_dependent(problem, x) {}
@@ -74,7 +81,9 @@ fn cosine(x: &Mat) -> Mat {
 /// Plain l2 gauges without cones: singular vectors (eigenvectors) are the best slices.
 pub fn is_spectral(problem: &Problem) -> bool {
     let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
-    problem.regularizer.gauges.len() <= 2 && problem.regularizer.gauges.iter().all(plain)
+    problem.mapping.is_multilinear()
+        && problem.regularizer.gauges.len() <= 2
+        && problem.regularizer.gauges.iter().all(plain)
 }
 
 /// Where [`is_spectral`], the SVD of Phi has the least sum of g, in at most as many slices. Whether that is so here.

@@ -18,7 +18,9 @@ use std::sync::Arc;
 /// # Panics
 /// If a name in the spec is not registered: a checked spec has only registered ones.
 pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileRecord>), DataError> {
-    let mapping = (mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered").build)(&dataset.sizes);
+    let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered");
+    let inputs = dataset.inputs.as_ref().map(|i| &i.values);
+    let mapping = (kind.build)(&mapping::Setup { sizes: &dataset.sizes, inputs });
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
     let factors = one_each(&spec.factors, &rows, dataset)?;

@@ -2,7 +2,7 @@
 
 use super::error::Origin;
 use super::tree::{Node, Reader, Value};
-use crate::data::dataset::{DataRequest, HoldoutRequest, OperatorSource, Transform, WeightSource};
+use crate::data::dataset::{DataRequest, HoldoutRequest, InputSource, OperatorSource, Transform, WeightSource};
 use crate::data::source::{Absent, Column, Format};
 use crate::data::{Source, TargetKind};
 use std::path::Path;
@@ -27,11 +27,12 @@ pub fn read(root: &Reader, folder: &Path, seed: u64) -> Option<DataRequest> {
     let transform = t.get("transform").map_or(Transform::None, |n| transform(&t, n));
     let holdout = t.get("holdout").and_then(|n| holdout(&t, n, folder));
     let operator = t.get("operator").and_then(|n| operator(&t, n, folder));
-    t.later(&["input"]);
+    let input = t.get("input").and_then(|n| input(&t, n, folder));
     t.finish();
     Some(DataRequest {
         target: target?,
         operator,
+        input,
         mask,
         weights,
         transform,
@@ -164,6 +165,18 @@ fn operator(t: &Reader, node: &Node, folder: &Path) -> Option<OperatorSource> {
     let dims = o.get("dims").and_then(|n| sizes(&o, "dims", n, 2..=2));
     o.finish();
     Some(OperatorSource { source: source?, dims: dims.map(|d| (d[0], d[1])) })
+}
+
+fn input(t: &Reader, node: &Node, folder: &Path) -> Option<InputSource> {
+    let Value::Table(_) = &node.value else {
+        return source(t, "input", node, folder).map(|source| InputSource { source, bias: false, standardize: false });
+    };
+    let i = t.enter(t.path("input"), node)?;
+    let source = read_source(&i, folder);
+    let flag = |key: &'static str| i.boolean(key).is_some_and(|b| b.0);
+    let (bias, standardize) = (flag("bias"), flag("standardize"));
+    i.finish();
+    Some(InputSource { source: source?, bias, standardize })
 }
 
 fn shape(t: &Reader, node: &Node) -> Option<Vec<usize>> {

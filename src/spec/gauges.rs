@@ -4,6 +4,7 @@ use super::model::{ConeSpec, FactorSpec, GroupSource, NormSpec, NormWeight};
 use crate::cone::{self, Cone};
 use crate::data::{self, DataError, FileRecord, Source};
 use crate::gauge::{self, Gauge, Norm, Parameters, sum};
+use crate::mapping;
 
 /// Whether the entry makes a gauge that the mapping has rules for, as far as the spec alone can tell.
 ///
@@ -25,6 +26,13 @@ pub fn probe(mapping: Option<&str>, f: &FactorSpec) -> Result<(), String> {
     let free_or_orthant = cone.as_ref().is_none_or(|c| c.orthant().is_some());
     let label = f.cone.as_ref().map_or(String::new(), |c| format!(" with cone `{}`", c.kind));
     Gauge::new(norm, weights, cone)?;
+    let plain = name == "l2" && label.is_empty();
+    if let Some(kind) = mapping::KINDS.iter().find(|k| Some(k.name) == mapping && k.needs_inputs).filter(|_| !plain) {
+        return Err(format!(
+            "norm `{name}`{label} has no rule known to be right with the {} mapping: only `l2` without a cone has",
+            kind.name
+        ));
+    }
     if mapping == Some("psd") && (name != "l2" || !free_or_orthant) {
         return Err(format!(
             "norm `{name}`{label} has no rule known to be right with the psd mapping: only `l2`, free or on an orthant, has"

@@ -6,8 +6,8 @@ use super::model::{CertificateSpec, FactorSpec, Lambda, LossSpec, Spec};
 use super::tree::{self, Reader, Value};
 use super::{data, extras};
 use crate::certify::Effort;
-use crate::data::TargetKind;
 use crate::data::dataset::Transform;
+use crate::data::{DataRequest, TargetKind};
 use crate::problem::Form;
 use crate::solve::descent;
 use crate::solve::options::SolverOptions;
@@ -28,7 +28,7 @@ pub struct Override {
 
 /// Names of the contract whose turn has not come.
 mod planned {
-    pub(super) const MAPPINGS: &[&str] = &["relu", "relu_deep", "linear_net"];
+    pub(super) const MAPPINGS: &[&str] = &["relu_deep", "linear_net"];
 }
 
 /// Parses and checks a spec. `file` names it in messages, and its folder resolves relative paths.
@@ -69,6 +69,9 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
     let output = output(root, &name);
     let extras =
         extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), by_data(kind.as_ref().map(|k| &*k.0)), folder);
+    if let (Some((mapping, _)), Some(data)) = (&kind, &data) {
+        networks(root, mapping, data);
+    }
     root.unknown_keys();
     let (mapping, symmetrize) = kind?;
     let mut data = data?;
@@ -150,6 +153,39 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
         t.finish();
     }
     kind.map(|k| (k, symmetrize.is_some_and(|s| s.0)))
+}
+
+/// A network has inputs, other mappings have none; what networks do not do yet is refused.
+fn networks(root: &Reader, mapping: &str, data: &DataRequest) {
+    let Some(t) = root.table("data") else { return };
+    let is_network = mapping::KINDS.iter().any(|k| k.name == mapping && k.needs_inputs);
+    if is_network && data.input.is_none() {
+        t.missing(
+            "input",
+            "the inputs of the network, such as { path = \"inputs.csv\", bias = true, standardize = true }",
+        );
+    }
+    let refused: &[(&'static str, &str)] = match is_network {
+        false => &[("input", "belongs to networks, such as mapping `relu`")],
+        true => &[
+            ("operator", "with a network is not available in this version"),
+            ("holdout", "with a network is not available in this version"),
+        ],
+    };
+    for (key, why) in refused {
+        if let Some(node) = t.get(key) {
+            t.report(key, &node.origin, format!("`{key}` {why}"), None, None);
+        }
+    }
+    if let Some(extra) = root.get("extra").filter(|_| is_network) {
+        root.report(
+            "extra",
+            &extra.origin,
+            "`[[extra]]` with a network is not available in this version".into(),
+            None,
+            None,
+        );
+    }
 }
 
 /// `mapping` is unknown where its own error has been reported.

@@ -70,6 +70,10 @@ fn data(o: &mut String, spec: &Spec, folder: &Path) {
         let dims = a.dims.map_or(String::new(), |(a, b)| format!(", dims = [{a}, {b}]"));
         line(o, format_args!("operator = {}", source(&a.source, folder, &dims)));
     }
+    if let Some(i) = &d.input {
+        let more = format!(", bias = {}, standardize = {}", i.bias, i.standardize);
+        line(o, format_args!("input = {}", source(&i.source, folder, &more)));
+    }
     if let Some(m) = &d.mask {
         line(o, format_args!("mask = {}", source(m, folder, "")));
     }

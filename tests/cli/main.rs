@@ -9,6 +9,7 @@ mod formats;
 mod gauges;
 mod losses;
 mod naive;
+mod networks;
 mod regressions;
 mod sensing;
 mod solve;

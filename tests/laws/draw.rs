@@ -1,5 +1,6 @@
 //! Seeds, random vectors, and how a law is held up or must fall.
 
+use homfac::linalg::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -37,6 +38,11 @@ pub fn claim(truth: bool, message: impl FnOnce() -> String) -> Result<(), String
 /// n independent standard normals.
 pub fn normals(n: usize, rng: &mut Rng) -> Vec<f64> {
     (0..n).map(|_| StandardNormal.sample(rng)).collect()
+}
+
+/// A fixed n x d matrix of normals: the inputs of networks.
+pub fn inputs(n: usize, d: usize) -> Mat {
+    Mat::from_vec(n, d, normals(n * d, &mut ChaCha8Rng::seed_from_u64(1)))
 }
 
 /// n uniform numbers.

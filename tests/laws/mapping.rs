@@ -1,10 +1,12 @@
 //! Laws of [`Mapping`]: homogeneity, the adjoint, sums over slices, the Gram matrix, and two layouts that agree with each other
 //! and with phi written out.
 
-use crate::draw::{EPS, Rng, claim, dot, dot_size, holds, log_uniform, norm, normals, rejects, scaled, second_order};
+use crate::draw::{
+    EPS, Rng, claim, dot, dot_size, holds, inputs, log_uniform, moved, norm, normals, rejects, scaled, second_order,
+};
 use homfac::data::Observations;
 use homfac::linalg::{Mat, Pattern};
-use homfac::mapping::{Factors, KINDS, Kind, Mapping};
+use homfac::mapping::{Factors, KINDS, Kind, Mapping, Setup};
 use rand::RngExt;
 
 type Law = fn(&dyn Mapping, &Instance, &mut Rng) -> Result<(), String>;
@@ -17,6 +19,7 @@ const LAWS: &[(&str, Law, &[Mutant])] = &[
     ("Phi of joined factors is the sum", joins, &[Mutant::Affine, Mutant::LostSlice]),
     ("the Gram matrix holds the inner products", gram, &[Mutant::GramOfSums]),
     ("magnitude bounds the slices' norms", magnitude, &[Mutant::HalfMagnitude]),
+    ("gain bounds phi of unit factors", gain, &[Mutant::SmallGain]),
     ("Phi is phi as written, in both layouts", naive_phi, &[Mutant::LostSlice, Mutant::TransposedField]),
     ("both layouts pull back alike", naive_pullback, &[Mutant::TransposedField]),
 ];
@@ -59,6 +62,11 @@ impl Instance {
 /// A square matrix (every mapping of matrices takes one), or an array of higher order.
 fn sizes(kind: &Kind) -> Vec<usize> {
     if kind.factors.is_some() { vec![5, 5] } else { vec![4, 3, 2, 3] }
+}
+
+/// The kind on an output of these sizes; networks on three inputs.
+fn build(kind: &Kind, sizes: &[usize]) -> Box<dyn Mapping> {
+    (kind.build)(&Setup { sizes, inputs: Some(&inputs(sizes[0], 3)) })
 }
 
 /// Every entry, in the unfolding d_1 x (d_2 .. d_K).
@@ -111,6 +119,12 @@ fn adjoint(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String
         for (k, d) in d.0.iter_mut().enumerate() {
             d.scale_mut(if only.is_none_or(|o| o == k) { 1.0 } else { 0.0 });
         }
+        if let Some(v) = m.inputs() {
+            // so short that no hidden activation changes its sign
+            let (here, along) = (v * &inst.x.0[0], v * &d.0[0]);
+            let ratio = here.zip_map(&along, |h, a| if a == 0.0 { f64::INFINITY } else { (h / a).abs() }).min();
+            d.0.iter_mut().for_each(|d| d.scale_mut(ratio.min(1.0)));
+        }
         let slope: f64 = grads.iter().zip(&d.0).map(|(g, d)| g.dot(d)).sum();
         let signed = |t: f64| inst.pairing(m, &w, &combine(&inst.x, t, &d)) - here - t * slope;
         // terms of odd order may cancel those of even order at some t, and then not at -t
@@ -161,6 +175,28 @@ fn magnitude(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), Stri
     claim(bound >= sum * (1.0 - 32.0 * EPS), || format!("{bound:e} below {sum:e} at size {size:e}"))
 }
 
+fn gain(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
+    let whole = whole(&inst.sizes);
+    let mut unit = single(&inst.x, 0);
+    unit.0.iter_mut().for_each(|x| *x = x.normalize());
+    let size = norm(&m.apply(&whole, &unit));
+    claim(size <= m.gain() * (1.0 + 1e-14), || format!("||phi|| = {size} at unit factors, above {}", m.gain()))
+}
+
+/// phi(.., x + y, ..) = phi(.., x, ..) + phi(.., y, ..), for any factor of a mapping of several; if it says otherwise, the last.
+fn linear(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let count = inst.x.0.len();
+    let k = if m.is_multilinear() { rng.random_range(0..count) } else { count - 1 };
+    let (a, mut b) = (single(&inst.x, 0), single(&inst.x, 0));
+    b.0[k] = single(&factors(m, &inst.sizes, 1, rng), 0).0[k].clone();
+    let mut sum = a.clone();
+    sum.0[k] += &b.0[k];
+    let expected = moved(&m.apply(&inst.at, &a), 1.0, &m.apply(&inst.at, &b));
+    let mut both = a;
+    both.append(&b);
+    close(&m.apply(&inst.at, &sum), &expected, 32.0 * EPS * m.magnitude(&both), &format!("factor {k}"))
+}
+
 /// phi of one slice, written out. A new mapping gets its formula here; without one it does not pass.
 fn phi(name: &str, slice: &[&[f64]], i: usize, mut j: usize) -> f64 {
     match (name, slice) {
@@ -174,6 +210,10 @@ fn phi(name: &str, slice: &[&[f64]], i: usize, mut j: usize) -> f64 {
         }
         ("matrix", [u, v]) => u[i] * v[j],
         ("psd", [u]) => u[i] * u[j],
+        ("relu", [u, v]) => {
+            let inputs = inputs(5, 3);
+            (0..3).map(|k| inputs[(i, k)] * u[k]).sum::<f64>().max(0.0) * v[j]
+        }
         _ => panic!("write out phi of `{name}` here"),
     }
 }
@@ -225,6 +265,10 @@ enum Mutant {
     GramOfSums,
     /// Half the bound.
     HalfMagnitude,
+    /// A tenth of the bound.
+    SmallGain,
+    /// Says that it is linear in every factor.
+    ClaimsMore,
 }
 
 struct Wrapped<'a>(&'a dyn Mapping, Mutant);
@@ -290,6 +334,22 @@ impl Mapping for Wrapped<'_> {
         self.0.gram(x)
     }
 
+    fn gain(&self) -> f64 {
+        self.0.gain() * if self.1 == Mutant::SmallGain { 0.1 } else { 1.0 }
+    }
+
+    fn roundings(&self) -> usize {
+        self.0.roundings()
+    }
+
+    fn inputs(&self) -> Option<&Mat> {
+        self.0.inputs()
+    }
+
+    fn is_multilinear(&self) -> bool {
+        self.0.is_multilinear() || self.1 == Mutant::ClaimsMore
+    }
+
     fn magnitude(&self, x: &Factors) -> f64 {
         self.0.magnitude(x) * if self.1 == Mutant::HalfMagnitude { 0.5 } else { 1.0 }
     }
@@ -298,7 +358,7 @@ impl Mapping for Wrapped<'_> {
 #[test]
 fn every_mapping_obeys_every_law_in_both_layouts() {
     for kind in KINDS {
-        let mapping = (kind.build)(&sizes(kind));
+        let mapping = build(kind, &sizes(kind));
         for (name, law, _) in LAWS {
             for full in [true, false] {
                 holds(&format!("{}, full {full}: {name}", kind.name), |rng| {
@@ -312,7 +372,7 @@ fn every_mapping_obeys_every_law_in_both_layouts() {
 #[test]
 fn every_law_rejects_its_mutants() {
     for kind in KINDS {
-        let mapping = (kind.build)(&sizes(kind));
+        let mapping = build(kind, &sizes(kind));
         for (name, law, mutants) in LAWS {
             for &mutant in *mutants {
                 let wrong = Wrapped(mapping.as_ref(), mutant);
@@ -326,10 +386,23 @@ fn every_law_rejects_its_mutants() {
 }
 
 #[test]
+fn phi_is_linear_in_the_factors_that_a_mapping_says() {
+    for kind in KINDS.iter().filter(|k| k.factors != Some(1)) {
+        let mapping = build(kind, &sizes(kind));
+        let law = |m: &dyn Mapping, rng: &mut Rng| linear(m, &Instance::draw(kind, m, true, rng), rng);
+        holds(kind.name, |rng| law(mapping.as_ref(), rng));
+        rejects(kind.name, |rng| law(&Wrapped(mapping.as_ref(), Mutant::Affine), rng));
+        if !mapping.is_multilinear() {
+            rejects(kind.name, |rng| law(&Wrapped(mapping.as_ref(), Mutant::ClaimsMore), rng));
+        }
+    }
+}
+
+#[test]
 fn every_kind_has_as_many_factors_as_it_says() {
     for kind in KINDS {
         let sizes = sizes(kind);
-        let count = (kind.build)(&sizes).factor_rows(whole(&sizes).shape()).len();
+        let count = build(kind, &sizes).factor_rows(whole(&sizes).shape()).len();
         assert_eq!(count, kind.factors.unwrap_or(sizes.len()), "{}", kind.name);
     }
 }

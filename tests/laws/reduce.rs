@@ -1,6 +1,6 @@
 //! Reduction drops planted zero, parallel and dependent slices, leaves Phi alone and never raises the objective.
 
-use crate::draw::{EPS, Rng, claim, holds, log_uniform, moved, norm, normals, rejects, scaled};
+use crate::draw::{EPS, Rng, claim, holds, inputs, log_uniform, moved, norm, normals, rejects, scaled};
 use homfac::data::Observations;
 use homfac::extra::Extras;
 use homfac::gauge::{self, Gauge};
@@ -38,7 +38,7 @@ fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
         y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping.build)(&sizes),
+        mapping: (mapping.build)(&mapping::Setup { sizes: &sizes, inputs: Some(&inputs(SIDE, SIDE)) }),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
         extras: Extras::default(),
         offset: Vec::new(),
@@ -80,7 +80,7 @@ enum Plant {
     Zero,
     /// A multiple of another slice, its factors scaled unevenly.
     Parallel,
-    /// phi of three slices sum up to phi of the last: they share all factors but the first, which is the sum.
+    /// phi of three slices sum up to phi of the last: they share all factors but the last, in which phi is linear.
     Dependent,
 }
 
@@ -102,10 +102,11 @@ fn plant(problem: &Problem, what: Plant, rng: &mut Rng) -> Factors {
             x.append(&multiple);
         }
         Plant::Dependent => {
+            let end = last.0.len() - 1;
             let mut other = last.clone();
-            other.0[0] = random_slice(problem, rng).0[0].clone();
+            other.0[end] = random_slice(problem, rng).0[end].clone();
             let mut sum = last.clone();
-            sum.0[0] = &last.0[0] + &other.0[0];
+            sum.0[end] = &last.0[end] + &other.0[end];
             x.append(&other);
             x.append(&sum);
         }

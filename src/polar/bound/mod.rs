@@ -3,10 +3,12 @@
 //! Each method says which problems it applies to and whether its bound is the polar itself up to rounding. To add one: a
 //! file with a `PolarBound`, and its line in [`BOUNDS`].
 
+pub mod arcs;
 pub mod array_branch;
 pub mod array_lines;
 pub mod cone_branch;
 pub mod eigenvalue;
+pub mod gain;
 pub mod group_blocks;
 pub mod kernel_singular;
 pub mod l1_lines;
@@ -64,6 +66,8 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &array_lines::ArrayLines,
     &unfoldings::Unfoldings,
     &array_branch::ArrayBranch,
+    &arcs::Arcs,
+    &gain::Gain,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
@@ -138,13 +142,14 @@ impl Bounded {
     }
 }
 
-/// The product of the l2 radii of the gauges' unit balls, rounded up: Omega°(E) <= radius ||E||_F for E over the entries of X.
+/// The product of the l2 radii of the gauges' unit balls and of the mapping's gain, rounded up: Omega°(E) <= radius ||E||_F for
+/// E over the entries of X.
 pub fn radius(problem: &Problem) -> f64 {
     let gauges = &problem.regularizer.gauges;
     let radius: f64 =
         gauges.iter().zip(problem.factor_rows()).map(|(g, n)| g.norm().l2_radius(n) / g.weight_range().1).product();
     let radius = if gauges.len() == 1 { radius * radius } else { radius };
-    radius * (1.0 + gamma(16))
+    radius * problem.mapping.gain() * (1.0 + gamma(16))
 }
 
 /// Whether proving an upper end takes so long that [`estimate`] should say first whether it can pay.

@@ -12,7 +12,7 @@ use crate::gauge::{Gauge, KINDS};
 use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::loss::squared::Squared;
-use crate::mapping::matrix;
+use crate::mapping::{Setup, matrix};
 use crate::polar::field::indices;
 use crate::problem::{Form, Problem, Regularizer};
 
@@ -62,7 +62,7 @@ impl Slabs {
             y: vec![0.0; rows * cols],
             w: None,
             loss: Box::new(Squared),
-            mapping: (matrix::KIND.build)(&[rows, cols]),
+            mapping: (matrix::KIND.build)(&Setup::default()),
             regularizer: Regularizer { form: Form::Product, gauges },
             extras: Extras::default(),
             offset: Vec::new(),

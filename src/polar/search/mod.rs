@@ -5,6 +5,7 @@
 
 pub mod alternating;
 pub mod eigen;
+pub mod kinks;
 pub mod l1_lines;
 pub mod power;
 pub mod singular;
@@ -121,6 +122,7 @@ pub const SEARCHES: &[&dyn PolarSearch] = &[
     &symmetric_power::SymmetricPower,
     &alternating::Alternating,
     &power::Power,
+    &kinks::Kinks,
 ];
 
 /// Searches with the first method that applies.

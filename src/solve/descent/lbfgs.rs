@@ -17,7 +17,7 @@ use crate::data::Observations;
 use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::long::{self, dot};
 use crate::linalg::{Mat, dense};
-use crate::mapping::Factors;
+use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
 use crate::solve::reduce;
 use std::borrow::Cow;
@@ -39,21 +39,28 @@ impl Descent for Lbfgs {
 
     fn applies(&self, problem: &Problem) -> bool {
         let gauges = &problem.regularizer.gauges;
-        gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
+        problem.mapping.is_multilinear()
+            && gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
         problem.regularizer.balance(x);
         // on principal axes the metric is diagonal
         reduce::orthogonalise(problem, x);
-        if x.rank() > 0 {
-            let balanced = Balanced::new(problem, x, false);
-            let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
-            minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
-            *x = balanced.factors(&joined);
-        }
-        problem.regularizer.balance(x);
+        descend_smooth(problem, x, effort, budget);
     }
+}
+
+/// The same for any mapping of degree 2, as far as it is smooth.
+pub(super) fn descend_smooth(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
+    problem.regularizer.balance(x);
+    if x.rank() > 0 {
+        let balanced = Balanced::new(problem, x, false);
+        let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
+        minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
+        *x = balanced.factors(&joined);
+    }
+    problem.regularizer.balance(x);
 }
 
 /// Whether there are extra variables to move along. The l1 norm is taken apart into q = q+ - q- with q+, q- >= 0; the l2 norm is
@@ -143,15 +150,18 @@ struct Metric {
 
 impl Metric {
     fn new(problem: &Problem, x: &Factors, k: usize) -> Self {
+        let curvature = problem.curvature_at(|| problem.predict(x));
+        if let Some(v) = problem.mapping.inputs() {
+            let diagonal = network_diagonal(problem, v, &curvature, x, k);
+            return Self::from_diagonal(problem, None, diagonal, x, k);
+        }
         let others = x.0.iter().enumerate().filter(|(l, _)| *l != k || x.0.len() == 1).map(|(_, x)| x);
         let gram = others.map(|x| dense::tr_mul(x, x)).reduce(|a, b| a.component_mul(&b)).expect("K >= 1");
         let rotation = principal_axes(&gram);
-        let curvature = problem.curvature_at(|| problem.predict(x));
         // of sensing only the squares of the measurements' own entries
         let curvature = problem.operator.as_ref().map_or(curvature.clone(), |a| a.adjoint_of_squares(&curvature));
         let turn = |x: &Mat| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q));
-        let squares = |x: &Mat| x.map(|x| x * x);
-        let mut inverse = if x.0.len() <= 2 {
+        let diagonal = if x.0.len() <= 2 {
             let squares = Factors(x.0.iter().map(|x| squares(&turn(x))).collect());
             problem.mapping.pullback(&problem.observations, &curvature, &squares, k)
         } else {
@@ -164,6 +174,10 @@ impl Metric {
             };
             share / all * axes
         };
+        Self::from_diagonal(problem, rotation, diagonal, x, k)
+    }
+
+    fn from_diagonal(problem: &Problem, rotation: Option<Mat>, mut inverse: Mat, x: &Factors, k: usize) -> Self {
         let gauge = &problem.regularizer.gauges[k];
         let (p, c) = power(problem);
         let sizes = x.0[k].column_iter().map(|x| gauge.value(x.as_slice()).powi(p - 2));
@@ -185,6 +199,23 @@ impl Metric {
         let (d, r) = self.inverse.shape();
         let turned = dense::mul(&Mat::from_column_slice(d, r, block), q).component_mul(&self.inverse);
         block.copy_from_slice(dense::mul_tr(&turned, q).as_slice());
+    }
+}
+
+fn squares(x: &Mat) -> Mat {
+    x.map(|x| x * x)
+}
+
+/// The diagonal for (V U)_+ B', without a rotation.
+fn network_diagonal(problem: &Problem, v: &Mat, curvature: &[f64], x: &Factors, k: usize) -> Mat {
+    let at = &problem.observations;
+    let pre = dense::mul(v, &x.0[0]);
+    if k == 0 {
+        let mut back = field_mul(at, curvature, &squares(&x.0[1]));
+        back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
+        dense::tr_mul(&squares(v), &back)
+    } else {
+        field_tr_mul(at, curvature, &pre.map(|p| p.max(0.0).powi(2)))
     }
 }
 

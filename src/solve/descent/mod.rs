@@ -10,6 +10,7 @@ pub mod hals;
 pub mod lbfgs;
 pub mod lines;
 mod memory;
+pub mod neurons;
 pub mod prox_gradient;
 pub mod rowwise;
 
@@ -47,6 +48,7 @@ pub const STRATEGIES: &[&dyn Descent] = &[
     &coordinate::Coordinate,
     &prox_gradient::ProxGradient,
     &columns::Columns,
+    &neurons::Neurons,
 ];
 
 /// Names accepted by `solver.descent`.

@@ -1,0 +1,279 @@
+//! The polar of a two-layer network, and its kinks.
+//!
+//! ```text
+//! Omega°(Z) = max {f(u) : ||u||_2 <= 1},    f(u) = ||W'(V u)_+||_2,    attained with v = W'(V u)_+ / f(u)
+//! ```
+//!
+//! W is the field as an N x q matrix, V the inputs, both with the gauges' weights divided out. f is piecewise smooth: a *kink* of
+//! u is a row with v_i'u = 0, and most maximisers lie on some. Only the row space of V matters: V ~ T Q' with T = V Q of full
+//! column rank.
+
+use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use crate::linalg::{Mat, dense};
+use crate::mapping::Factors;
+use crate::problem::Problem;
+
+/// Singular values of V below this share of the largest are left to the rounding.
+const RANK_TOLERANCE: f64 = 1e-11;
+
+/// V and W, and the coordinates in which V has full column rank.
+pub struct Neurons {
+    /// T = V Q, N x k.
+    pub inputs: Mat,
+    /// W, N x q; 0 where nothing is observed.
+    pub field: Mat,
+    /// Q, d x k.
+    basis: Mat,
+    /// ||Q||_2 at most.
+    stretch: f64,
+    /// What forming T and W may have changed f by.
+    pub rounding: f64,
+}
+
+/// Whether the problem is a network with plain l2 gauges (up to weights).
+pub fn applies(problem: &Problem) -> bool {
+    let plain = |g: &crate::gauge::Gauge| g.norm().name() == "l2" && g.cone().is_none();
+    problem.mapping.inputs().is_some() && problem.regularizer.gauges.iter().all(plain)
+}
+
+impl Neurons {
+    /// For a field over the observed entries of a problem to which [`applies`] applies; `None` where a decomposition fails.
+    pub fn new(problem: &Problem, z: &[f64]) -> Option<Self> {
+        let gauges = &problem.regularizer.gauges;
+        let mut v = problem.mapping.inputs()?.clone();
+        if let Some(d) = gauges[0].weights() {
+            v.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
+        }
+        let (n, q) = problem.shape();
+        let mut field = Mat::zeros(n, q);
+        problem.observations.entries().zip(z).for_each(|(e, z)| field[e] = *z);
+        if let Some(d) = gauges[1].weights() {
+            field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
+        }
+        let (_, s, right) = dense::thin_svd(&v)?;
+        let rank = s.iter().filter(|x| **x > RANK_TOLERANCE * s[0]).count();
+        let basis = right.columns(0, rank).into_owned();
+        let inputs = dense::mul(&v, &basis);
+        let norm = |x: &Mat| norm_upper(x.as_slice());
+        // V u = T (Q'u) + (V - T Q') u
+        let lost = &v - dense::mul_tr(&inputs, &basis);
+        let lost = norm(&lost) + gamma(rank + 4) * (norm(&inputs) * norm(&basis) + norm(&v));
+        let skew = dense::tr_mul(&basis, &basis) - Mat::identity(rank, rank);
+        let stretch = 1.0 + norm(&skew) + gamma(v.ncols() + 4) * norm(&basis).powi(2);
+        // quotients by weights are rounded once each, and may underflow
+        let rounding = norm(&field) * (lost + 4.0 * UNIT_ROUNDOFF * norm(&v))
+            + f64::MIN_POSITIVE * (field.len() + v.len()) as f64 * (1.0 + norm(&v) + norm(&field));
+        Some(Self { inputs, field, basis, stretch, rounding: rounding * (1.0 + gamma(16)) })
+    }
+
+    /// V and W as they are, V of full column rank.
+    #[cfg(test)]
+    pub fn of(inputs: Mat, field: Mat) -> Self {
+        let k = inputs.ncols();
+        Self { inputs, field, basis: Mat::identity(k, k), stretch: 1.0, rounding: 0.0 }
+    }
+
+    /// k, the rank of V.
+    pub fn rank(&self) -> usize {
+        self.inputs.ncols()
+    }
+
+    /// An upper bound of the polar from one of max {f(u) : ||u|| <= 1} in the coordinates of T.
+    pub fn polar_upper(&self, upper: f64) -> f64 {
+        (upper * self.stretch * (1.0 + gamma(4)) + self.rounding).next_up()
+    }
+
+    /// The row t_i.
+    pub fn row(&self, i: usize) -> Vec<f64> {
+        self.inputs.row(i).iter().copied().collect()
+    }
+
+    /// W'(T u)_+.
+    pub fn output(&self, u: &[f64]) -> Vec<f64> {
+        let mut h = &self.inputs * Mat::from_column_slice(u.len(), 1, u);
+        h.apply(|x| *x = x.max(0.0));
+        self.field.tr_mul(&h).data.into()
+    }
+
+    /// f(u).
+    pub fn value(&self, u: &[f64]) -> f64 {
+        norm(&self.output(u))
+    }
+
+    /// sum_i ||w_i|| ||t_i||, rounded up: f cannot exceed it, nor change faster.
+    pub fn slope(&self) -> f64 {
+        let row = |x: &Mat, i: usize| norm_upper(&x.row(i).iter().copied().collect::<Vec<_>>());
+        let n = self.inputs.nrows();
+        (0..n).map(|i| row(&self.inputs, i) * row(&self.field, i)).sum::<f64>() * (1.0 + gamma(n + 4))
+    }
+
+    /// The neurons (u, v) of a problem with gauges 1 for directions u in the coordinates of T; directions with f = 0 are dropped.
+    pub fn slices(&self, problem: &Problem, directions: &[Vec<f64>]) -> (Factors, Vec<f64>) {
+        let gauges = &problem.regularizer.gauges;
+        let (mut u, mut v, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for x in directions {
+            let x = &self.basis * Mat::from_column_slice(x.len(), 1, x);
+            let size = x.norm();
+            let output = self.output(self.basis.tr_mul(&x).as_slice());
+            let value = norm(&output) / size;
+            if value.is_nan() || value <= 0.0 {
+                continue;
+            }
+            let divide = |x: &[f64], size: f64, d: Option<&[f64]>| -> Vec<f64> {
+                x.iter().enumerate().map(|(j, x)| x / size / d.map_or(1.0, |d| d[j])).collect()
+            };
+            u.extend(divide(x.as_slice(), size, gauges[0].weights()));
+            v.extend(divide(&output, value * size, gauges[1].weights()));
+            values.push(value);
+        }
+        let rows = problem.factor_rows();
+        let count = values.len();
+        (Factors(vec![Mat::from_vec(rows[0], count, u), Mat::from_vec(rows[1], count, v)]), values)
+    }
+
+    /// The directions, in the coordinates of T, of a problem's neurons.
+    pub fn directions(&self, problem: &Problem, x: &Factors) -> Mat {
+        let mut u = x.0[0].clone();
+        if let Some(d) = problem.regularizer.gauges[0].weights() {
+            u.row_iter_mut().zip(d).for_each(|(mut r, d)| r *= *d);
+        }
+        let mut u = dense::tr_mul(&self.basis, &u);
+        normalise(&mut u);
+        u
+    }
+
+    /// Normalised gradient steps from every column of `u` at once, shrinking after a while; every column becomes the best point
+    /// it has seen. Returns the values.
+    pub fn ascend(&self, u: &mut Mat, iterations: usize) -> Vec<f64> {
+        let mut x = u.clone();
+        let mut best = vec![f64::NEG_INFINITY; x.ncols()];
+        for t in 0..iterations {
+            let pre = dense::mul(&self.inputs, &x);
+            let hidden = pre.map(|p| p.max(0.0));
+            let mut out = dense::tr_mul(&self.field, &hidden);
+            for (s, mut c) in out.column_iter_mut().enumerate() {
+                let value = c.norm();
+                if value > best[s] {
+                    best[s] = value;
+                    u.set_column(s, &x.column(s));
+                }
+                if value > 0.0 {
+                    c /= value;
+                }
+            }
+            let mut back = dense::mul(&self.field, &out);
+            back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
+            let mut gradient = dense::tr_mul(&self.inputs, &back);
+            normalise(&mut gradient);
+            let step = if t < 10 { 1.0 } else { 3.0 / (t as f64 - 6.0) };
+            x = if t < 3 { gradient } else { x + gradient * step };
+            normalise(&mut x);
+        }
+        best
+    }
+
+    /// Moves u to a local maximum near it: the maximiser of the smooth piece on the subspace where the k closest kinks vanish,
+    /// for every k, whichever is best; again while that helps.
+    pub fn snap(&self, u: &mut Vec<f64>, lengths: &[f64]) -> f64 {
+        let d = u.len();
+        let mut best = self.value(u);
+        for _ in 0..4 {
+            let t = &self.inputs * Mat::from_column_slice(d, 1, u);
+            let mut order: Vec<usize> = (0..t.len()).filter(|&i| lengths[i] > 0.0).collect();
+            let distance = |i: usize| t[i].abs() / lengths[i];
+            let near = |a: &usize, b: &usize| distance(*a).total_cmp(&distance(*b)).then(a.cmp(b));
+            let count = (2 * d).min(order.len());
+            if count < order.len() {
+                order.select_nth_unstable_by(count, near);
+                order.truncate(count);
+            }
+            order.sort_by(near);
+            let mut kinks: Vec<Vec<f64>> = Vec::new();
+            let mut improved = None;
+            let mut order = order.into_iter();
+            while kinks.len() < d {
+                let reached = self.piece(u, &kinks);
+                if let Some((value, x)) = reached.filter(|r| r.0 > best * (1.0 + 1e-13)) {
+                    best = value;
+                    improved = Some(x);
+                }
+                // the next kink that is independent of those at hand
+                let Some(next) = order.by_ref().find_map(|i| independent(&kinks, &self.row(i), lengths[i])) else {
+                    break;
+                };
+                kinks.push(next);
+            }
+            match improved {
+                Some(x) => *u = x,
+                None => break,
+            }
+        }
+        best
+    }
+
+    /// The best point of a few exact steps on the smooth piece around u with the given kinks (orthonormal) held.
+    fn piece(&self, u: &[f64], kinks: &[Vec<f64>]) -> Option<(f64, Vec<f64>)> {
+        let mut x = u.to_vec();
+        project_out(&mut x, kinks);
+        let mut best: Option<(f64, Vec<f64>)> = None;
+        for _ in 0..if self.field.ncols() == 1 { 3 } else { 12 } {
+            let size = norm(&x);
+            if size < 1e-12 {
+                break;
+            }
+            x.iter_mut().for_each(|x| *x /= size);
+            let pre = &self.inputs * Mat::from_column_slice(x.len(), 1, &x);
+            let hidden = pre.map(|p| p.max(0.0));
+            let out = self.field.tr_mul(&hidden);
+            let value = out.norm();
+            if best.as_ref().is_none_or(|b| value > b.0) {
+                best = Some((value, x.clone()));
+            } else if value < best.as_ref().map_or(0.0, |b| b.0) * (1.0 - 1e-15) {
+                break;
+            }
+            let mut back = &self.field * out;
+            back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
+            x = self.inputs.tr_mul(&back).data.into();
+            project_out(&mut x, kinks);
+        }
+        best
+    }
+
+    /// ||t_i|| of every row.
+    pub fn lengths(&self) -> Vec<f64> {
+        self.inputs.row_iter().map(|r| r.norm()).collect()
+    }
+}
+
+/// ||x||_2.
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// Columns of unit length; zeros stay.
+pub fn normalise(x: &mut Mat) {
+    for mut c in x.column_iter_mut() {
+        let size = c.norm();
+        if size > 0.0 {
+            c /= size;
+        }
+    }
+}
+
+/// Takes the components along orthonormal vectors out, twice.
+fn project_out(x: &mut [f64], basis: &[Vec<f64>]) {
+    for _ in 0..2 {
+        for b in basis {
+            let along: f64 = x.iter().zip(b).map(|(x, b)| x * b).sum();
+            x.iter_mut().zip(b).for_each(|(x, b)| *x -= along * b);
+        }
+    }
+}
+
+/// What of a row is orthogonal to the basis, at unit length; `None` if next to nothing is.
+pub fn independent(basis: &[Vec<f64>], row: &[f64], length: f64) -> Option<Vec<f64>> {
+    let mut x = row.to_vec();
+    project_out(&mut x, basis);
+    let size = norm(&x);
+    (size > 1e-9 * length).then(|| x.iter().map(|x| x / size).collect())
+}

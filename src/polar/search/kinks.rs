@@ -1,0 +1,82 @@
+//! Networks: maximisers of f, [`crate::polar::neurons`], most of which lie on kinks.
+//!
+//! Inputs of rank at most 2: every local maximum, from [`crate::polar::arcs`]. Otherwise normalised gradient steps from many starts
+//! at once (random directions, inputs of either sign, the neurons at hand), the distinct leaders of which are moved to the local
+//! maximum beside them with its kinks met exactly. Beyond rank 2 nothing says that all maxima are found.
+
+use super::{Effort, Found, PolarSearch};
+use crate::linalg::{Mat, lanczos};
+use crate::mapping::Factors;
+use crate::polar::arcs::{self, pass};
+use crate::polar::neurons::{self, Neurons, normalise};
+use crate::problem::Problem;
+use rayon::prelude::*;
+
+/// Kink-aware search.
+#[derive(Debug)]
+pub struct Kinks;
+
+/// Gradient steps from every start.
+const STEPS: usize = 60;
+
+impl PolarSearch for Kinks {
+    fn name(&self) -> &'static str {
+        "kinks"
+    }
+
+    fn applies(&self, problem: &Problem) -> bool {
+        neurons::applies(problem)
+    }
+
+    fn search(&self, problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found {
+        let Some(n) = Neurons::new(problem, z) else { return Found::none(problem) };
+        let directions: Vec<Vec<f64>> = if n.rank() <= arcs::RANK_LIMIT {
+            pass(&n).maxima.into_iter().take(32 * effort.keep).map(|m| m.1).collect()
+        } else {
+            climb(&n, problem, warm, effort)
+        };
+        let (slices, values) = n.slices(problem, &directions);
+        Found::distinct(slices, &values, effort.keep)
+    }
+}
+
+fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort) -> Vec<Vec<f64>> {
+    let lengths = n.lengths();
+    let mut u = starts(n, effort);
+    let values = n.ascend(&mut u, STEPS.min(effort.iterations));
+    let mut order: Vec<usize> = (0..u.ncols()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+    let mut leaders: Vec<Vec<f64>> = Vec::new();
+    for i in order {
+        let x = u.column(i);
+        if leaders.len() < effort.keep && leaders.iter().all(|l| x.dot(&Mat::from_column_slice(l.len(), 1, l)) < 0.999)
+        {
+            leaders.push(x.iter().copied().collect());
+        }
+    }
+    if let Some(warm) = warm {
+        let known = n.directions(problem, warm);
+        leaders.extend(known.column_iter().map(|c| c.iter().copied().collect::<Vec<_>>()));
+    }
+    leaders.par_iter_mut().for_each(|u| {
+        n.snap(u, &lengths);
+    });
+    leaders
+}
+
+/// Half of them random, the rest rows of the inputs and their negatives.
+fn starts(n: &Neurons, effort: &Effort) -> Mat {
+    let random = lanczos::gaussian(n.rank(), effort.starts.div_ceil(2), effort.seed);
+    let rows = effort.starts / 2;
+    let count = n.inputs.nrows();
+    // a stride that visits rows all over the data, from a place that the seed decides
+    let stride = (count / rows.max(1)).max(1);
+    let at = |k: usize| (effort.seed as usize % count + (k / 2) * stride) % count;
+    let inputs = Mat::from_fn(n.rank(), rows, |r, k| {
+        let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+        sign * n.inputs[(at(k), r)]
+    });
+    let mut u = lanczos::hcat(&random, &inputs);
+    normalise(&mut u);
+    u
+}
