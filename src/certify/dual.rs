@@ -553,6 +553,7 @@ fn radius(problem: &Problem) -> f64 {
 pub struct Keeper {
     best: Option<Proven>,
     tried: Vec<String>,
+    polar: Option<bound::Upper>,
 }
 
 impl Keeper {
@@ -587,6 +588,29 @@ impl Keeper {
             }
         }
         prove(problem, point)
+    }
+
+    /// Proves a field by a search that goes on as the aim says, and keeps it if it is the best so far; other points as ever.
+    pub fn offer_toward(&mut self, problem: &Problem, point: &DualPoint, aim: &bound::Aim) {
+        match &point.kind {
+            Kind::Field(z) => {
+                let upper = bound::upper_toward(problem, z, aim);
+                self.keep(upper.and_then(|u| prove_field(problem, &point.source, z, u)));
+            }
+            _ => self.offer(problem, point),
+        }
+    }
+
+    /// Notes an upper end of the polar of the gradient at the point itself.
+    pub fn bound_polar(&mut self, upper: bound::Upper) {
+        if self.polar.is_none_or(|p| upper.value < p.value) {
+            self.polar = Some(upper);
+        }
+    }
+
+    /// The best of these.
+    pub fn polar(&self) -> Option<bound::Upper> {
+        self.polar
     }
 
     /// Keeps a proven bound if it is the best so far.

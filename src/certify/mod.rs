@@ -19,7 +19,7 @@ use crate::budget::Budget;
 use crate::extra::Coefficients;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
-use crate::polar::bound::Bounded;
+use crate::polar::bound::{Aim, Bounded};
 use crate::polar::{bound, search};
 use crate::problem::Problem;
 use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
@@ -220,7 +220,13 @@ pub fn certify_at(
             continue;
         }
         if let Some(point) = DualPoint::from_witness(problem, w) {
-            keeper.offer_witness(problem, &point);
+            if problem.mapping.is_multilinear() {
+                keeper.offer_witness(problem, &point);
+            } else {
+                // a network's polar is bounded by a search, which goes on until the claim is proven
+                let work = relax::priced::work(options.effort);
+                keeper.offer_toward(problem, &point, &Aim { limit: problem.lambda, tolerance: 0.0, work, budget });
+            }
             keeper.mark(&w.source);
         }
     }
@@ -231,6 +237,8 @@ pub fn certify_at(
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
+    let searched = keeper.polar().filter(|p| upper.is_none_or(|u| p.value < u.value));
+    let upper = searched.or(upper);
     let polar = polar_interval(problem, &found, z, upper)?;
     let refutation = refute::refutation(problem, &found, prediction);
     let rank_bound = rank_bound(problem);

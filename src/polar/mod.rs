@@ -3,6 +3,7 @@
 
 pub mod arcs;
 pub mod bound;
+pub mod cones;
 pub mod field;
 pub mod grouping;
 pub mod neurons;

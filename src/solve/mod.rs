@@ -182,7 +182,9 @@ pub fn solve(
             if excess < 0.1 && state.is_slow(objective) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
-                let start = (excess < 1e-3 && (state.polishing > 0 || excess < tolerance)).then_some(&x);
+                let good = excess < 1e-3 && (state.polishing > 0 || excess < tolerance);
+                // a network's polar is searched once, when the point is final
+                let start = (good && problem.mapping.is_multilinear()).then_some(&x);
                 let goal = relax::Goal { objective, target, start };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
             }

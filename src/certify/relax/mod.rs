@@ -12,6 +12,7 @@ pub mod nuclear_nonnegative;
 pub mod nuclear_split;
 mod oriented;
 pub mod partial_transpose;
+pub mod priced;
 
 use super::Effort;
 use super::dual::{Keeper, plain_lambda};
@@ -68,6 +69,7 @@ pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &lift_full::LiftFull,
     &partial_transpose::PartialTranspose,
     &partial_transpose::PartialTransposeNonnegative,
+    &priced::Priced,
 ];
 
 /// Climbs the ladder until the goal is met, the rungs end, or the budget does.

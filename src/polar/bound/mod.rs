@@ -7,6 +7,7 @@ pub mod arcs;
 pub mod array_branch;
 pub mod array_lines;
 pub mod cone_branch;
+pub mod cones;
 pub mod eigenvalue;
 pub mod gain;
 pub mod group_blocks;
@@ -36,6 +37,19 @@ pub struct Upper {
     pub exact: bool,
 }
 
+/// How far a search for a bound goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim<'a> {
+    /// A bound that is no larger is good enough.
+    pub limit: f64,
+    /// So is one within this, relative, of a value that is attained.
+    pub tolerance: f64,
+    /// What it may cost, in a unit of the method's own: results do not depend on the clock.
+    pub work: f64,
+    /// When to stop all the same.
+    pub budget: &'a Budget,
+}
+
 /// A method that bounds the polar from above.
 pub trait PolarBound: Sync {
     /// The method's name in reports.
@@ -46,6 +60,11 @@ pub trait PolarBound: Sync {
 
     /// The bound for a field Z over the entries of X, in observation order; called only where it applies.
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper;
+
+    /// The same, by a search that goes on as the aim says, where the method is one.
+    fn upper_toward(&self, problem: &Problem, z: &[f64], _aim: &Aim) -> Upper {
+        self.upper(problem, z)
+    }
 
     /// What the bound is, in a sentence.
     fn describe(&self) -> &'static str;
@@ -67,12 +86,22 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &unfoldings::Unfoldings,
     &array_branch::ArrayBranch,
     &arcs::Arcs,
+    &cones::Cones,
     &gain::Gain,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
 /// the field is not finite.
 pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
+    best_of(problem, z, |bound, z| bound.upper(problem, z))
+}
+
+/// The same by methods that search as far as the aim says.
+pub fn upper_toward(problem: &Problem, z: &[f64], aim: &Aim) -> Option<Upper> {
+    best_of(problem, z, |bound, z| bound.upper_toward(problem, z, aim))
+}
+
+fn best_of(problem: &Problem, z: &[f64], of: impl Fn(&dyn PolarBound, &[f64]) -> Upper) -> Option<Upper> {
     let rounding = problem.operator.as_ref().map_or(0.0, |a| a.adjoint_rounding(z) * radius(problem));
     let z = &problem.on_entries(z);
     if z.iter().any(|z| !z.is_finite()) {
@@ -83,7 +112,7 @@ pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
         if bound.applies(problem).is_none() {
             continue;
         }
-        let found = bound.upper(problem, z);
+        let found = of(*bound, z);
         if best.is_none_or(|b| found.value < b.value) {
             best = Some(found);
         }

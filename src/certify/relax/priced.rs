@@ -1,0 +1,82 @@
+//! The gradient at a point, its polar bounded by a search that goes on until the gap is met or the work is done.
+//!
+//! ```text
+//! stop at theta:   D(-grad l / theta) = (1 - target) objective,      D(Z) = -l*(-Z)
+//! ```
+//!
+//! No relaxation of Omega, but a rung of the ladder like them: for networks, whose polar costs more than all the rest.
+
+use super::{Goal, Relaxation, source};
+use crate::budget::Budget;
+use crate::certify::Effort;
+use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::polar::bound::{self, Aim, Upper};
+use crate::polar::neurons;
+use crate::problem::Problem;
+
+/// The residual, its polar searched.
+#[derive(Debug)]
+pub struct Priced;
+
+/// The share of the target that the search aims at, so that rounding does not decide.
+const SHARE: f64 = 0.95;
+/// What a proof is left to spare, so that it succeeds again on the scaled field.
+const SPARE: f64 = 1e-12;
+
+impl Relaxation for Priced {
+    fn name(&self) -> &'static str {
+        "priced"
+    }
+
+    fn describe(&self) -> &'static str {
+        "the gradient at the point, its polar bounded by a search that goes on until the gap is met"
+    }
+
+    fn applies(&self, problem: &Problem) -> bool {
+        neurons::applies(problem) && !bound::is_exact(problem)
+    }
+
+    fn needs_point(&self) -> bool {
+        true
+    }
+
+    fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
+        let Some(x) = goal.start else { return };
+        let z = problem.dual_field(&problem.predict(x));
+        let limit = threshold(problem, &z, goal);
+        let tolerance = (0.5 * (limit / problem.lambda - 1.0)).max(1e-9);
+        let aim = Aim { limit, tolerance, work: work(effort), budget };
+        if let Some(upper) = bound::upper_toward(problem, &z, &aim) {
+            keeper.bound_polar(upper);
+            let spared = Upper { value: upper.value * (1.0 + SPARE), ..upper };
+            keeper.keep(dual::prove_field(problem, &source(self), &z, spared));
+        }
+    }
+}
+
+/// What proving a network's polar may cost.
+pub fn work(effort: Effort) -> f64 {
+    match effort {
+        Effort::Cheap => 3e6,
+        Effort::Default => 2e9,
+        Effort::Thorough => 2e10,
+    }
+}
+
+/// The largest upper end of the polar that meets the goal; lambda where none does.
+fn threshold(problem: &Problem, z: &[f64], goal: Goal) -> f64 {
+    let target = SHARE * goal.target;
+    let met = |theta: f64| {
+        let value = dual::promise(problem, z, theta * (1.0 + SPARE));
+        value.is_finite() && relative_gap(goal.objective, value) <= target
+    };
+    let (mut low, mut high) = (problem.lambda, 100.0 * problem.lambda);
+    if !met(low) {
+        return low;
+    }
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if met(middle) { low = middle } else { high = middle }
+    }
+    low
+}

@@ -1,0 +1,52 @@
+//! The polar of a network on a few inputs, by branch and bound over cones, [`crate::polar::cones`].
+
+use super::{Aim, PolarBound, Upper};
+use crate::budget::Budget;
+use crate::polar::cones::{RANK_LIMIT, search};
+use crate::polar::neurons::{self, Neurons};
+use crate::polar::{arcs, search as polar_search};
+use crate::problem::Problem;
+
+/// Branch and bound over cones.
+#[derive(Debug)]
+pub struct Cones;
+
+/// What a bound costs that is asked for in passing, in pairs of a cone and a crossing row, and its relative width.
+const WORK: f64 = 3e6;
+const TOLERANCE: f64 = 1e-3;
+
+impl PolarBound for Cones {
+    fn name(&self) -> &'static str {
+        "cones"
+    }
+
+    fn applies(&self, problem: &Problem) -> Option<bool> {
+        let columns = problem.mapping.inputs().map_or(0, |v| v.ncols());
+        let fits = (arcs::RANK_LIMIT + 1..=RANK_LIMIT).contains(&columns);
+        (fits && neurons::applies(problem)).then_some(false)
+    }
+
+    fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
+        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited() };
+        self.upper_toward(problem, z, &aim)
+    }
+
+    fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
+        let Some(n) = Neurons::new(problem, z) else {
+            return Upper { value: f64::INFINITY, method: "none", exact: false };
+        };
+        if n.rank() <= arcs::RANK_LIMIT {
+            return Upper { value: n.polar_upper(arcs::pass(&n).upper), method: "arcs", exact: true };
+        }
+        let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
+        let known: Vec<Vec<f64>> =
+            n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
+        // what the coordinates cost is not the search's to win back
+        let aim = Aim { limit: aim.limit - 2.0 * n.rounding, ..*aim };
+        Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "cones", exact: false }
+    }
+
+    fn describe(&self) -> &'static str {
+        "inputs of rank 3 to 7: branch and bound over simplicial cones, with a bound that corrects itself"
+    }
+}

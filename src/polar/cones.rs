@@ -1,0 +1,555 @@
+//! Networks on few inputs: branch and bound over simplicial cones.
+//!
+//! ```text
+//! u = G a, a >= 0, in a cone with unit generators g_j;   s_ij = t_i'g_j,   row i is active, inactive or crossing
+//! f(u) <= sum_j a_j c_j  <=  ||y|| ||u|| + max_j (c_j - y'g_j)_+ sum_j a_j                        for any y
+//! one output:   c_j = sum_active w_i s_ij + sum_crossing (w_i > 0: w_i max(s_ij, 0);   w_i < 0: w_i alpha_i s_ij),  any alpha in [0, 1]
+//! several:      c_j = ||m_j|| + e_j,  m_j, e_j: sums of w_i and of ||w_i|| times the middle and the half of [alpha_i s_ij, max(s_ij, 0)]
+//! ```
+//!
+//! The second inequality corrects itself: y comes from a quadratic program, and need not solve it. Every cone lies in an orthant,
+//! so that g_j'g_k >= 0 (without rounding errors in the sign), and sum_j a_j <= 1 / sqrt(min g_j'g_k), a_j <= 1 / ||g_j||. A cone is split
+//! at a point of an edge; what rounding moves of that point moves u by no more, since a_j <= 1: [`DRIFT`] per level covers it.
+//!
+//! Once inactive or active, a row stays so in all parts of a cone: each keeps its crossing rows and the sum over its active ones.
+
+use super::bound::Aim;
+use super::neurons::Neurons;
+use crate::linalg::Mat;
+use crate::linalg::sum::gamma;
+use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
+pub const RANK_LIMIT: usize = 7;
+
+/// What a computed point of an edge may be off by, at unit length.
+const DRIFT: f64 = 4e-15;
+/// Cones that are split together: fixed, so that results do not depend on the number of threads.
+const BATCH: usize = 32;
+/// Points of an edge keep this distance from its ends, relative to it.
+const CLIP: f64 = 0.4;
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// f is no larger on the unit ball.
+    pub upper: f64,
+    /// The largest value seen.
+    pub lower: f64,
+    /// Where.
+    pub direction: Vec<f64>,
+    /// Cones that were bounded.
+    pub cells: usize,
+}
+
+/// A cone.
+struct Cell {
+    upper: f64,
+    sign: f64,
+    depth: usize,
+    /// G, column by column.
+    generators: Vec<f64>,
+    /// sum of t_i w_i' over the active rows, d x q column by column.
+    active: Vec<f64>,
+    crossing: Box<[u32]>,
+    /// Generators j, k and the share of k in the point that splits the edge between them.
+    split: (usize, usize, f64),
+    /// Where the bound is attained.
+    top: Vec<f64>,
+}
+
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Cell {}
+
+impl PartialOrd for Cell {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Cell {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.upper.total_cmp(&other.upper)
+    }
+}
+
+/// T and W by rows.
+struct Rows<'a> {
+    n: &'a Neurons,
+    d: usize,
+    q: usize,
+    t: Vec<f64>,
+    w: Vec<f64>,
+    size: Vec<f64>,
+    slope: f64,
+}
+
+/// A bound of f on the unit ball; the work counted is of pairs of a cone and a row that crosses it. `known` are directions worth
+/// trying.
+pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
+    let rows = Rows::new(n);
+    let mut found = Found { upper: 0.0, lower: 0.0, direction: vec![0.0; rows.d], cells: 0 };
+    for u in known {
+        rows.see(u, &mut found);
+    }
+    let mut heap = BinaryHeap::new();
+    let mut work = 0.0;
+    let mut settled: f64 = 0.0;
+    let mut depth = 0;
+    let all: Box<[u32]> = (0..n.inputs.nrows() as u32).filter(|&i| rows.size[i as usize] > 0.0).collect();
+    for &sign in if rows.q == 1 { &[1.0, -1.0][..] } else { &[1.0] } {
+        let orthants: Vec<Cell> = (0..1usize << rows.d)
+            .into_par_iter()
+            .map(|signs| {
+                let mut g = vec![0.0; rows.d * rows.d];
+                (0..rows.d).for_each(|j| g[j * rows.d + j] = if signs >> j & 1 == 0 { 1.0 } else { -1.0 });
+                rows.cell(sign, g, &vec![0.0; rows.d * rows.q], &all, 0, f64::INFINITY)
+            })
+            .collect();
+        work += (orthants.len() * all.len()) as f64;
+        found.cells += orthants.len();
+        heap.extend(orthants);
+    }
+    loop {
+        let top = heap.peek().map_or(0.0, |c: &Cell| c.upper).max(settled);
+        // nothing is gained below what is attained
+        let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
+        found.upper = top;
+        if top <= stop || heap.is_empty() || work >= aim.work || aim.budget.exhausted() {
+            break;
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH && heap.peek().is_some_and(|c| c.upper > stop) {
+            batch.extend(heap.pop());
+        }
+        let children: Vec<(Vec<Cell>, f64)> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
+        for ((parts, value), parent) in children.into_iter().zip(&batch) {
+            if value > found.lower {
+                (found.lower, found.direction) = (value, parent.top.clone());
+            }
+            work += 2.0 * parent.crossing.len() as f64;
+            found.cells += parts.len();
+            for c in parts {
+                depth = depth.max(c.depth);
+                if c.upper <= stop {
+                    settled = settled.max(c.upper);
+                } else {
+                    heap.push(c);
+                }
+            }
+        }
+    }
+    // cones that rounding left between parts, and norms that rounding makes larger than 1
+    let missed = DRIFT * (depth as f64 + 2.0) * rows.slope;
+    found.upper = (found.upper * (1.0 + DRIFT * (depth as f64 + 2.0)) + missed).next_up();
+    found
+}
+
+impl<'a> Rows<'a> {
+    fn new(n: &'a Neurons) -> Self {
+        let by_rows =
+            |x: &Mat| -> Vec<f64> { x.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect() };
+        let size = n.field.row_iter().map(|r| r.norm()).collect();
+        let (d, q) = (n.inputs.ncols(), n.field.ncols());
+        Self { n, d, q, t: by_rows(&n.inputs), w: by_rows(&n.field), size, slope: n.slope() }
+    }
+
+    /// f at a direction, 0 for none.
+    fn value(&self, u: &[f64]) -> f64 {
+        let size = u.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if size > 0.0 { self.n.value(u) / size } else { 0.0 }
+    }
+
+    fn see(&self, u: &[f64], found: &mut Found) {
+        let value = self.value(u);
+        if value > found.lower {
+            (found.lower, found.direction) = (value, u.to_vec());
+        }
+    }
+
+    /// The two parts of a cone.
+    fn split(&self, c: &Cell) -> Vec<Cell> {
+        let d = self.d;
+        let (j, k, share) = c.split;
+        let mut middle: Vec<f64> =
+            (0..d).map(|r| (1.0 - share) * c.generators[j * d + r] + share * c.generators[k * d + r]).collect();
+        let size = middle.iter().map(|x| x * x).sum::<f64>().sqrt();
+        middle.iter_mut().for_each(|x| *x /= size);
+        [j, k]
+            .iter()
+            .map(|&gone| {
+                let mut g = c.generators.clone();
+                g[gone * d..(gone + 1) * d].copy_from_slice(&middle);
+                self.cell(c.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper)
+            })
+            .collect()
+    }
+
+    /// A cone inside one with these active and crossing rows and this bound.
+    fn cell(&self, sign: f64, g: Vec<f64>, active: &[f64], among: &[u32], depth: usize, parent: f64) -> Cell {
+        let (d, q) = (self.d, self.q);
+        let mut active = active.to_vec();
+        let mut crossing = Vec::new();
+        // s_ij of the crossing rows
+        let mut s = Vec::new();
+        let mut line = vec![0.0; d];
+        for &i in among {
+            let t = &self.t[i as usize * d..(i as usize + 1) * d];
+            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+            for j in 0..d {
+                let x: f64 = t.iter().zip(&g[j * d..(j + 1) * d]).map(|(t, g)| t * g).sum();
+                line[j] = x;
+                low = low.min(x);
+                high = high.max(x);
+            }
+            if low < 0.0 && high > 0.0 {
+                crossing.push(i);
+                s.extend_from_slice(&line);
+            } else if high > 0.0 {
+                for o in 0..q {
+                    let w = self.w[i as usize * q + o];
+                    (0..d).for_each(|r| active[o * d + r] += t[r] * w);
+                }
+            }
+        }
+        let mut c = Cell {
+            upper: parent,
+            sign,
+            depth,
+            generators: g,
+            active,
+            crossing: crossing.into(),
+            split: (0, 1, 0.5),
+            top: Vec::new(),
+        };
+        self.bound(&mut c, &s);
+        self.choose_split(&mut c, &s);
+        c
+    }
+
+    /// m_j = sum over the active rows of w_i s_ij, d x q by generators.
+    fn means(&self, c: &Cell) -> Vec<f64> {
+        let (d, q) = (self.d, self.q);
+        let mut m = vec![0.0; d * q];
+        for j in 0..d {
+            let g = &c.generators[j * d..(j + 1) * d];
+            for o in 0..q {
+                m[j * q + o] = c.sign * g.iter().zip(&c.active[o * d..(o + 1) * d]).map(|(g, a)| g * a).sum::<f64>();
+            }
+        }
+        m
+    }
+
+    /// Lowers the cone's bound.
+    fn bound(&self, c: &mut Cell, s: &[f64]) {
+        let (d, q) = (self.d, self.q);
+        let means = self.means(c);
+        let mut gram = vec![0.0; d * d];
+        let mut least = f64::INFINITY;
+        for j in 0..d {
+            for k in 0..=j {
+                let x: f64 = (0..d).map(|r| c.generators[j * d + r] * c.generators[k * d + r]).sum();
+                gram[j * d + k] = x;
+                gram[k * d + j] = x;
+                least = least.min(x);
+            }
+        }
+        let shortest = (0..d).map(|j| gram[j * d + j]).fold(f64::INFINITY, f64::min);
+        let total = (d as f64 / shortest).sqrt().min(if least > 0.0 {
+            1.0 / (least * (1.0 - gamma(d + 2))).sqrt()
+        } else {
+            f64::INFINITY
+        });
+        let total = total * (1.0 + 1e-14);
+        // every c_j is a sum of at most N terms of d products, formed along at most as many sums as there are rows
+        let rounding = gamma(3 * self.size.len() + 4 * d + q + 32) * self.slope * 1.1;
+        let mut at: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r]).sum()).collect();
+        // the sides of the crossing rows that were best against the last maximisers, on average
+        let mut alpha = vec![0.0; c.crossing.len()];
+        let rounds = if c.crossing.is_empty() {
+            1
+        } else if q == 1 {
+            4
+        } else {
+            2
+        };
+        for round in 0..rounds {
+            for (x, &i) in alpha.iter_mut().zip(&c.crossing) {
+                let t = &self.t[i as usize * d..(i as usize + 1) * d];
+                let side = f64::from(u8::from(t.iter().zip(&at).map(|(t, u)| t * u).sum::<f64>() > 0.0));
+                // the first round's centre is a poor guide
+                *x = if round < 2 { side } else { *x + (side - *x) / round as f64 };
+            }
+            let price = self.prices(c, s, &means, &alpha);
+            let a = nonnegative(&gram, &price, d);
+            let y: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r] * a[j]).sum()).collect();
+            let size = y.iter().map(|y| y * y).sum::<f64>().sqrt();
+            let excess = (0..d)
+                .map(|j| price[j] - (0..d).map(|r| c.generators[j * d + r] * y[r]).sum::<f64>())
+                .fold(0.0, f64::max);
+            let upper =
+                size * (1.0 + gamma(d + 6)) + total * (excess * (1.0 + gamma(4)) + gamma(d + 6) * size + rounding);
+            if upper < c.upper || c.top.is_empty() {
+                c.upper = c.upper.min(upper.next_up());
+                c.top = if size > 0.0 { y.iter().map(|y| y / size).collect() } else { at.clone() };
+            }
+            if size == 0.0 {
+                break;
+            }
+            at = y;
+        }
+    }
+
+    /// c_j.
+    fn prices(&self, c: &Cell, s: &[f64], means: &[f64], alpha: &[f64]) -> Vec<f64> {
+        let (d, q) = (self.d, self.q);
+        if q == 1 {
+            let mut price = means.to_vec();
+            for (k, &i) in c.crossing.iter().enumerate() {
+                let w = c.sign * self.w[i as usize];
+                let s = &s[k * d..(k + 1) * d];
+                if w > 0.0 {
+                    price.iter_mut().zip(s).for_each(|(p, s)| *p += w * s.max(0.0));
+                } else {
+                    let w = w * alpha[k];
+                    price.iter_mut().zip(s).for_each(|(p, s)| *p += w * s);
+                }
+            }
+            return price;
+        }
+        let mut middle = means.to_vec();
+        let mut spread = vec![0.0; d];
+        for (k, &i) in c.crossing.iter().enumerate() {
+            let w = &self.w[i as usize * q..(i as usize + 1) * q];
+            for j in 0..d {
+                let (high, low) = (s[k * d + j].max(0.0), alpha[k] * s[k * d + j]);
+                let half = 0.5 * (high + low);
+                (0..q).for_each(|o| middle[j * q + o] += w[o] * half);
+                spread[j] += self.size[i as usize] * 0.5 * (high - low);
+            }
+        }
+        let norm = |m: &[f64]| m.iter().map(|x| x * x).sum::<f64>().sqrt();
+        (0..d).map(|j| (norm(&middle[j * q..(j + 1) * q]) + spread[j]) * (1.0 + gamma(q + 8))).collect()
+    }
+
+    /// The edge on which crossing rows cost most, at the zero of the one that does.
+    fn choose_split(&self, c: &mut Cell, s: &[f64]) {
+        let d = self.d;
+        let cost = |i: u32, a: f64, b: f64| self.size[i as usize] * a.abs() * b.abs() / (a.abs() + b.abs());
+        let means = (self.q > 1).then(|| self.means(c));
+        let mut best = (0.0, 0, 1);
+        let mut longest = (0.0, 0, 1);
+        let mut lengths = vec![0.0; d * d];
+        for j in 0..d {
+            for k in j + 1..d {
+                let length: f64 = (0..d).map(|r| (c.generators[j * d + r] - c.generators[k * d + r]).powi(2)).sum();
+                lengths[j * d + k] = length;
+                if length > longest.0 {
+                    longest = (length, j, k);
+                }
+                let mut score: f64 = (c.crossing.iter().enumerate())
+                    .map(|(l, &i)| (i, s[l * d + j], s[l * d + k]))
+                    .filter(|(_, a, b)| a * b < 0.0)
+                    .map(|(i, a, b)| cost(i, a, b))
+                    .sum();
+                if let Some(m) = &means {
+                    let norm = |f: &dyn Fn(usize) -> f64| (0..self.q).map(|o| f(o).powi(2)).sum::<f64>().sqrt();
+                    let (a, b) = (|o: usize| m[j * self.q + o], |o: usize| m[k * self.q + o]);
+                    score += 0.5 * (norm(&a) + norm(&b) - norm(&|o| a(o) + b(o)));
+                }
+                if score > best.0 {
+                    best = (score, j, k);
+                }
+            }
+        }
+        let (_, j, k) =
+            if best.0 <= 1e-300 || lengths[best.1 * d + best.2] < 0.01 * longest.0 { longest } else { best };
+        let mut share = 0.5;
+        let mut top = 0.0;
+        for (l, &i) in c.crossing.iter().enumerate() {
+            let (a, b) = (s[l * d + j], s[l * d + k]);
+            if a * b < 0.0 && cost(i, a, b) > top {
+                top = cost(i, a, b);
+                share = a.abs() / (a.abs() + b.abs());
+            }
+        }
+        c.split = (j, k, share.clamp(CLIP, 1.0 - CLIP));
+    }
+}
+
+/// argmax over a >= 0 of c'a - a'Ka / 2, K d x d: coordinates enter while their slope is positive (Lawson and Hanson 1974). Need not
+/// be exact.
+fn nonnegative(gram: &[f64], c: &[f64], d: usize) -> Vec<f64> {
+    let mut a = vec![0.0; d];
+    let mut passive: Vec<usize> = Vec::with_capacity(d);
+    let scale = c.iter().fold(0.0, |m: f64, c| m.max(c.abs()));
+    for _ in 0..3 * d {
+        let slope = |k: usize, a: &[f64]| c[k] - (0..d).map(|j| gram[k * d + j] * a[j]).sum::<f64>();
+        let enter = (0..d)
+            .filter(|k| !passive.contains(k))
+            .map(|k| (slope(k, &a), k))
+            .filter(|(x, _)| *x > 1e-15 * scale)
+            .max_by(|x, y| x.0.total_cmp(&y.0));
+        let Some((_, enter)) = enter else { break };
+        passive.push(enter);
+        loop {
+            let Some(free) = solve(gram, c, d, &passive) else {
+                passive.pop();
+                return a;
+            };
+            if free.iter().all(|x| *x > 0.0) {
+                a.fill(0.0);
+                passive.iter().zip(&free).for_each(|(&k, x)| a[k] = *x);
+                break;
+            }
+            let ratio = |(&k, x): (&usize, &f64)| (*x <= 0.0).then(|| (a[k] / (a[k] - x), k));
+            let first = passive.iter().zip(&free).filter_map(ratio).min_by(|x, y| x.0.total_cmp(&y.0));
+            let Some((step, leaving)) = first.filter(|f| f.0.is_finite()) else { return a };
+            for (&k, x) in passive.iter().zip(&free) {
+                a[k] = (a[k] + step * (x - a[k])).max(0.0);
+            }
+            a[leaving] = 0.0;
+            passive.retain(|k| *k != leaving);
+            if passive.is_empty() {
+                break;
+            }
+        }
+    }
+    a
+}
+
+/// K_PP x = c_P by a Cholesky factorization; `None` if K_PP is not positive definite.
+fn solve(gram: &[f64], c: &[f64], d: usize, p: &[usize]) -> Option<Vec<f64>> {
+    let n = p.len();
+    let mut l = [[0.0; RANK_LIMIT]; RANK_LIMIT];
+    let mut x: Vec<f64> = p.iter().map(|&k| c[k]).collect();
+    for i in 0..n {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
+            let rest = gram[p[i] * d + p[j]] - sum;
+            if i == j {
+                if rest.is_nan() || rest <= 1e-14 {
+                    return None;
+                }
+                l[i][i] = rest.sqrt();
+            } else {
+                l[i][j] = rest / l[j][j];
+            }
+        }
+        let sum: f64 = (0..i).map(|k| l[i][k] * x[k]).sum();
+        x[i] = (x[i] - sum) / l[i][i];
+    }
+    for i in (0..n).rev() {
+        let sum: f64 = (i + 1..n).map(|k| l[k][i] * x[k]).sum();
+        x[i] = (x[i] - sum) / l[i][i];
+    }
+    Some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::lanczos::gaussian;
+
+    /// A random cone of an orthant, from wide to a sliver: generators around a direction, some of them only a hair apart.
+    fn random_cone(d: usize, seed: u64) -> Vec<f64> {
+        let spread = 10f64.powf(1.0 - (seed % 6) as f64);
+        let (centre, around) = (gaussian(d, 1, seed).abs(), gaussian(d, d, seed + 1));
+        let mut g = Vec::new();
+        for j in 0..d {
+            // a sliver: all but the first lie along one direction
+            let along = if seed.is_multiple_of(3) && j > 1 {
+                around.column(1) * (1.0 + 1e-3 * j as f64)
+            } else {
+                around.column(j).into()
+            };
+            let mut x = &centre + Mat::from_column_slice(d, 1, along.as_slice()) * spread;
+            x.apply(|x| *x = x.abs() + 1e-12);
+            g.extend((&x / x.norm()).iter());
+        }
+        g
+    }
+
+    fn instance(seed: u64, d: usize, q: usize) -> Neurons {
+        Neurons::of(gaussian(3 + (seed % 40) as usize, d, seed + 7), gaussian(3 + (seed % 40) as usize, q, seed + 8))
+    }
+
+    /// The largest f / bound over points of the cone: its generators, its middle, random mixtures, and the bound's own maximiser.
+    fn worst(rows: &Rows, c: &Cell, sign: f64, seed: u64) -> f64 {
+        let d = rows.d;
+        let mixtures = gaussian(d, 60, seed + 3).map(|x| x.abs().powi(3));
+        let corner = Mat::identity(d, d);
+        let points = mixtures.column_iter().chain(corner.column_iter()).map(|a| {
+            let u = Mat::from_column_slice(d, d, &c.generators) * a;
+            let size = u.norm();
+            u.iter().map(|u| u / size).collect::<Vec<f64>>()
+        });
+        let value = |u: &[f64]| match rows.q {
+            1 => sign * rows.n.output(u)[0],
+            _ => rows.value(u),
+        };
+        points.map(|u| value(&u) - c.upper).fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    #[test]
+    fn no_point_of_a_random_cone_is_above_its_bound() {
+        for seed in 0..3000 {
+            let (d, q) = (2 + seed as usize % 6, 1 + (seed as usize / 6) % 3);
+            let n = instance(seed, d, q);
+            let rows = Rows::new(&n);
+            let all: Vec<u32> = (0..n.inputs.nrows() as u32).collect();
+            for &sign in if q == 1 { &[1.0, -1.0][..] } else { &[1.0] } {
+                let c = rows.cell(sign, random_cone(d, seed), &vec![0.0; d * q], &all, 0, f64::INFINITY);
+                let excess = worst(&rows, &c, sign, seed);
+                assert!(excess <= 0.0, "seed {seed}, d {d}, q {q}: {excess:e} above {}", c.upper);
+            }
+        }
+    }
+
+    /// The mutant: the value of the quadratic program itself, sqrt(c'(G'G)^-1 c), which in slivers is not what it should be.
+    #[test]
+    fn the_value_of_the_program_itself_is_caught_in_slivers() {
+        let mut caught = 0;
+        for seed in (0..3000).step_by(3) {
+            let d = 3 + seed as usize % 4;
+            let n = instance(seed, d, 1);
+            let rows = Rows::new(&n);
+            let all: Vec<u32> = (0..n.inputs.nrows() as u32).collect();
+            let mut c = rows.cell(1.0, random_cone(d, seed), &vec![0.0; d], &all, 0, f64::INFINITY);
+            let g = Mat::from_column_slice(d, d, &c.generators);
+            let price: Vec<f64> = (0..d).map(|j| n.output(g.column(j).as_slice())[0]).collect();
+            let gram: Vec<f64> = (g.transpose() * &g).iter().copied().collect();
+            // the program solved halfway: the point is taken at its word
+            let a = nonnegative(&gram, &price, d);
+            let taken: f64 = (0..d).map(|j| a[j] * price[j]).sum();
+            c.upper = taken.max(0.0).sqrt() * (1.0 - 1e-4);
+            caught += usize::from(worst(&rows, &c, 1.0, seed) > 0.0);
+        }
+        assert!(caught > 10, "caught {caught} times");
+    }
+
+    #[test]
+    fn the_search_brackets_the_maximum_and_closes() {
+        for seed in 0..40 {
+            let (d, q) = (2 + seed as usize % 3, 1 + (seed as usize / 3) % 3);
+            let n = instance(seed, d, q);
+            let aim = Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default() };
+            let found = search(&n, &[], &aim);
+            let mut u = gaussian(d, 400, seed);
+            super::super::neurons::normalise(&mut u);
+            let lengths = n.lengths();
+            let best = n.ascend(&mut u, 60).into_iter().fold(0.0, f64::max);
+            let snapped =
+                u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
+            assert!(found.upper >= snapped, "seed {seed}: {} below {snapped}", found.upper);
+            assert!(found.upper <= found.lower * (1.0 + 2e-4), "seed {seed}, d {d}, q {q}: {found:?}");
+        }
+    }
+}
