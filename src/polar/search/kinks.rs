@@ -5,16 +5,20 @@
 //! maximum beside them with its kinks met exactly. Beyond rank 2 nothing says that all maxima are found.
 
 use super::{Effort, Found, PolarSearch};
-use crate::linalg::{Mat, lanczos};
+use crate::linalg::{Mat, dense, lanczos};
 use crate::mapping::Factors;
 use crate::polar::arcs::{self, pass};
 use crate::polar::neurons::{self, Neurons, normalise};
 use crate::problem::Problem;
+use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 /// Kink-aware search.
 #[derive(Debug)]
 pub struct Kinks;
+
+/// How far beside a corner a start lies.
+const BESIDE: f64 = 0.02;
 
 /// Gradient steps from every start.
 const STEPS: usize = 60;
@@ -64,7 +68,7 @@ fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort
     leaders
 }
 
-/// Half of them random, the rest rows of the inputs and their negatives.
+/// Half of them random, the rest rows of the inputs and their negatives, and as many again beside corners.
 fn starts(n: &Neurons, effort: &Effort) -> Mat {
     let random = lanczos::gaussian(n.rank(), effort.starts.div_ceil(2), effort.seed);
     let rows = effort.starts / 2;
@@ -76,7 +80,22 @@ fn starts(n: &Neurons, effort: &Effort) -> Mat {
         let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
         sign * n.inputs[(at(k), r)]
     });
-    let mut u = lanczos::hcat(&random, &inputs);
+    let mut u = lanczos::hcat(&lanczos::hcat(&random, &inputs), &beside_corners(n, effort));
     normalise(&mut u);
+    u
+}
+
+/// Directions beside those where as many kinks meet as can: small cells, where no other start may lie, have such a corner.
+fn beside_corners(n: &Neurons, effort: &Effort) -> Mat {
+    let (count, k) = n.inputs.shape();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(effort.seed);
+    let mut u = lanczos::gaussian(k, effort.starts, effort.seed.wrapping_add(1));
+    for mut u in u.column_iter_mut() {
+        let kinks: Vec<usize> = (1..k).map(|_| rng.random_range(0..count)).collect();
+        let span = dense::orthonormal(&n.inputs.select_rows(&kinks).transpose());
+        let along = &span * span.tr_mul(&u);
+        let aside = BESIDE / along.norm().max(f64::MIN_POSITIVE);
+        u -= along * (1.0 - aside);
+    }
     u
 }
