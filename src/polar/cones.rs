@@ -9,7 +9,7 @@
 //!
 //! The second inequality corrects itself: y comes from a quadratic program, and need not solve it. Every cone lies in an orthant,
 //! so that g_j'g_k >= 0 (without rounding errors in the sign), and sum_j a_j <= 1 / sqrt(min g_j'g_k), a_j <= 1 / ||g_j||. A cone is split
-//! at a point of an edge; what rounding moves of that point moves u by no more, since a_j <= 1: [`DRIFT`] per level covers it.
+//! at a point of an edge; what rounding moves of that point moves u by no more, since a_j <= 1: `DRIFT` per level covers it.
 //!
 //! Once inactive or active, a row stays so in all parts of a cone: each keeps its crossing rows and the sum over its active ones.
 
