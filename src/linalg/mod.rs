@@ -15,6 +15,7 @@ pub mod proven;
 pub mod simd;
 pub mod sparse;
 pub mod sum;
+pub mod unfolding;
 pub mod vector;
 
 pub use gram::{Gram, Layout};

@@ -10,6 +10,7 @@
 use super::descent::columns::Columns;
 use crate::data::Observations;
 use crate::gauge::{Gauge, l2::L2};
+use crate::linalg::unfolding::{fold, unfold};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, Setup, cp};
 use crate::polar::search::Found;
@@ -69,13 +70,7 @@ impl Compressed {
     /// Q'Z_(k).
     pub fn field(&self, z: &[f64]) -> Vec<f64> {
         let small = dense::tr_mul(&self.basis, &unfold(z, &self.sizes, self.mode));
-        let mut out = vec![0.0; small.len()];
-        let (before, d) = (self.before(), small.nrows());
-        for (line, column) in small.column_iter().enumerate() {
-            let (p, q) = (line % before, line / before);
-            column.iter().enumerate().for_each(|(i, z)| out[p + before * (i + d * q)] = *z);
-        }
-        out
+        fold(&small, &self.sizes, self.mode)
     }
 
     /// X^k <- Q'X^k.
@@ -96,17 +91,6 @@ impl Compressed {
     fn replace(&self, x: &Factors, by: impl Fn(&Mat) -> Mat) -> Factors {
         Factors(x.0.iter().enumerate().map(|(k, x)| if k == self.mode { by(x) } else { x.clone() }).collect())
     }
-
-    fn before(&self) -> usize {
-        self.sizes[..self.mode].iter().product()
-    }
-}
-
-/// Z_(k), d_k x P.
-fn unfold(z: &[f64], sizes: &[usize], k: usize) -> Mat {
-    let before: usize = sizes[..k].iter().product();
-    let d = sizes[k];
-    Mat::from_fn(d, z.len() / d, |i, line| z[line % before + before * (i + d * (line / before))])
 }
 
 #[cfg(test)]
