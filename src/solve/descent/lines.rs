@@ -21,7 +21,7 @@ use crate::problem::Problem;
 pub struct Lines;
 
 /// Whether the pieces of a line that come from different signs of u do not overlap, and each is an exact minimiser.
-fn one_sign_at_a_time(problem: &Problem, axis: usize) -> bool {
+pub(super) fn one_sign_at_a_time(problem: &Problem, axis: usize) -> bool {
     let (lone, other) = (&problem.regularizer.gauges[axis], &problem.regularizer.gauges[1 - axis]);
     // on an orthant an absolute norm fits entries of opposite sign apart
     let apart = other.orthant().is_some() && other.norm().is_absolute();

@@ -9,6 +9,7 @@ pub mod coordinate;
 pub mod hals;
 pub mod lbfgs;
 pub mod lines;
+pub mod lines_newton;
 mod memory;
 pub mod neurons;
 pub mod prox_gradient;
@@ -42,6 +43,7 @@ pub trait Descent: Sync {
 /// Every strategy, in order of preference. One line each.
 pub const STRATEGIES: &[&dyn Descent] = &[
     &lines::Lines,
+    &lines_newton::LinesNewton,
     &rowwise::Rowwise,
     &hals::Hals,
     &lbfgs::Lbfgs,
