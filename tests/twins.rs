@@ -709,6 +709,12 @@ fn large_shifts_that_free_extras_fit_do_not_lift_the_bound() {
                 let grouped = i.problem.extras.blocks.iter().all(|b| b.map.index().is_some());
                 assert!(!grouped || value.is_some_and(|v| v >= bound - 1e-3), "{label}: {value:?} of {bound}");
             }
+            // a correction that lambda has nothing left for is not made
+            if kind.name == "squared" && c.rank > 0 && !i.problem.extras.corrected().is_empty() {
+                let mut z = z.clone();
+                z[0] += 1e-8;
+                assert_eq!(prove(&i.problem, &DualPoint::field("test", z)), None, "{label}");
+            }
         }
     }
 }
@@ -735,5 +741,19 @@ fn a_dual_point_beyond_the_polar_or_a_penalty_is_scaled_back() {
                 assert!(total - value <= 1e-5 * total, "{label}: {value} of {total}");
             }
         }
+    }
+}
+
+#[test]
+fn outliers_end_the_domain_where_their_weight_does() {
+    let one = || -> Arc<dyn Loss> { Arc::from(loss::squared::KIND.example(&[0])) };
+    let t = Targets { y: &[3.0], w: None };
+    let both = Profiled { inner: one(), lo: -OUTLIER, hi: OUTLIER };
+    let above = Profiled { inner: one(), lo: f64::NEG_INFINITY, hi: 0.0 };
+    for (loss, inside, outside) in
+        [(&both, OUTLIER, OUTLIER.next_up()), (&both, -OUTLIER, -OUTLIER.next_up()), (&above, 0.0, 1e-300)]
+    {
+        assert!(loss.dual_lower(t, &[inside]).value.is_finite());
+        assert_eq!(loss.dual_lower(t, &[outside]).value, f64::NEG_INFINITY, "{outside:e}");
     }
 }
