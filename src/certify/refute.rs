@@ -9,6 +9,9 @@ use crate::problem::Problem;
 /// How many of the best slices are tried.
 const CANDIDATES: usize = 8;
 
+/// A decrease by this share of the loss is lost in its rounding.
+const HIDDEN: f64 = 1e-13;
+
 /// Quarterings of a step.
 const SHORTENINGS: i32 = 20;
 
@@ -32,7 +35,9 @@ pub fn refutation(problem: &Problem, found: &Found, prediction: &[f64]) -> Optio
         );
         let phi = problem.apply(&slice);
         let bend: f64 = phi.iter().zip(&curvature).map(|(p, c)| c * p * p).sum();
-        if bend <= 0.0 {
+        // what rounding hides is not looked for
+        let lost = problem.loss.is_quadratic() && 0.5 * (value - problem.lambda).powi(2) / bend <= HIDDEN * here.abs();
+        if bend <= 0.0 || lost {
             continue;
         }
         let along = |t: f64| {
