@@ -40,11 +40,12 @@ fn points() -> Vec<Point> {
     let mut add = |series, at, rank, problem| {
         points.push(Point { series, at, problem, rank, short_s: f64::INFINITY, long_s: f64::INFINITY });
     };
-    for entries in decade(100_000) {
-        add("completion: observed entries", entries, 10, support::completion(2000, 2000, entries));
+    // where entries and rank are what costs: with few of either, a sweep is the factors' own
+    for entries in decade(500_000) {
+        add("completion: observed entries", entries, 16, support::completion(5000, 5000, entries));
     }
-    for rank in decade(4) {
-        add("completion: rank", rank, rank, support::completion(2000, 2000, 300_000));
+    for rank in decade(16) {
+        add("completion: rank", rank, rank, support::completion(2000, 2000, 1_000_000));
     }
     for side in decade(1000) {
         add("completion: rows, entries fixed", side, 10, support::completion(side, 2000, 300_000));
@@ -53,7 +54,7 @@ fn points() -> Vec<Point> {
         add("completion: columns, 50 entries each", side, 10, support::completion(2000, side, 50 * side));
     }
     for rank in decade(4) {
-        add("full data: rank", rank, rank, support::nonnegative(1000, 1000));
+        add("full data: rank", rank, rank, support::nonnegative(3000, 3000));
     }
     for side in decade(300) {
         add("full data: rows", side, 20, support::nonnegative(side, 500));

@@ -174,7 +174,8 @@ def scaling(series):
 
 CPU time of one sweep of the descent that homfac chooses (L-BFGS for completion, HALS for full nonnegative data), one thread, each over
 a decade, with the exponent fitted by least squares to five points. 1 is linear; below 1 the cost grows more slowly than the size.
-Completion: 2000 x 2000, 300,000 entries and rank 10 unless said; full data: 1000 x 1000, 500 on the other side, rank 20 likewise.
+Completion: 2000 x 2000, 300,000 entries and rank 10 unless said; 5000 x 5000 of rank 16 where entries grow, 1,000,000 entries where the
+rank does. Full data: 500 on the other side, rank 20; 3000 x 3000 where the rank grows.
 
 {table(["what grows", "from .. to", "ms per sweep", "exponent"], rows)}
 """
