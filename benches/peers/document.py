@@ -82,8 +82,8 @@ def completion(records, verdicts):
             "its excess", "ratio"]
     text = f"""## Matrix completion to 1e-4 of the optimum
 
-homfac stops at a **proven** gap of 1e-4; its time is that of the whole process, from start to the written run folder: reading,
-lambda_max, solving, proving. cmfrec (CG, `rank cap` {', '.join(str(r['cap']) for r in records)} in the order below) proves nothing and has
+homfac stops at a **proven** gap of 1e-4; its time is that of the whole process, from start to the written run folder: lambda_max,
+solving, proving, and reading, which is then left out, as it is of cmfrec's; the ratio is of what remains. cmfrec (CG, `rank cap` {', '.join(str(r['cap']) for r in records)} in the order below) proves nothing and has
 to be told how many iterations to make: it is given the least number that brings it within 1e-4, found beforehand, and only its
 fit is timed. The optimum is known from homfac's proven interval at a gap of 1e-6.
 
@@ -172,7 +172,7 @@ def scaling(series):
         rows.append([name, f"{a:,} .. {b:,}", f"{digits(1e3 * first)} .. {digits(1e3 * last)}", f"{exponent(points):.2f}"])
     return f"""## Scaling
 
-CPU time of one sweep of the descent that homfac chooses (L-BFGS for completion, HALS for full nonnegative data), one thread, each over
+CPU time of one sweep of the descent that homfac chooses (L-BFGS for completion, row-wise coordinate descent for full nonnegative data), one thread, each over
 a decade, with the exponent fitted by least squares to five points. 1 is linear; below 1 the cost grows more slowly than the size.
 Completion: 2000 x 2000, 300,000 entries and rank 10 unless said; 5000 x 5000 of rank 16 where entries grow, 1,000,000 entries where the
 rank does. Full data: 500 on the other side, rank 20; 3000 x 3000 where the rank grows.
@@ -187,7 +187,7 @@ DATA = """## Data
 | --- | --- |
 | mc2k_1, mc2k_5 | 2000 x 2000, 1 % and 5 % observed: rank 10 of unit variance, noise 0.1 |
 | mc20k_1 | 20000 x 5000, 1 % observed: the same |
-| MovieLens latest-small | 671 x 9066, 90,004 ratings |
+| MovieLens latest-small | 671 x 9066, 90,004 ratings to train on |
 | digits | 64 x 1797, the images that the repository ships, over 16 |
 | nmf1k2k | 1000 x 2000, nonnegative of rank 20, noise |
 | dense1k2k | 1000 x 2000, 20 directions far above unit noise |
@@ -226,7 +226,7 @@ loaded).
 
 homfac against the tools that one would use otherwise, on the same data, to the same objective, on the same machine, in one run, by
 turns (A B A B ..), the best of {results['repeats']}. Every point that a peer returns is evaluated anew in float64. homfac's times include
-its proof unless said; no peer proves anything. Times are wall seconds, CPU seconds in brackets; ratios are the peer's time over
+its proof unless said; no peer proves anything. Where homfac's reading of files is left out, it is said. Times are wall seconds, CPU seconds in brackets; ratios are the peer's time over
 homfac's (CPU likewise), above 1 where homfac is faster. *Excess* is the objective's relative distance from the best one known.
 
 Machine: {results['machine']}. {'It was shared with other work during the run (load average ' + digits(results['load'], 2) + ' at the start), so factors below about 1.5 are noise.' if results['load'] > 0.7 else 'It was otherwise idle.'} Peers: {versions}.

@@ -86,7 +86,7 @@ fn threads(text: &str, overrides: &[Override]) -> Option<usize> {
     let set = overrides.iter().rfind(|o| o.key == "solver.threads").map(|o| o.value.parse().ok());
     let written =
         || usize::try_from(text.parse::<toml::Table>().ok()?.get("solver")?.get("threads")?.as_integer()?).ok();
-    set.unwrap_or_else(written).filter(|n| *n > 0)
+    set.unwrap_or_else(written).filter(|n| (1..=spec::MOST_THREADS).contains(n))
 }
 
 /// A pool of as many threads as asked for, in place before the first parallel loop. This thread is one of them: none waits

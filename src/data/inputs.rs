@@ -6,6 +6,9 @@ use super::error::DataError;
 use super::read::{cell_error, matrix_shape, read};
 use crate::linalg::Mat;
 
+/// Inputs are no larger: their squares are finite.
+const LARGEST: f64 = 1e150;
+
 /// Reads them for the target named, of which the rows flagged in `used` are fitted: their mean and population deviation
 /// standardise. The request gets the choices made while reading.
 pub(super) fn read_inputs(
@@ -34,8 +37,9 @@ pub(super) fn read_inputs(
     if cols == 0 && !request.bias {
         return Err(misfit("at least one column of inputs".into(), "none".into(), None));
     }
-    if let Some(k) = values.iter().position(|v| !v.is_finite()) {
-        return Err(cell_error(&file, (k % rows, k / rows), "a finite number in every cell of the inputs", values[k]));
+    if let Some(k) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST) {
+        let expected = "a finite number of size at most 1e150 in every cell of the inputs";
+        return Err(cell_error(&file, (k % rows, k / rows), expected, values[k]));
     }
     let named = loaded.names.filter(|n| n.len() == cols);
     let names: Vec<String> = named.unwrap_or_else(|| (1..=cols).map(|j| j.to_string()).collect());

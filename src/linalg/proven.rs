@@ -10,6 +10,7 @@
 //! to try.
 
 use super::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use super::vector::unit_scale;
 use super::{Gram, Layout, Mat, Packed, dense, lanczos, perron};
 
 /// Above this smaller side no Gram matrix of a sparse one is formed: half of it is a gigabyte.
@@ -26,7 +27,7 @@ pub fn lambda_max_upper(g: &Mat) -> f64 {
     if top == 0.0 {
         return 0.0;
     }
-    let scale = unit_scale(top);
+    let scale = unit_scale(&[top]);
     let g = g * scale;
     let n = g.nrows();
     let start = if n <= lanczos::DENSE_SIDE {
@@ -48,13 +49,8 @@ pub(super) fn scaled(w: &[f64]) -> Option<(Vec<f64>, f64)> {
     if top == 0.0 || w.iter().any(|x| !x.is_finite()) {
         return None;
     }
-    let scale = unit_scale(top);
+    let scale = unit_scale(&[top]);
     Some((w.iter().map(|x| x * scale).collect(), scale))
-}
-
-/// A power of two that brings numbers up to `top` to the size of 1, so that scaling is exact.
-fn unit_scale(top: f64) -> f64 {
-    2f64.powi(-(top.log2().floor() as i32).clamp(-1000, 1000))
 }
 
 /// The relative margin below which an attempt is likely to fail: rounding makes tau - lambda_max uncertain by about n times the
@@ -109,7 +105,7 @@ pub fn bordered_lambda_max_upper(s: &Mat, q: &Mat) -> f64 {
     if top == 0.0 {
         return 0.0;
     }
-    let scale = unit_scale(top);
+    let scale = unit_scale(&[top]);
     let (s, q) = (s * scale, q * scale);
     let (size_s, size_q) = (norm_upper(s.as_slice()), norm_upper(q.as_slice()));
     let mut g = dense::tr_mul(&s, &s);

@@ -16,18 +16,21 @@
 use super::bound::Aim;
 use super::neurons::Neurons;
 use crate::linalg::Mat;
+use crate::linalg::nnls::{SMALL, quadratic};
 use crate::linalg::sum::gamma;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
-pub const RANK_LIMIT: usize = 7;
+pub const RANK_LIMIT: usize = SMALL;
 
 /// What a computed point of an edge may be off by, at unit length.
 const DRIFT: f64 = 4e-15;
 /// Cones that are split together: fixed, so that results do not depend on the number of threads.
 const BATCH: usize = 32;
+/// Bytes that cones may take.
+const MEMORY: usize = 1 << 31;
 /// Points of an edge keep this distance from its ends, relative to it.
 const CLIP: f64 = 0.4;
 
@@ -58,6 +61,14 @@ struct Cell {
     split: (usize, usize, f64),
     /// Where the bound is attained.
     top: Vec<f64>,
+}
+
+impl Cell {
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        let numbers = self.generators.len() + self.active.len() + self.top.len();
+        size_of::<Self>() + size_of::<f64>() * numbers + size_of::<u32>() * self.crossing.len()
+    }
 }
 
 impl PartialEq for Cell {
@@ -101,6 +112,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     }
     let mut heap = BinaryHeap::new();
     let mut work = 0.0;
+    let mut bytes = 0;
     let mut settled: f64 = 0.0;
     let mut depth = 0;
     let all: Box<[u32]> = (0..n.inputs.nrows() as u32).filter(|&i| rows.size[i as usize] > 0.0).collect();
@@ -115,6 +127,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
             .collect();
         work += (orthants.len() * all.len()) as f64;
         found.cells += orthants.len();
+        bytes += orthants.iter().map(Cell::bytes).sum::<usize>();
         heap.extend(orthants);
     }
     loop {
@@ -122,7 +135,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
         // nothing is gained below what is attained
         let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
         found.upper = top;
-        if top <= stop || heap.is_empty() || work >= aim.work || aim.budget.exhausted() {
+        if top <= stop || heap.is_empty() || work >= aim.work || bytes >= MEMORY || aim.budget.exhausted() {
             break;
         }
         let mut batch = Vec::with_capacity(BATCH);
@@ -134,13 +147,16 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
             if value > found.lower {
                 (found.lower, found.direction) = (value, parent.top.clone());
             }
-            work += 2.0 * parent.crossing.len() as f64;
+            // a cone that no row crosses costs something too
+            work += 2.0 * (parent.crossing.len() + rows.d) as f64;
+            bytes -= parent.bytes();
             found.cells += parts.len();
             for c in parts {
                 depth = depth.max(c.depth);
                 if c.upper <= stop {
                     settled = settled.max(c.upper);
                 } else {
+                    bytes += c.bytes();
                     heap.push(c);
                 }
             }
@@ -288,7 +304,7 @@ impl<'a> Rows<'a> {
                 *x = if round < 2 { side } else { *x + (side - *x) / round as f64 };
             }
             let price = self.prices(c, s, &means, &alpha);
-            let a = nonnegative(&gram, &price, d);
+            let a = quadratic(&gram, &price);
             let y: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r] * a[j]).sum()).collect();
             let size = y.iter().map(|y| y * y).sum::<f64>().sqrt();
             let excess = (0..d)
@@ -384,75 +400,6 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// argmax over a >= 0 of c'a - a'Ka / 2, K d x d: coordinates enter while their slope is positive (Lawson and Hanson 1974). Need not
-/// be exact.
-fn nonnegative(gram: &[f64], c: &[f64], d: usize) -> Vec<f64> {
-    let mut a = vec![0.0; d];
-    let mut passive: Vec<usize> = Vec::with_capacity(d);
-    let scale = c.iter().fold(0.0, |m: f64, c| m.max(c.abs()));
-    for _ in 0..3 * d {
-        let slope = |k: usize, a: &[f64]| c[k] - (0..d).map(|j| gram[k * d + j] * a[j]).sum::<f64>();
-        let enter = (0..d)
-            .filter(|k| !passive.contains(k))
-            .map(|k| (slope(k, &a), k))
-            .filter(|(x, _)| *x > 1e-15 * scale)
-            .max_by(|x, y| x.0.total_cmp(&y.0));
-        let Some((_, enter)) = enter else { break };
-        passive.push(enter);
-        loop {
-            let Some(free) = solve(gram, c, d, &passive) else {
-                passive.pop();
-                return a;
-            };
-            if free.iter().all(|x| *x > 0.0) {
-                a.fill(0.0);
-                passive.iter().zip(&free).for_each(|(&k, x)| a[k] = *x);
-                break;
-            }
-            let ratio = |(&k, x): (&usize, &f64)| (*x <= 0.0).then(|| (a[k] / (a[k] - x), k));
-            let first = passive.iter().zip(&free).filter_map(ratio).min_by(|x, y| x.0.total_cmp(&y.0));
-            let Some((step, leaving)) = first.filter(|f| f.0.is_finite()) else { return a };
-            for (&k, x) in passive.iter().zip(&free) {
-                a[k] = (a[k] + step * (x - a[k])).max(0.0);
-            }
-            a[leaving] = 0.0;
-            passive.retain(|k| *k != leaving);
-            if passive.is_empty() {
-                break;
-            }
-        }
-    }
-    a
-}
-
-/// K_PP x = c_P by a Cholesky factorization; `None` if K_PP is not positive definite.
-fn solve(gram: &[f64], c: &[f64], d: usize, p: &[usize]) -> Option<Vec<f64>> {
-    let n = p.len();
-    let mut l = [[0.0; RANK_LIMIT]; RANK_LIMIT];
-    let mut x: Vec<f64> = p.iter().map(|&k| c[k]).collect();
-    for i in 0..n {
-        for j in 0..=i {
-            let sum: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
-            let rest = gram[p[i] * d + p[j]] - sum;
-            if i == j {
-                if rest.is_nan() || rest <= 1e-14 {
-                    return None;
-                }
-                l[i][i] = rest.sqrt();
-            } else {
-                l[i][j] = rest / l[j][j];
-            }
-        }
-        let sum: f64 = (0..i).map(|k| l[i][k] * x[k]).sum();
-        x[i] = (x[i] - sum) / l[i][i];
-    }
-    for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n).map(|k| l[k][i] * x[k]).sum();
-        x[i] = (x[i] - sum) / l[i][i];
-    }
-    Some(x)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -527,7 +474,7 @@ mod tests {
             let price: Vec<f64> = (0..d).map(|j| n.output(g.column(j).as_slice())[0]).collect();
             let gram: Vec<f64> = (g.transpose() * &g).iter().copied().collect();
             // the program solved halfway: the point is taken at its word
-            let a = nonnegative(&gram, &price, d);
+            let a = quadratic(&gram, &price);
             let taken: f64 = (0..d).map(|j| a[j] * price[j]).sum();
             c.upper = taken.max(0.0).sqrt() * (1.0 - 1e-4);
             caught += usize::from(worst(&rows, &c, 1.0, seed) > 0.0);

@@ -9,6 +9,7 @@
 //! column rank.
 
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use crate::linalg::vector::unit_scale;
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
@@ -28,6 +29,8 @@ pub struct Neurons {
     stretch: f64,
     /// What forming T and W may have changed f by.
     pub rounding: f64,
+    /// The powers of two that V and W are multiplied by: squares neither vanish nor overflow.
+    units: [f64; 2],
 }
 
 /// Whether the problem is a network with plain l2 gauges (up to weights).
@@ -50,6 +53,9 @@ impl Neurons {
         if let Some(d) = gauges[1].weights() {
             field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
         }
+        let units = [&v, &field].map(|x| unit_scale(x.as_slice()));
+        v *= units[0];
+        field *= units[1];
         let (_, s, right) = dense::thin_svd(&v)?;
         let rank = s.iter().filter(|x| **x > RANK_TOLERANCE * s[0]).count();
         let basis = right.columns(0, rank).into_owned();
@@ -60,17 +66,17 @@ impl Neurons {
         let lost = norm(&lost) + gamma(rank + 4) * (norm(&inputs) * norm(&basis) + norm(&v));
         let skew = dense::tr_mul(&basis, &basis) - Mat::identity(rank, rank);
         let stretch = 1.0 + norm(&skew) + gamma(v.ncols() + 4) * norm(&basis).powi(2);
-        // quotients by weights are rounded once each, and may underflow
+        // quotients by weights are rounded once each, and may underflow, as may what is scaled
         let rounding = norm(&field) * (lost + 4.0 * UNIT_ROUNDOFF * norm(&v))
-            + f64::MIN_POSITIVE * (field.len() + v.len()) as f64 * (1.0 + norm(&v) + norm(&field));
-        Some(Self { inputs, field, basis, stretch, rounding: rounding * (1.0 + gamma(16)) })
+            + 2.0 * f64::MIN_POSITIVE * (field.len() + v.len()) as f64 * (1.0 + norm(&v) + norm(&field));
+        Some(Self { inputs, field, basis, stretch, rounding: rounding * (1.0 + gamma(16)), units })
     }
 
     /// V and W as they are, V of full column rank.
     #[cfg(test)]
     pub fn of(inputs: Mat, field: Mat) -> Self {
         let k = inputs.ncols();
-        Self { inputs, field, basis: Mat::identity(k, k), stretch: 1.0, rounding: 0.0 }
+        Self { inputs, field, basis: Mat::identity(k, k), stretch: 1.0, rounding: 0.0, units: [1.0; 2] }
     }
 
     /// k, the rank of V.
@@ -80,7 +86,13 @@ impl Neurons {
 
     /// An upper bound of the polar from one of max {f(u) : ||u|| <= 1} in the coordinates of T.
     pub fn polar_upper(&self, upper: f64) -> f64 {
-        (upper * self.stretch * (1.0 + gamma(4)) + self.rounding).next_up()
+        let upper = (upper * self.stretch * (1.0 + gamma(4)) + self.rounding).next_up();
+        ((upper / self.units[0]).next_up() / self.units[1]).next_up()
+    }
+
+    /// A value of the polar in the units of T and W.
+    pub fn in_units(&self, value: f64) -> f64 {
+        value * self.units[0] * self.units[1]
     }
 
     /// The row t_i.
@@ -124,7 +136,7 @@ impl Neurons {
             };
             u.extend(divide(x.as_slice(), size, gauges[0].weights()));
             v.extend(divide(&output, value * size, gauges[1].weights()));
-            values.push(value);
+            values.push(value / self.units[0] / self.units[1]);
         }
         let rows = problem.factor_rows();
         let count = values.len();

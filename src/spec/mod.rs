@@ -23,5 +23,5 @@ fn unbalanced(power: f64, degree: usize) -> String {
 pub use assemble::{assemble, build_extra, build_loss};
 pub use error::SpecErrors;
 pub use model::Spec;
-pub use parse::{Override, parse};
+pub use parse::{MOST_THREADS, Override, parse};
 pub use resolved::{notes_of, to_toml};

@@ -26,6 +26,9 @@ pub struct Override {
     pub flag: String,
 }
 
+/// Most worker threads: each takes memory and a while to start.
+pub const MOST_THREADS: usize = 1024;
+
 /// Names of the contract whose turn has not come.
 mod planned {
     pub(super) const MAPPINGS: &[&str] = &["relu_deep", "linear_net"];
@@ -159,7 +162,7 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
 fn networks(root: &Reader, mapping: &str, data: &DataRequest) {
     let Some(t) = root.table("data") else { return };
     let is_network = mapping::KINDS.iter().any(|k| k.name == mapping && k.needs_inputs);
-    if is_network && data.input.is_none() {
+    if is_network && data.input.is_none() && t.get("input").is_none() {
         t.missing(
             "input",
             "the inputs of the network, such as { path = \"inputs.csv\", bias = true, standardize = true }",
@@ -346,7 +349,7 @@ fn solver(root: &Reader, folder: &Path) -> (SolverOptions, Option<PathBuf>) {
     options.initial_rank = t.count("initial_rank", 0).map_or(options.initial_rank, |r| r as usize);
     options.max_rank = t.count("max_rank", 1).map(|r| r as usize);
     options.max_outer = t.count("max_outer", 1).map(|r| r as usize);
-    options.threads = t.count("threads", 1).map(|r| r as usize);
+    options.threads = t.count_up_to("threads", 1, MOST_THREADS as u64).map(|r| r as usize);
     options.time_limit = t.duration("time_limit");
     options.descent = t.name("descent", "descent", &descent::names(), &[]);
     options.stationarity_tolerance = t.number("stationarity_tolerance").and_then(|(x, origin)| {

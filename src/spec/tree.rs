@@ -220,10 +220,19 @@ impl<'a> Reader<'a> {
 
     /// A whole number of at least `least`.
     pub fn count(&self, key: &'static str, least: u64) -> Option<u64> {
+        self.count_up_to(key, least, u64::MAX)
+    }
+
+    /// The same with a largest value.
+    pub fn count_up_to(&self, key: &'static str, least: u64, most: u64) -> Option<u64> {
         let node = self.get(key)?;
+        let expected = match most {
+            u64::MAX => format!("a whole number of at least {least}"),
+            _ => format!("a whole number from {least} to {most}"),
+        };
         match node.value {
-            Value::Integer(i) if i >= 0 && i as u64 >= least => return Some(i as u64),
-            _ => self.wrong_type(key, node, &format!("a whole number of at least {least}")),
+            Value::Integer(i) if i >= 0 && (least..=most).contains(&(i as u64)) => return Some(i as u64),
+            _ => self.wrong_type(key, node, &expected),
         }
         None
     }

@@ -7,11 +7,12 @@
 //! with w = c (x) b, so that w'Gw = 0 for every G = -G^T2; N >= 0 entry by entry, and 0 unless the factors behind b and c all lie
 //! in orthants; S = Z, or S >= Z (in the sign of the product) if all factors do.
 
-use super::{
-    DualPoint, Kind, Proven, field_below, finish, largest_scale, nonnegative, plain_lambda, product_sign, scaled,
-};
+use super::lift::{nonnegative, scaled};
+use super::majorant::field_below;
+use super::{DualPoint, Kind, Proven, finish, largest_scale, plain_lambda};
 use crate::linalg::proven;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
+use crate::polar::bound::product_sign;
 use crate::polar::grouping::Grouping;
 use crate::problem::Problem;
 

@@ -42,7 +42,7 @@ impl PolarBound for Cones {
         let known: Vec<Vec<f64>> =
             n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
         // what the coordinates cost is not the search's to win back
-        let aim = Aim { limit: aim.limit - 2.0 * n.rounding, ..*aim };
+        let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
         Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "cones", exact: false }
     }
 
