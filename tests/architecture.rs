@@ -23,7 +23,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("solve", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify"]),
     ("spec", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve"]),
     // stores what others found: types, no mathematics
-    ("run", &["linalg", "data", "mapping", "certify", "spec", "polar::LambdaMax"]),
+    (
+        "run",
+        &["linalg", "data", "mapping", "certify", "spec", "polar::LambdaMax", "solve::checkpoint", "solve::observer"],
+    ),
     // prints what others found: of the solver it sees the events
     ("report", &["data", "gauge", "problem", "polar", "certify", "solve::observer", "spec", "run"]),
     (

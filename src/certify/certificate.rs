@@ -139,7 +139,7 @@ pub struct Certificate {
 }
 
 /// A dual point as it is saved in `dual.npz`: named arrays, proven anew by whoever reads them.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Witness {
     /// Who made it, for the report; `saved` for one read from a run folder.
     pub source: String,

@@ -39,6 +39,12 @@ pub enum Command {
 pub struct SolveArgs {
     /// The spec, a TOML file.
     pub spec: PathBuf,
+    /// Go on from the checkpoint of a run that was killed, interrupted or out of time; without one, start anew.
+    #[arg(long)]
+    pub resume: bool,
+    /// How often to write a checkpoint beside the run folder: a duration, or `never`.
+    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "30s")]
+    pub checkpoint: Interval,
     /// Flags about the spec.
     #[command(flatten)]
     pub overrides: OverrideArgs,
@@ -139,6 +145,18 @@ pub struct OutputArgs {
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as solver.max_rank=5")?;
     Ok((key.trim().into(), value.trim().into()))
+}
+
+/// How often; `None`: never.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval(pub Option<Duration>);
+
+fn interval(text: &str) -> Result<Interval, String> {
+    if text == "never" {
+        return Ok(Interval(None));
+    }
+    let time = tree::seconds(text).ok_or("expected `never` or a positive duration such as 30s, 500ms, 1h30m")?;
+    Ok(Interval(Some(time)))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

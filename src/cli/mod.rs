@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod check;
+pub mod checkpoints;
 pub mod console;
 pub mod explain;
 pub mod failure;

@@ -1,6 +1,7 @@
 //! `homfac solve SPEC`: solve, certify, write the run folder.
 
 use super::args::SolveArgs;
+use super::checkpoints::{self, Recorder};
 use super::console::{Console, start_tracing};
 use super::finish::{Outcome, finish};
 use super::interrupt;
@@ -11,8 +12,9 @@ use crate::data::DataError;
 use crate::mapping::Factors;
 use crate::report::{describe, log};
 use crate::run::document::Time;
-use crate::run::{Staging, load};
-use crate::solve;
+use crate::run::{Staging, checkpoint, load};
+use crate::solve::observer::Observer;
+use crate::solve::{self, StopReason};
 use std::time::{Duration, Instant};
 
 /// The share of `--time-limit` that solving leaves for certifying.
@@ -28,14 +30,34 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let all = budget.within(args.output.time_limit);
     let mut session = Session::open(&args.spec, &args.overrides)?;
     let target = args.output.out.clone().unwrap_or_else(|| session.spec.output.clone());
-    let staging = Staging::create(&target, args.output.force)?;
-    let start = warm_start(&session)?;
+    let saved = if args.resume { checkpoints::find(&session, &target)? } else { None };
+    // what was written when time was up is what its checkpoint goes on from
+    let staging = Staging::create(&target, args.output.force || saved.is_some())?;
+    let start = if saved.is_some() { None } else { warm_start(&session)? };
     let mut console = Console::new(&args.output);
     console.log(&head(&session, args.output.time_limit));
+    let path = checkpoint::path_of(&target);
+    match &saved {
+        Some(saved) => {
+            console.log(&format!("  resumed from {}\n", path.display()));
+            saved.trace.iter().for_each(|i| console.iteration(i));
+        }
+        None if args.resume => console.log(&format!("  no checkpoint at {}: solving starts anew\n", path.display())),
+        None if path.exists() => {
+            console.log(&format!("  {} is not gone on from without --resume\n", path.display()));
+        }
+        None => {}
+    }
 
     let clock = Instant::now();
     let (options, limits) = (session.certify_options(), solving(&all, &session));
-    let solution = solve::solve(&mut session.problem, &session.spec.solver, &options, start, &limits, &mut console);
+    let key = checkpoints::problem(&session);
+    let mut recorder = Recorder::new(&mut console, args.checkpoint.0, &target, &staging, key);
+    let (problem, settings) = (&mut session.problem, &session.spec.solver);
+    let solution = match &saved {
+        Some(s) => solve::resume(problem, settings, &options, &s.state, &limits, &mut recorder),
+        None => solve::solve(problem, settings, &options, start, &limits, &mut recorder),
+    };
     let solve_s = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -51,7 +73,13 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let time = Time { solve_s, certify_s: clock.elapsed().as_secs_f64() };
     let outcome =
         Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
-    finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)
+    let code = finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)?;
+    if matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time) && path.exists() {
+        console.log(&format!("  --resume goes on from {}\n", path.display()));
+    } else {
+        checkpoint::remove(&target);
+    }
+    Ok(code)
 }
 
 /// Solving ends in time for certifying.

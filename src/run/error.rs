@@ -29,6 +29,14 @@ pub enum RunError {
         /// What is wrong.
         problem: String,
     },
+    /// There is a checkpoint, but nothing to go on from.
+    #[error("{}: this checkpoint is {why}\n  hint: without `--resume` solving starts anew", .path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The data is not what the run was made from.
     #[error("{path}: the data changed since the run was written: SHA-256 is {found}, the run has {recorded}")]
     DataChanged {

@@ -56,6 +56,11 @@ impl Staging {
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io(&shown, "write"))
     }
 
+    /// The hidden folder itself.
+    pub fn path(&self) -> &Path {
+        self.hidden.path()
+    }
+
     /// Makes the folder appear.
     ///
     /// # Errors

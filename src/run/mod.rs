@@ -1,6 +1,7 @@
 //! The run folder: written whole or not at all ([`folder`]), read back without its claims ([`load`]), and the layout of
-//! `certificate.json` ([`document`]). Mathematics is left to others.
+//! `certificate.json` ([`document`]); beside it the [`checkpoint`] of one in the making. Mathematics is left to others.
 
+pub mod checkpoint;
 pub mod document;
 pub mod error;
 pub mod folder;

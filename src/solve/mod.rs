@@ -2,6 +2,7 @@
 //! slice that descends is found. Printing is left to observers.
 
 pub mod append;
+pub mod checkpoint;
 mod compress;
 pub mod descent;
 pub mod observer;
@@ -9,7 +10,7 @@ pub mod options;
 pub mod reduce;
 
 use crate::budget::Budget;
-use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::certify::dual::{self, DualPoint, Keeper, relative_gap};
 use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, Witness, refuting_slices, relax};
 use crate::extra::Coefficients;
 use crate::linalg::lanczos;
@@ -17,14 +18,16 @@ use crate::mapping::Factors;
 use crate::polar::bound::Bounded;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
+use checkpoint::Checkpoint;
 use compress::Compressed;
 use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// Why solving stopped. Never a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// The proven gap met the target.
     Gap,
@@ -109,23 +112,85 @@ pub fn solve(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
+    let mut q = problem.extras.zero();
+    follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
+    let x = start.unwrap_or_else(|| random_slices(problem, options));
+    let state = Progress { step: "init".into(), ..Progress::default() };
+    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper: Keeper::new(), state };
+    go_on(problem, options, certify, from, budget, observer)
+}
+
+/// Algorithm 1 from where it was. The checkpoint must fit the problem ([`Checkpoint::fits`]).
+pub fn resume(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    from: &Checkpoint,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
+    if let Some(stopped_by) = from.stopped_by {
+        let witnesses = from.witness.clone().into_iter().collect();
+        return Solution { factors: from.factors(), extras: from.extras.clone(), witnesses, polar: None, stopped_by };
+    }
+    let mut keeper = Keeper::new();
+    if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
+        keeper.offer_witness(problem, &point);
+    }
+    for source in &from.tried {
+        keeper.mark(source);
+    }
+    problem.hold(&from.extras);
+    let from = Start {
+        iter: from.iter,
+        elapsed_s: from.elapsed_s,
+        x: from.factors(),
+        q: from.extras.clone(),
+        keeper,
+        state: from.progress.clone(),
+    };
+    go_on(problem, options, certify, from, budget, observer)
+}
+
+/// Where the outer loop begins.
+struct Start {
+    iter: usize,
+    elapsed_s: f64,
+    x: Factors,
+    q: Coefficients,
+    keeper: Keeper,
+    state: Progress,
+}
+
+/// The outer loop.
+fn go_on(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    from: Start,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
     let clock = Instant::now();
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut state } = from;
+    let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
     let exact = bound::is_exact(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
-    let mut q = problem.extras.zero();
-    follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
-    let mut x = start.unwrap_or_else(|| random_slices(problem, options));
-    let mut keeper = Keeper::new();
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
-    let finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
-    let mut state = Progress { step: "init".into(), finished, ..Progress::default() };
+    state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
 
+    let mut next;
     let stopped_by = 'outer: {
-        for iter in 0.. {
+        for iter in first.. {
+            next = iter + 1;
+            if iter > first && observer.wants_checkpoint(false) {
+                let witness = keeper.best().map(|b| b.point.to_witness());
+                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, witness, keeper.tried(), &state, None));
+            }
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
             let value = problem.objective(&x);
@@ -203,7 +268,7 @@ pub fn solve(
                 gap,
                 polar: excess + 1.0,
                 step: std::mem::take(&mut state.step),
-                time_s: clock.elapsed().as_secs_f64(),
+                time_s: elapsed(),
             });
 
             // 4. stop?
@@ -252,11 +317,23 @@ pub fn solve(
         }
         unreachable!("the loop ends by one of its breaks")
     };
+    let witness = keeper.best().map(|b| b.point.to_witness());
+    let take_down = |x: &Factors, q: &Coefficients, state: &Progress, stopped_by| {
+        Checkpoint::new(next, elapsed(), x, q, witness.clone(), keeper.tried(), state, stopped_by)
+    };
+    let unfinished = matches!(stopped_by, StopReason::Interrupt | StopReason::Time);
+    if unfinished && observer.wants_checkpoint(true) {
+        state.step = "resumed".into();
+        observer.checkpoint(take_down(&x, &q, &state, None));
+    }
     problem.regularizer.balance(&mut x);
     follow(problem, &x, &mut q);
     problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
     problem.offset = Vec::new();
-    let witnesses = keeper.best().map(|b| b.point.to_witness()).into_iter().collect();
+    if !unfinished && observer.wants_checkpoint(true) {
+        observer.checkpoint(take_down(&x, &q, &state, Some(stopped_by)));
+    }
+    let witnesses = witness.into_iter().collect();
     Solution { factors: x, extras: q, witnesses, polar, stopped_by }
 }
 
@@ -317,7 +394,7 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
 }
 
 /// What the outer loop remembers to decide how hard the next round works.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Progress {
     step: String,
     finished: f64,

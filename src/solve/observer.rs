@@ -1,7 +1,10 @@
 //! What the solver tells whoever watches: one event per outer iteration, plus remarks.
 
+use super::checkpoint::Checkpoint;
+use serde::{Deserialize, Serialize};
+
 /// One outer iteration of Algorithm 1, for the log table and `trace.csv`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Iteration {
     /// Outer iteration, from 0.
     pub iter: usize,
@@ -27,6 +30,12 @@ pub trait Observer {
     fn iteration(&mut self, _iteration: &Iteration) {}
     /// Work goes on inside an outer iteration (for a progress bar); `what` names the stage.
     fn progress(&mut self, _what: &str) {}
+    /// Whether the state is worth taking down now, between two outer iterations or at the end.
+    fn wants_checkpoint(&self, _last: bool) -> bool {
+        false
+    }
+    /// The state, where it was wanted.
+    fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
 }
 
 /// Watches nothing.

@@ -11,6 +11,7 @@ mod losses;
 mod naive;
 mod networks;
 mod regressions;
+mod resume;
 mod sensing;
 mod solve;
 mod tensors;

@@ -87,6 +87,11 @@ impl Keeper {
         self.best.as_ref().map(|b| b.value)
     }
 
+    /// The sources that have been used.
+    pub fn tried(&self) -> &[String] {
+        &self.tried
+    }
+
     /// Notes that a source has been used; returns whether it had been before.
     pub fn mark(&mut self, source: &str) -> bool {
         let seen = self.tried.iter().any(|t| t == source);
