@@ -36,6 +36,8 @@ pub mod solve;
 
 pub mod spec;
 
+pub mod predict;
+
 pub mod run;
 
 pub mod report;

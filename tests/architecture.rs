@@ -22,6 +22,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("certify", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar"]),
     ("solve", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify"]),
     ("spec", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve"]),
+    // what fitted factors say of data that was not: no solver
+    ("predict", &["linalg", "data", "gauge", "loss", "mapping", "extra", "spec"]),
     // stores what others found: types, no mathematics
     (
         "run",
@@ -33,7 +35,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "cli",
         &[
             "linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve",
-            "spec", "run", "report",
+            "spec", "predict", "run", "report",
         ],
     ),
 ];

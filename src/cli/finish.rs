@@ -6,10 +6,10 @@ use super::failure;
 use super::session::Session;
 use crate::budget::Budget;
 use crate::certify::Certificate;
-use crate::data::TargetKind;
 use crate::extra::outliers;
 use crate::loss::Targets;
 use crate::mapping::Factors;
+use crate::predict;
 use crate::report::{log, markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
 use crate::run::{self, Document, Staging};
@@ -85,7 +85,9 @@ pub fn finish(
 fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdout>> {
     let (problem, dataset) = (&session.problem, &session.dataset);
     let Some(held) = &dataset.holdout else { return Ok(None) };
-    let mut fitted = problem.mapping.apply(&held.observations, outcome.factors);
+    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&session.spec.mapping, &[], Some(inputs)));
+    let mapping = own.as_ref().unwrap_or(&problem.mapping);
+    let mut fitted = mapping.apply(&held.observations, outcome.factors);
     if let Some(a) = &held.operator {
         fitted = a.apply(&fitted);
     }
@@ -96,13 +98,10 @@ fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdou
         }
     }
     let entries = held.y.len();
-    let columns = held.places().entries().map(|e| e.1);
-    let squares = columns
-        .zip(fitted.iter().zip(&held.y))
-        .map(|(j, (x, y))| (dataset.original(j, *x) - dataset.original(j, *y)).powi(2));
-    let real = dataset.resolved.kind == TargetKind::Real;
-    let rmse = real.then(|| (squares.sum::<f64>() / entries as f64).sqrt());
+    let outputs = held.inputs.is_some();
+    let scored = predict::Held { at: held.places(), y: &held.y, x: &fitted, outputs };
+    let scores = predict::score(dataset.resolved.kind, &scored, |j, x| dataset.original(j, x));
     let loss = spec::build_loss(&session.spec.loss, &held.observations);
     let loss = loss.value(Targets { y: &held.y, w: None }, &fitted) / entries as f64;
-    Ok(Some(Holdout { entries, rmse, loss }))
+    Ok(Some(Holdout { entries, rmse: scores.rmse, r2: scores.r2, accuracy: scores.accuracy, loss }))
 }

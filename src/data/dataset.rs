@@ -2,6 +2,7 @@
 
 use super::{Observations, Operator, Source};
 use crate::linalg::Mat;
+use serde::{Deserialize, Serialize};
 
 /// What the targets must be; the loss says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct InputSource {
 /// The inputs of a network as it sees them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inputs {
-    /// V: one row per sample; the column of ones, if any, is the last.
+    /// V: one row per fitted sample; the column of ones, if any, is the last.
     pub values: Mat,
     /// The columns' names, or numbers from 1; without the column of ones.
     pub names: Vec<String>,
@@ -135,25 +136,64 @@ pub struct HeldOut {
     pub operator: Option<Operator>,
     /// Their places in the vector of measurements, for sensing.
     pub measured: Option<Observations>,
+    /// The inputs of their samples, for networks.
+    pub inputs: Option<Mat>,
     /// Their values, in observation order.
     pub y: Vec<f64>,
 }
 
-/// How to undo the transform: column j of the data is `offset[j] + scale[j] * fitted`, then exp(.) - 1 if `log1p`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AppliedTransform {
-    /// Added back, per column.
-    pub offset: Vec<f64>,
-    /// Multiplied back, per column.
-    pub scale: Vec<f64>,
-    /// ln(1 + y) was taken first.
-    pub log1p: bool,
+/// The transform as it was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppliedTransform {
+    /// ln(1 + y).
+    Log1p,
+    /// y - c.
+    Subtract(f64),
+    /// (y - offset_j) / scale_j in column j.
+    Columns {
+        /// Subtracted from each column.
+        offset: Vec<f64>,
+        /// What each was then divided by.
+        scale: Vec<f64>,
+    },
+}
+
+impl AppliedTransform {
+    /// A value of column j as it is fitted.
+    pub fn apply(&self, j: usize, y: f64) -> f64 {
+        match self {
+            Self::Log1p => y.ln_1p(),
+            Self::Subtract(c) => y - c,
+            Self::Columns { offset, scale } => (y - offset[j]) / scale[j],
+        }
+    }
+
+    /// A fitted value of column j in the units of the file.
+    pub fn undo(&self, j: usize, x: f64) -> f64 {
+        match self {
+            Self::Log1p => x.exp_m1(),
+            Self::Subtract(c) => x + c,
+            Self::Columns { offset, scale } => offset[j] + scale[j] * x,
+        }
+    }
+}
+
+/// What the numbers of the target stand for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meaning {
+    /// Names of the target's columns, where the file has any and they are not those of classes.
+    pub columns: Option<Vec<String>>,
+    /// The classes in the order of their columns, for losses that take them.
+    pub classes: Vec<String>,
+    /// Whether signs stand as 0 and 1 in the file.
+    pub zero_one: bool,
 }
 
 /// The data as the problem sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// Sizes d_1 .. d_K of X.
+    /// Sizes d_1 .. d_K of X; of a network, d_1 counts the samples that are fitted.
     pub sizes: Vec<usize>,
     /// Where the data is, in the unfolding d_1 x (d_2 .. d_K) of X, first index fastest. All entries observed: `Full`. For
     /// sensing: every entry of X, which the operator sees.
@@ -172,6 +212,8 @@ pub struct Dataset {
     pub holdout: Option<HeldOut>,
     /// `None` for `transform = "none"`.
     pub transform: Option<AppliedTransform>,
+    /// What the target's numbers stand for.
+    pub meaning: Meaning,
     /// The files read: the target first, then mask, weights, holdout, operator.
     pub files: Vec<FileRecord>,
     /// Choices made while reading (header or not, shape inferred, missing entries, ..), for log and report.
@@ -200,10 +242,6 @@ impl Dataset {
 
     /// A fitted or transformed value of column j in the units of the file.
     pub fn original(&self, j: usize, x: f64) -> f64 {
-        match &self.transform {
-            None => x,
-            Some(t) if t.log1p => x.exp_m1(),
-            Some(t) => t.offset[j] + t.scale[j] * x,
-        }
+        self.transform.as_ref().map_or(x, |t| t.undo(j, x))
     }
 }

@@ -2,19 +2,18 @@
 
 use super::array::Array;
 use super::dataset::{
-    AppliedTransform, DataRequest, Dataset, FileRecord, HeldOut, HoldoutRequest, TargetKind, Transform, WeightSource,
+    AppliedTransform, DataRequest, Dataset, FileRecord, Meaning, TargetKind, Transform, WeightSource,
 };
 use super::error::DataError;
+use super::holdout::{hold_out, split, split_samples};
 use super::read::{cell_error, format_of, matrix_shape, read, read_with};
 use super::source::{Absent, Source};
 use super::{Observations, inputs, memory, sensing, target};
-use crate::linalg::Pattern;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use std::collections::HashMap;
 
 /// Observed entries in the order of the file, or first index fastest for dense data. An array of higher order is seen as its
 /// unfolding d_1 x (d_2 .. d_K).
+#[derive(Clone)]
 pub(super) struct Cells {
     /// d_1 .. d_K of an array of higher order, else m and n.
     pub(super) sizes: Vec<usize>,
@@ -27,7 +26,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// d_1 .. d_K.
-    fn shape(&self) -> Vec<usize> {
+    pub(super) fn shape(&self) -> Vec<usize> {
         if self.sizes.len() > 2 { self.sizes.clone() } else { vec![self.m, self.n] }
     }
 
@@ -35,7 +34,8 @@ impl Cells {
         entry_error(file, &self.shape(), at.0 as usize + at.1 as usize * self.m, expected, found)
     }
 
-    fn keep(&mut self, flags: &[bool]) {
+    /// Keeps the entries whose flag is set.
+    pub(super) fn keep(&mut self, flags: &[bool]) {
         let mut kept = flags.iter();
         self.at.retain(|_| *kept.next().unwrap_or(&false));
         let mut kept = flags.iter();
@@ -90,33 +90,36 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     if !dense && request.target.absent == Absent::Missing {
         notes.push(format!("{file}: entries that are not listed are missing"));
     }
-    let classes = match request.kind {
-        TargetKind::Real => 0,
-        TargetKind::Signs => target::signs(&mut cells, file, &mut notes).map(|()| 0)?,
-        TargetKind::Counts => target::counts(&cells, file).map(|()| 0)?,
-        TargetKind::Classes => target::labels(&mut cells, file, names.as_deref(), labels, &mut notes)?,
-    };
+    let (mut classes, mut zero_one) = (Vec::new(), false);
+    match request.kind {
+        TargetKind::Real => {}
+        TargetKind::Signs => zero_one = target::signs(&mut cells, file, &mut notes)?,
+        TargetKind::Counts => target::counts(&cells, file)?,
+        TargetKind::Classes => classes = target::labels(&mut cells, file, names.as_deref(), labels, &mut notes)?,
+    }
     let measurements = (cells.m, cells.n);
     if let Some(symmetrize) = request.symmetric.filter(|_| request.operator.is_none()) {
         make_symmetric(&mut cells, symmetrize, &request.transform, file, &mut notes)?;
     }
     let mut held = hold_out(&cells, &mut resolved, &mut files, &mut notes)?;
     let transform = apply_transform(&mut cells, &held, &request.transform, file, names.as_deref())?;
-    if classes > 0 {
-        target::expand(&mut cells, &mut held, classes, file)?;
+    if !classes.is_empty() {
+        target::expand(&mut cells, &mut held, classes.len(), file)?;
     }
     let mut sizes = cells.shape();
-    let inputs = match &mut resolved.input {
-        None => None,
+    let mut inputs = None;
+    let (mut observations, y, w, mut holdout) = match &mut resolved.input {
+        None => split(cells, &held, file)?,
         Some(request) => {
             let mut used = vec![false; cells.m];
             cells.at.iter().zip(&held).filter(|(_, held)| !**held).for_each(|(e, _)| used[e.0 as usize] = true);
-            let (inputs, record) = inputs::read_inputs(request, &used, file, &mut notes)?;
+            let (read, record) = inputs::read_inputs(request, &used, file, &mut notes)?;
             files.push(record);
-            Some(inputs)
+            let parts = split_samples(cells, &held, &mut inputs.insert(read).values, file)?;
+            sizes[0] = parts.0.shape().0;
+            parts
         }
     };
-    let (mut observations, y, w, mut holdout) = split(cells, &held, file)?;
     let (mut operator, mut measured) = (None, None);
     if let Some(source) = &mut resolved.operator {
         let (all, record) =
@@ -133,7 +136,23 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
             h.measured = Some(std::mem::replace(&mut h.observations, entries));
         }
     }
-    Ok(Dataset { sizes, observations, operator, measured, inputs, y, w, holdout, transform, files, notes, resolved })
+    let columns = names.filter(|n| classes.is_empty() && n.len() == measurements.1);
+    let meaning = Meaning { columns, classes, zero_one };
+    Ok(Dataset {
+        sizes,
+        observations,
+        operator,
+        measured,
+        inputs,
+        y,
+        w,
+        holdout,
+        transform,
+        meaning,
+        files,
+        notes,
+        resolved,
+    })
 }
 
 /// The target as a list of entries.
@@ -186,13 +205,13 @@ fn target_sizes(shape: &[usize], any_order: bool, file: &str) -> Result<Vec<usiz
 }
 
 /// Row and column of an entry in the unfolding.
-fn unfolded(sizes: &[usize], index: &[usize]) -> (u32, u32) {
+pub(super) fn unfolded(sizes: &[usize], index: &[usize]) -> (u32, u32) {
     let column = index[1..].iter().zip(&sizes[1..]).rev().fold(0, |j, (i, d)| j * d + i);
     (index[0] as u32, column as u32)
 }
 
 /// The indices of the entry that stands at `position`, first index fastest.
-fn folded(sizes: &[usize], mut position: usize) -> Vec<usize> {
+pub(super) fn folded(sizes: &[usize], mut position: usize) -> Vec<usize> {
     let mut index = Vec::new();
     for d in sizes {
         index.push(position % d.max(&1));
@@ -202,7 +221,13 @@ fn folded(sizes: &[usize], mut position: usize) -> Vec<usize> {
 }
 
 /// What is wrong with the entry at `position` of an array: by row and column, or by all its indices.
-fn entry_error(file: &str, sizes: &[usize], position: usize, expected: &'static str, found: f64) -> DataError {
+pub(super) fn entry_error(
+    file: &str,
+    sizes: &[usize],
+    position: usize,
+    expected: &'static str,
+    found: f64,
+) -> DataError {
     let index = folded(sizes, position);
     match index[..] {
         [i] => cell_error(file, (i, 0), expected, found),
@@ -236,7 +261,7 @@ fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], sizes: &[usize], source:
 }
 
 /// Looks values up by entry; `None` where a coordinate array lists nothing.
-fn lookup<'a>(
+pub(super) fn lookup<'a>(
     array: &'a Array,
     sizes: &[usize],
     file: &str,
@@ -332,52 +357,6 @@ fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
     Err(entry_error(file, shape, position, "a finite nonnegative weight", values[k]))
 }
 
-/// Which cells are held out.
-fn hold_out(
-    cells: &Cells,
-    request: &mut DataRequest,
-    files: &mut Vec<FileRecord>,
-    notes: &mut Vec<String>,
-) -> Result<Vec<bool>, DataError> {
-    let count = cells.y.len();
-    let flags = match request.holdout.clone() {
-        None => return Ok(vec![false; count]),
-        Some(HoldoutRequest::Mask(source)) => {
-            let loaded = read(&source, notes)?;
-            let value = lookup(&loaded.array, &cells.shape(), &source.shown)?;
-            let flags = cells.at.iter().map(|&e| value(e).is_some_and(|v| v != 0.0 && !v.is_nan())).collect();
-            files.push(loaded.record);
-            request.holdout = Some(HoldoutRequest::Mask(loaded.source));
-            flags
-        }
-        Some(HoldoutRequest::Fraction(fraction)) => draw(cells, fraction, request),
-    };
-    let held = flags.iter().filter(|h| **h).count();
-    if held == count {
-        let hint = Some("every observed entry was held out".to_string());
-        return Err(DataError::NothingObserved { file: request.target.shown.clone(), hint });
-    }
-    notes.push(format!("{}: {held} of {count} observed entries held out", request.target.shown));
-    Ok(flags)
-}
-
-/// round(fraction * count) entries, drawn with the seed; symmetric targets keep (i, j) and (j, i) together.
-fn draw(cells: &Cells, fraction: f64, request: &DataRequest) -> Vec<bool> {
-    let symmetric = request.symmetric.is_some();
-    let mut candidates: Vec<usize> =
-        (0..cells.at.len()).filter(|&k| !symmetric || cells.at[k].0 >= cells.at[k].1).collect();
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(request.seed);
-    candidates.shuffle(&mut rng);
-    candidates.truncate((fraction * candidates.len() as f64).round() as usize);
-    let mut flags = vec![false; cells.at.len()];
-    candidates.iter().for_each(|&k| flags[k] = true);
-    if symmetric {
-        let held: std::collections::HashSet<(u32, u32)> = candidates.iter().map(|&k| cells.at[k]).collect();
-        cells.at.iter().zip(&mut flags).for_each(|(&(i, j), f)| *f |= held.contains(&(j, i)));
-    }
-    flags
-}
-
 fn apply_transform(
     cells: &mut Cells,
     held: &[bool],
@@ -385,18 +364,15 @@ fn apply_transform(
     file: &str,
     names: Option<&[String]>,
 ) -> Result<Option<AppliedTransform>, DataError> {
-    let mut applied = AppliedTransform { offset: vec![0.0; cells.n], scale: vec![1.0; cells.n], log1p: false };
-    match transform {
+    let applied = match transform {
         Transform::None => return Ok(None),
         Transform::Log1p => {
-            applied.log1p = true;
             if let Some(k) = cells.y.iter().position(|y| *y <= -1.0) {
                 return Err(cells.error(file, cells.at[k], "a value above -1 for log1p", cells.y[k]));
             }
-            cells.y.iter_mut().for_each(|y| *y = y.ln_1p());
-            return Ok(Some(applied));
+            AppliedTransform::Log1p
         }
-        Transform::Subtract(c) => applied.offset.fill(*c),
+        Transform::Subtract(c) => AppliedTransform::Subtract(*c),
         Transform::Center | Transform::Scale | Transform::Standardize => {
             if cells.sizes.len() > 2 {
                 return Err(DataError::Shape {
@@ -407,8 +383,9 @@ fn apply_transform(
                 });
             }
             let (mean, deviation) = column_moments(cells, held);
+            let (mut offset, mut scale) = (vec![0.0; cells.n], vec![1.0; cells.n]);
             if *transform != Transform::Scale {
-                applied.offset = mean;
+                offset = mean;
             }
             if *transform != Transform::Center {
                 if let Some(j) = deviation.iter().position(|d| *d == 0.0) {
@@ -420,12 +397,13 @@ fn apply_transform(
                         hint: Some("leave it out with `columns`, or use `transform = \"center\"`".into()),
                     });
                 }
-                applied.scale = deviation.into_iter().map(|d| if d.is_nan() { 1.0 } else { d }).collect();
+                scale = deviation.into_iter().map(|d| if d.is_nan() { 1.0 } else { d }).collect();
             }
+            AppliedTransform::Columns { offset, scale }
         }
-    }
+    };
     for (&(_, j), y) in cells.at.iter().zip(&mut cells.y) {
-        *y = (*y - applied.offset[j as usize]) / applied.scale[j as usize];
+        *y = applied.apply(j as usize, *y);
     }
     Ok(Some(applied))
 }
@@ -512,38 +490,4 @@ fn make_symmetric(
     }
     notes.push(format!("{file}: symmetrised: entries (i, j) and (j, i) were averaged"));
     Ok(())
-}
-
-type Split = (Observations, Vec<f64>, Option<Vec<f64>>, Option<HeldOut>);
-
-/// Fitted and held-out entries, each in observation order.
-fn split(cells: Cells, held: &[bool], file: &str) -> Result<Split, DataError> {
-    let sizes = cells.shape();
-    let Cells { m, n, at, y, w, .. } = cells;
-    let (train, test): (Vec<usize>, Vec<usize>) = (0..at.len()).partition(|&k| !held[k]);
-    let pattern = |keys: &[usize]| {
-        let entries: Vec<(usize, usize)> = keys.iter().map(|&k| (at[k].0 as usize, at[k].1 as usize)).collect();
-        Pattern::new(m, n, &entries).map_err(|d| DataError::Duplicate {
-            file: file.into(),
-            index: folded(&sizes, entries[d.first].0 + entries[d.first].1 * m),
-            first: d.first + 1,
-            second: d.second + 1,
-        })
-    };
-    let full = test.is_empty() && train.len() == m * n && at.windows(2).all(|e| (e[0].1, e[0].0) < (e[1].1, e[1].0));
-    let (observations, order) = if full {
-        (Observations::Full { rows: m, cols: n }, (0..train.len()).collect())
-    } else {
-        let (p, order) = pattern(&train)?;
-        (Observations::Coordinates(p), order)
-    };
-    let pick = |v: &[f64]| order.iter().map(|&k: &usize| v[train[k]]).collect::<Vec<f64>>();
-    let holdout = if test.is_empty() {
-        None
-    } else {
-        let (p, order) = pattern(&test)?;
-        let y = order.iter().map(|&k| y[test[k]]).collect();
-        Some(HeldOut { observations: Observations::Coordinates(p), operator: None, measured: None, y })
-    };
-    Ok((observations, pick(&y), w.as_deref().map(pick), holdout))
 }

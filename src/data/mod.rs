@@ -6,6 +6,7 @@ pub mod csv;
 pub mod dataset;
 pub mod error;
 pub mod hash;
+mod holdout;
 mod inputs;
 pub mod load;
 pub mod matrix_market;

@@ -10,18 +10,18 @@ fn bad(cells: &Cells, k: usize, file: &str, expected: &'static str) -> DataError
     cell_error(file, (i as usize, j as usize), expected, cells.y[k])
 }
 
-/// Checks that every target is -1 or 1, or turns 0 and 1 into them.
-pub(super) fn signs(cells: &mut Cells, file: &str, notes: &mut Vec<String>) -> Result<(), DataError> {
+/// Checks that every target is -1 or 1, or turns 0 and 1 into them; returns whether it did.
+pub(super) fn signs(cells: &mut Cells, file: &str, notes: &mut Vec<String>) -> Result<bool, DataError> {
     if let Some(k) = cells.y.iter().position(|y| ![-1.0, 0.0, 1.0].contains(y)) {
         return Err(bad(cells, k, file, "-1 or 1 (or else 0 or 1) for this loss"));
     }
-    let Some(zero) = cells.y.iter().position(|y| *y == 0.0) else { return Ok(()) };
+    let Some(zero) = cells.y.iter().position(|y| *y == 0.0) else { return Ok(false) };
     if cells.y.contains(&-1.0) {
         return Err(bad(cells, zero, file, "-1 or 1, as -1 occurs too"));
     }
     cells.y.iter_mut().for_each(|y| *y = 2.0 * *y - 1.0);
     notes.push(format!("{file}: targets 0 and 1 are taken as -1 and 1"));
-    Ok(())
+    Ok(true)
 }
 
 /// Checks that every target is at least 0.
@@ -32,14 +32,14 @@ pub(super) fn counts(cells: &Cells, file: &str) -> Result<(), DataError> {
     }
 }
 
-/// One column of labels, or one-hot rows, become one column of class numbers from 0; returns the number of classes.
+/// One column of labels, or one-hot rows, become one column of class numbers from 0; returns the names of the classes.
 pub(super) fn labels(
     cells: &mut Cells,
     file: &str,
     names: Option<&[String]>,
     text: Option<Vec<String>>,
     notes: &mut Vec<String>,
-) -> Result<usize, DataError> {
+) -> Result<Vec<String>, DataError> {
     let classes: Vec<String> = if cells.n > 1 {
         one_hot(cells, file)?;
         names.map_or_else(|| (1..=cells.n).map(|j| j.to_string()).collect(), <[String]>::to_vec)
@@ -64,7 +64,7 @@ pub(super) fn labels(
     let shown: Vec<&str> = classes.iter().take(50).map(String::as_str).collect();
     let more = if classes.len() > shown.len() { ", .." } else { "" };
     notes.push(format!("{file}: {} classes, in this order: {}{more}", classes.len(), shown.join(", ")));
-    Ok(classes.len())
+    Ok(classes)
 }
 
 /// Rows of 0 and a single 1, each whole or missing, with one weight: the column of the 1 is the class.

@@ -75,8 +75,10 @@ pub fn foot(d: &Document, written: Option<&Path>) -> String {
     row(&mut out, "polar", &verdict::polar(d));
     row(&mut out, "rank", &format!("{} (stopped by: {})", d.rank, d.stopped_by));
     if let Some(h) = d.holdout {
-        let fit =
-            h.rmse.map_or_else(|| format!("loss per entry {}", sci(h.loss, 6)), |r| format!("RMSE {}", sci(r, 6)));
+        let scores = [("RMSE", h.rmse), ("R2", h.r2), ("accuracy", h.accuracy), ("loss per entry", Some(h.loss))];
+        let fit: Vec<String> =
+            scores.iter().filter_map(|(what, x)| x.map(|x| format!("{what} {}", sci(x, 6)))).collect();
+        let fit = fit.join(", ");
         row(&mut out, "held out", &format!("{fit} over {} entries", h.entries));
     }
     if let Some(path) = written {

@@ -78,6 +78,10 @@ fn numbers(out: &mut String, d: &Document) {
         if let Some(rmse) = h.rmse {
             let _ = writeln!(out, "| RMSE over {} held-out entries | {} |", h.entries, sci(rmse, 12));
         }
+        let scores = [("R2", h.r2), ("accuracy", h.accuracy)];
+        for (what, score) in scores.iter().filter_map(|(what, x)| x.map(|x| (what, x))) {
+            let _ = writeln!(out, "| {what} over held-out entries | {} |", sci(score, 12));
+        }
         let _ = writeln!(out, "| loss per held-out entry | {} |", sci(h.loss, 12));
     }
 }

@@ -77,6 +77,10 @@ pub struct Holdout {
     pub entries: usize,
     /// Root mean square error in the units of the file (the transform undone), where the loss takes real numbers.
     pub rmse: Option<f64>,
+    /// 1 - squared errors / squared deviations from the mean (of each output, for networks), where the loss takes real numbers.
+    pub r2: Option<f64>,
+    /// Share of signs or classes that are right, where the loss takes them.
+    pub accuracy: Option<f64>,
     /// The loss per entry.
     pub loss: f64,
 }

@@ -4,6 +4,7 @@ use super::gauges;
 use super::model::{ExtraSpec, FactorSpec, LossSpec, Spec};
 use crate::data::{self, DataError, Dataset, FileRecord, Observations};
 use crate::extra::{self, Block, Extra, Extras, Penalty};
+use crate::linalg::Mat;
 use crate::loss::profiled::Profiled;
 use crate::problem::{Problem, Regularizer};
 use crate::{loss, mapping};
@@ -18,9 +19,7 @@ use std::sync::Arc;
 /// # Panics
 /// If a name in the spec is not registered: a checked spec has only registered ones.
 pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileRecord>), DataError> {
-    let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered");
-    let inputs = dataset.inputs.as_ref().map(|i| &i.values);
-    let mapping = (kind.build)(&mapping::Setup { sizes: &dataset.sizes, inputs });
+    let mapping = build_mapping(&spec.mapping, &dataset.sizes, dataset.inputs.as_ref().map(|i| &i.values));
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
     let factors = one_each(&spec.factors, &rows, dataset)?;
@@ -150,6 +149,15 @@ pub fn build_extra(
     let map = (extra::kind(&e.kind).expect("registered").build)(&setup);
     records.extend(side.map(|s| s.1));
     Ok(map)
+}
+
+/// The mapping to outputs of these sizes, on these inputs where it is a network.
+///
+/// # Panics
+/// If its name is not registered: a checked spec has only registered ones.
+pub fn build_mapping(name: &str, sizes: &[usize], inputs: Option<&Mat>) -> Box<dyn mapping::Mapping> {
+    let kind = mapping::KINDS.iter().find(|k| k.name == name).expect("registered");
+    (kind.build)(&mapping::Setup { sizes, inputs })
 }
 
 /// The loss on these observed entries.

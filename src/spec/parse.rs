@@ -170,10 +170,7 @@ fn networks(root: &Reader, mapping: &str, data: &DataRequest) {
     }
     let refused: &[(&'static str, &str)] = match is_network {
         false => &[("input", "belongs to networks, such as mapping `relu`")],
-        true => &[
-            ("operator", "with a network is not available in this version"),
-            ("holdout", "with a network is not available in this version"),
-        ],
+        true => &[("operator", "with a network is not available in this version")],
     };
     for (key, why) in refused {
         if let Some(node) = t.get(key) {

@@ -130,6 +130,105 @@ fn every_loss_is_certified_on_one_input() {
     }
 }
 
+/// `t.csv` without these rows.
+fn without(rows: &[usize]) -> String {
+    let text = table();
+    let kept = text.lines().enumerate().filter(|(k, _)| *k == 0 || !rows.contains(&(k - 1))).map(|l| l.1);
+    kept.collect::<Vec<_>>().join("\n")
+}
+
+/// One flag per row.
+fn flags(rows: &[usize]) -> String {
+    (0..24).map(|k| format!("{}\n", u8::from(rows.contains(&k)))).collect()
+}
+
+#[test]
+fn held_out_samples_are_scored_and_never_seen() {
+    const HELD: [usize; 4] = [2, 7, 11, 20];
+    let place = Place::new();
+    place.write("t.csv", table());
+    place.write("held.csv", flags(&HELD));
+    let held = format!("{INPUT}\nholdout = \"held.csv\"");
+    let c = solved(&place, &network("\"y\"", &held));
+    let factors = place.tree("run/factors");
+    // by hand, on inputs standardised over the other rows
+    let (a, y) = (column(0), column(3));
+    let fitted: Vec<f64> = (0..24).filter(|k| !HELD.contains(k)).map(|k| a[k]).collect();
+    let mean = fitted.iter().sum::<f64>() / 20.0;
+    let deviation = (fitted.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20.0).sqrt();
+    let [u, w] = ["X1.npy", "X2.npy"].map(|f| naive::read_npy(&factors[std::path::Path::new(f)]));
+    let out = |a: f64| -> f64 {
+        let x = (a - mean) / deviation;
+        (0..u.cols).map(|k| (u.at(0, k) * x + u.at(1, k)).max(0.0) * w.at(0, k)).sum()
+    };
+    let squares: f64 = HELD.iter().map(|&k| (out(a[k]) - y[k]).powi(2)).sum();
+    let middle = HELD.iter().map(|&k| y[k]).sum::<f64>() / 4.0;
+    let spread: f64 = HELD.iter().map(|&k| (y[k] - middle).powi(2)).sum();
+    assert_eq!(c["holdout"]["entries"], 4);
+    close(number(&c, "/holdout/rmse"), (squares / 4.0).sqrt(), 1e-11);
+    close(number(&c, "/holdout/r2"), 1.0 - squares / spread, 1e-11);
+    close(number(&c, "/holdout/loss"), squares / 8.0, 1e-11);
+    assert!(c["holdout"]["accuracy"].is_null());
+    assert!(place.read("run/report.md").contains("R2 over held-out entries"));
+    // whatever stands in their rows, or if nothing does, the fit is the same
+    let kept: Value = serde_json::from_str(&place.read("run/inputs.json")).unwrap();
+    close(number(&kept, "/mean/0"), mean, 1e-14);
+    let mut other: Vec<String> = table().lines().map(Into::into).collect();
+    HELD.iter().for_each(|k| other[k + 1] = "1e6,-1e6,1,1e6,low".into());
+    place.write("t.csv", other.join("\n"));
+    solved(&place, &network("\"y\"", &held));
+    assert_eq!(place.tree("run/factors"), factors);
+    place.write("t.csv", without(&HELD));
+    let left = solved(&place, &network("\"y\"", INPUT));
+    assert_eq!(left["objective"], c["objective"]);
+    assert_eq!(place.tree("run/factors"), factors);
+}
+
+#[test]
+fn samples_are_drawn_whole_by_the_seed() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    let spec = network("\"y\", \"b\"", &format!("transform = \"standardize\"\n{INPUT}\nholdout = 0.25"));
+    let one = solved(&place, &spec);
+    assert_eq!(one["holdout"]["entries"], 12);
+    let first = place.tree("run");
+    let again = solved(&place, &spec);
+    assert_eq!(one["holdout"], again["holdout"]);
+    assert_eq!(timeless(&first), timeless(&place.tree("run")));
+    let notes = place.read("run/spec.toml");
+    assert!(notes.contains("6 of 24 samples held out"), "{notes}");
+    let other = solved(&place, &format!("{spec}\n[solver]\nseed = 5\n"));
+    assert_ne!(one["holdout"], other["holdout"], "another seed draws other samples");
+    // two outputs of each of the others are fitted
+    assert_eq!(one["rank_bound"], 37);
+}
+
+#[test]
+fn held_out_classes_and_signs_are_scored_by_accuracy() {
+    let place = Place::new();
+    // the class is told by the input, but for the samples that are held out: half of them lie
+    let mut text = "a,kind,sign\n".to_string();
+    for k in 0..20 {
+        let a = f64::from(k) - 9.5;
+        let lies = k == 3;
+        text.push_str(&format!(
+            "{a},{},{}\n",
+            if (a > 0.0) ^ lies { "up" } else { "down" },
+            u8::from((a > 0.0) ^ lies)
+        ));
+    }
+    place.write("t.csv", text);
+    place.write("held.csv", (0..20).map(|k| format!("{}\n", u8::from(k == 3 || k == 17))).collect::<String>());
+    let input =
+        "input = { path = \"t.csv\", columns = [\"a\"], bias = true, standardize = true }\nholdout = \"held.csv\"";
+    for (target, loss) in [("kind", "multinomial"), ("sign", "logistic"), ("sign", "squared_hinge")] {
+        let c = solved(&place, &network(&format!("\"{target}\""), &format!("{input}\n[loss]\nkind = \"{loss}\"\n")));
+        assert_eq!(number(&c, "/holdout/accuracy"), 0.5, "{loss}");
+        assert!(c["holdout"]["rmse"].is_null() && c["holdout"]["r2"].is_null());
+        assert!(number(&c, "/holdout/loss") > 0.0);
+    }
+}
+
 #[test]
 fn what_does_not_fit_a_network_is_refused() {
     let place = Place::new();
@@ -146,7 +245,6 @@ fn what_does_not_fit_a_network_is_refused() {
     refused(&place, &with("\"l2\"", "\"l2\", cone = \"nonnegative\""), 2, &["cone `nonnegative`"]);
     refused(&place, &with("bias = true", "bias = 1"), 2, &["data.input.bias"]);
     refused(&place, &with("bias", "offset"), 2, &["unknown key `offset`"]);
-    refused(&place, &with("[data]\n", "[data]\nholdout = 0.2\n"), 2, &["`holdout` with a network is not available"]);
     refused(&place, &with("[data]\n", "[data]\noperator = \"A.npy\"\n"), 2, &["`operator` with a network"]);
     refused(
         &place,

@@ -303,6 +303,15 @@ fn holdout(spec: &Spec, fit: &Fit, c: &Value, x: &[Grid]) -> Result<(), String> 
     let squares = fit.held.iter().map(|h| (original(h.j, predict(spec, x, h.i, h.j)) - original(h.j, h.y)).powi(2));
     let rmse = (sum(squares) / fit.held.len() as f64).sqrt();
     assert_eq!(count(c, "/holdout/entries"), fit.held.len());
+    let values = || fit.held.iter().map(|h| original(h.j, h.y));
+    let mean = sum(values()) / fit.held.len() as f64;
+    let spread = sum(values().map(|y| (y - mean).powi(2)));
+    if let Some(r2) = maybe(c, "/holdout/r2") {
+        let by_hand = 1.0 - rmse.powi(2) * fit.held.len() as f64 / spread;
+        if (r2 - by_hand).abs() > 1e-9 * by_hand.abs().max(1.0) {
+            return Err(format!("R2 {r2}, but {by_hand} by hand"));
+        }
+    }
     let said = real(c, "/holdout/rmse");
     if (said - rmse).abs() <= 1e-9 * rmse { Ok(()) } else { Err(format!("RMSE {said}, but {rmse} by hand")) }
 }
@@ -700,6 +709,7 @@ mod mutants {
             "/lambda_max/upper",
             "/polar/upper",
             "/holdout/rmse",
+            "/holdout/r2",
         ];
         for at in numbers {
             let value = c.pointer(at).unwrap();
