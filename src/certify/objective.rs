@@ -39,7 +39,8 @@ pub fn objective(problem: &Problem, x: &Factors, q: &Coefficients, prediction: &
     });
     let longest = problem.factor_rows().into_iter().max().unwrap_or(0);
     let terms = x.0.len() * (longest + 40) + x.rank() + 8;
-    let regularizer = problem.lambda * problem.regularizer.total(x);
+    // the sum of nothing is -0
+    let regularizer = problem.lambda * problem.regularizer.total(x) + 0.0;
     let upper = problem.lambda * problem.regularizer.total_upper(x) + f64::MIN_POSITIVE;
     // the loss may be negative: round up, not away from 0
     let total = ((loss + extras).next_up() + (upper * (1.0 + gamma(terms))).next_up()).next_up();

@@ -29,6 +29,14 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Rebuild report.md of a run folder from its certificate.json.
     Report(ReportArgs),
+    /// Print a commented spec to start from; without KIND, list the kinds.
+    Init(InitArgs),
+    /// Print the JSON Schema of specs, for editors and scripts.
+    Schema,
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, of homfac or of one command.
+    Man(ManArgs),
     /// A command of a later version, or none at all.
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -99,6 +107,27 @@ pub struct ReportArgs {
     pub run: PathBuf,
 }
 
+/// `homfac init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// What to factorize, such as `nmf` or `completion`.
+    pub kind: Option<String>,
+}
+
+/// `homfac completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+/// `homfac man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command whose page is wanted, such as `solve`.
+    pub command: Option<String>,
+}
+
 /// Flags that change the spec.
 #[derive(Debug, Args)]
 pub struct OverrideArgs {
@@ -109,11 +138,11 @@ pub struct OverrideArgs {
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub lambda: Option<String>,
     /// Set solver.seed.
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<String>,
     /// Set solver.threads.
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub threads: Option<String>,
 }
 
 /// Flags about time and output.
@@ -173,8 +202,8 @@ impl OverrideArgs {
         });
         let dedicated = [
             ("lambda", "--lambda", self.lambda.clone()),
-            ("solver.seed", "--seed", self.seed.map(|s| s.to_string())),
-            ("solver.threads", "--threads", self.threads.map(|t| t.to_string())),
+            ("solver.seed", "--seed", self.seed.clone()),
+            ("solver.threads", "--threads", self.threads.clone()),
         ];
         let dedicated = dedicated
             .into_iter()

@@ -6,7 +6,7 @@ use super::failure::Usage;
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
-use crate::certify::{self, Known, Witness};
+use crate::certify::{self, CertifyError, Known, Witness};
 use crate::data::source::Format;
 use crate::data::{DataError, npz, read_factor};
 use crate::extra::Coefficients;
@@ -26,7 +26,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let budget = interrupt::budget();
     start_tracing(&args.output);
     let all = budget.within(args.output.time_limit);
-    let (session, mut factors, extras, witnesses) = match &args.run {
+    let Opened { session, mut factors, files, extras, witnesses } = match &args.run {
         Some(folder) => open_run(folder, args)?,
         None => open_factors(args)?,
     };
@@ -59,14 +59,40 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         Known { witnesses: &witnesses, polar: None },
         &session.certify_options(),
         &budget_left,
-    )?;
+    )
+    .map_err(|e| of_file(e, &files))?;
     let time = Time { solve_s: 0.0, certify_s: clock.elapsed().as_secs_f64() };
     let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time };
     finish(&session, &outcome, target, &console, &args.output, &budget)
 }
 
-/// What is checked: the problem, its factors, its extra variables (`None`: the best), dual points that somebody claims are good.
-type Opened = (Session, Factors, Option<Coefficients>, Vec<Witness>);
+/// What is checked.
+struct Opened {
+    session: Session,
+    factors: Factors,
+    /// The file of each factor.
+    files: Vec<String>,
+    /// `None`: the best.
+    extras: Option<Coefficients>,
+    /// Dual points that somebody claims are good.
+    witnesses: Vec<Witness>,
+}
+
+/// The error, with the file of the factor that it is about.
+fn of_file(error: CertifyError, files: &[String]) -> anyhow::Error {
+    let factor = match &error {
+        CertifyError::Shape { factor, .. }
+        | CertifyError::Slices { factor, .. }
+        | CertifyError::OutsideCone { factor, .. } => Some(*factor),
+        _ => None,
+    };
+    let file = factor.and_then(|k| files.get(k - 1)).cloned();
+    let error = anyhow::Error::new(error);
+    match file {
+        Some(file) => error.context(file),
+        None => error,
+    }
+}
 
 /// A run folder: its spec, its factors, its dual point as a witness; its data must be what it was.
 fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<Opened> {
@@ -74,13 +100,15 @@ fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<Opened> {
     if let Some(remark) = load::same_data(folder, &session.files)? {
         tracing::warn!("{}: {remark}", folder.display());
     }
-    let mut factors = load::factors(folder, session.problem.factor_rows().len())?;
+    let count = session.problem.factor_rows().len();
+    let mut factors = load::factors(folder, count)?;
+    let names = (1..=count).map(|k| folder.join(format!("factors/X{k}.npy")).display().to_string()).collect();
     transpose(&mut factors.0, &args.transpose)?;
     let witnesses = load::witness(folder)?.into_iter().collect();
-    let names = run::extra_names(session.spec.extras.iter().map(|e| e.kind.as_str()));
-    let files: Vec<PathBuf> = names.iter().map(|n| folder.join(n)).filter(|f| f.is_file()).collect();
+    let blocks = run::extra_names(session.spec.extras.iter().map(|e| e.kind.as_str()));
+    let files: Vec<PathBuf> = blocks.iter().map(|n| folder.join(n)).filter(|f| f.is_file()).collect();
     let extras = read_extras(&session, &files)?;
-    Ok((session, factors, extras, witnesses))
+    Ok(Opened { session, factors, files: names, extras, witnesses })
 }
 
 /// One file per block, in the order of the spec; with none, the best extra variables are taken.
@@ -120,13 +148,24 @@ fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Result<Option<Co
 fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
     let spec = args.spec.as_deref().ok_or_else(|| Usage("--spec SPEC is missing".into()))?;
     let session = Session::open(spec, &args.overrides)?;
-    let mut factors = Vec::new();
+    let (mut factors, mut files) = (Vec::new(), Vec::new());
     for file in &args.factors {
-        factors.extend(read_factors(file)?);
+        let read = read_factors(file)?;
+        files.extend(std::iter::repeat_n(file.display().to_string(), read.len()));
+        factors.extend(read);
+    }
+    let wanted = session.problem.factor_rows().len();
+    if factors.len() != wanted {
+        let (count, s) = (factors.len(), if factors.len() == 1 { " was" } else { "s were" });
+        let mapping = session.problem.mapping.name();
+        let from = files.join(", ");
+        let expected =
+            format!("the {mapping} mapping of this problem has {wanted} (one file each, or an archive of all)");
+        return Err(Usage(format!("--factors: {count} factor{s} given ({from}), {expected}")).into());
     }
     transpose(&mut factors, &args.transpose)?;
     let extras = read_extras(&session, &args.extras)?;
-    Ok((session, Factors(factors), extras, Vec::new()))
+    Ok(Opened { session, factors: Factors(factors), files, extras, witnesses: Vec::new() })
 }
 
 /// One factor from `.npy` or `.csv`, all arrays of an `.npz` (by name where they are called X1, X2, .., else in order).

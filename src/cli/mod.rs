@@ -3,22 +3,26 @@
 pub mod args;
 pub mod check;
 pub mod checkpoints;
+pub mod completions;
 pub mod console;
 pub mod explain;
 pub mod failure;
 pub mod finish;
+pub mod init;
 pub mod interrupt;
+pub mod man;
 pub mod report;
+pub mod schema;
 pub mod session;
 pub mod solve;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use failure::Usage;
 use std::process::ExitCode;
 
 /// Commands of the contract whose turn has not come.
-const PLANNED: &[&str] = &["path", "predict", "init", "schema", "completions", "man"];
+const PLANNED: &[&str] = &["path", "predict"];
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -27,6 +31,10 @@ pub fn main() -> ExitCode {
         Command::Check(a) => check::run(&a),
         Command::Explain(a) => explain::run(&a),
         Command::Report(a) => report::run(&a),
+        Command::Init(a) => init::run(&a),
+        Command::Schema => Ok(schema::run()),
+        Command::Completions(a) => Ok(completions::run(&a)),
+        Command::Man(a) => man::run(&a),
         Command::Other(words) => Err(unknown(words.first().map_or("", String::as_str)).into()),
     };
     match outcome {
@@ -42,7 +50,13 @@ fn unknown(command: &str) -> Usage {
     if PLANNED.contains(&command) {
         return Usage(format!("the command `{command}` is not available in this version"));
     }
-    let known = ["solve", "check", "explain", "report"];
-    let hint = crate::spec::error::did_you_mean(command, known).map_or(String::new(), |h| format!("\n  hint: {h}"));
-    Usage(format!("unknown command `{command}`\n  expected one of: {}{hint}", known.join(", ")))
+    unknown_name("command", command, Cli::command().get_subcommands().map(clap::Command::get_name))
+}
+
+/// What is wrong with a name, what there is, and the nearest of it.
+fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Usage {
+    let known: Vec<&str> = known.collect();
+    let hint = crate::spec::error::did_you_mean(name, known.iter().copied());
+    let hint = hint.map_or(String::new(), |h| format!("\n  hint: {h}"));
+    Usage(format!("unknown {what} `{name}`\n  expected one of: {}{hint}", known.join(", ")))
 }

@@ -3,7 +3,7 @@
 use super::args::OverrideArgs;
 use super::failure::Usage;
 use crate::certify::CertifyOptions;
-use crate::data::{self, Dataset, FileRecord};
+use crate::data::{self, DataError, Dataset, FileRecord};
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
 use crate::spec::model::Lambda;
@@ -14,6 +14,14 @@ use std::path::Path;
 /// Why no problem could be made of spec and data.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// Data that is not as it should be, with the key that names it.
+    #[error("{problem}\n  in {keys}")]
+    Data {
+        /// The whole message.
+        problem: String,
+        /// The keys of the spec, with their lines.
+        keys: String,
+    },
     /// A relative lambda of nothing.
     #[error(
         "lambda = {{ relative = {relative} }} needs a positive lambda_max, but it is {found:e}: {why}\n  hint: give lambda as a number"
@@ -54,10 +62,10 @@ impl Session {
         // first: a spec's own files (the matrix of a cone) are decomposed while it is parsed
         start_threads(threads(&text, &overrides))?;
         let mut spec = spec::parse(&text, path, &overrides)?;
-        let mut dataset = data::load(&spec.data)?;
+        let mut dataset = data::load(&spec.data).map_err(|e| located(e, &spec))?;
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
-        let (mut problem, weight_files) = spec::assemble(&spec, &dataset)?;
+        let (mut problem, weight_files) = spec::assemble(&spec, &dataset).map_err(|e| located(e, &spec))?;
         // beside a number it is merely reported
         let lambda_max = polar::lambda_max(&problem, matches!(spec.lambda, Lambda::Relative(_)));
         problem.lambda = resolve(spec.lambda, &lambda_max)?;
@@ -69,6 +77,16 @@ impl Session {
     pub fn certify_options(&self) -> CertifyOptions {
         CertifyOptions { target_gap: self.spec.certificate.target_gap, effort: self.spec.certificate.effort }
     }
+}
+
+/// The error with the keys of the spec that name its file.
+fn located(error: DataError, spec: &Spec) -> anyhow::Error {
+    let keys = error.file().map_or(String::new(), |file| spec.places.naming(file));
+    let error = anyhow::Error::new(error);
+    if keys.is_empty() {
+        return error;
+    }
+    SessionError::Data { problem: format!("{error:#}"), keys }.into()
 }
 
 /// The choices that a run recorded, and those made now that say something else (of whatever path the file has from here).

@@ -59,6 +59,12 @@ fn header_above_labels(rows: &[(usize, ::csv::StringRecord)]) -> bool {
     })
 }
 
+/// Lines without anything that start here: the reader steps over them after it has counted.
+fn blank_lines(bytes: &[u8], at: u64) -> usize {
+    let rest = bytes.get(at as usize..).unwrap_or_default();
+    rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|b| **b == b'\n').count()
+}
+
 fn read_table(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<String>) -> Result<Table, DataError> {
     let file = &source.shown;
     let delimiter = delimiter(source);
@@ -72,7 +78,7 @@ fn read_table(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<Strin
             expected: "UTF-8 text".into(),
             found: e.to_string(),
         })?;
-        let line = record.position().map_or(rows.len() + 1, |p| p.line() as usize);
+        let line = record.position().map_or(rows.len() + 1, |p| p.line() as usize + blank_lines(bytes, p.byte()));
         rows.push((line, record));
     }
     let text = rows.first().is_some_and(|(_, r)| r.iter().any(|c| !is_missing(c) && !is_number(c)));
@@ -95,30 +101,73 @@ pub(super) fn pick_columns(
     file: &str,
 ) -> Result<Vec<usize>, DataError> {
     let Some(columns) = columns else { return Ok((0..width).collect()) };
-    columns
-        .iter()
-        .map(|c| match c {
-            Column::Number(k) if (1..=width).contains(k) => Ok(k - 1),
-            Column::Number(k) => Err(DataError::Shape {
-                file: file.into(),
-                expected: format!("a column number from 1 to {width}"),
-                found: k.to_string(),
-                hint: None,
-            }),
-            Column::Name(name) => header.unwrap_or(&[]).iter().position(|h| h == name).ok_or_else(|| {
-                let known = header.map_or_else(|| vec!["(no header)".to_string()], <[String]>::to_vec);
-                DataError::Unknown { file: file.into(), what: "column", name: name.clone(), known }
-            }),
-        })
-        .collect()
+    let misfit = |expected: &str, found: String| DataError::Shape {
+        file: file.into(),
+        expected: expected.into(),
+        found,
+        hint: None,
+    };
+    let mut picked = Vec::new();
+    for c in columns {
+        let column = match c {
+            Column::Number(k) if (1..=width).contains(k) => k - 1,
+            Column::Number(k) => {
+                return Err(misfit(&format!("a column number from 1 to {width}"), k.to_string()));
+            }
+            Column::Name(name) => {
+                let mut named = (0..width).filter(|&j| header.is_some_and(|h| h[j] == *name));
+                match (named.next(), named.next()) {
+                    (Some(j), None) => j,
+                    (Some(i), Some(j)) => {
+                        let found = format!("columns {} and {} of that name", i + 1, j + 1);
+                        return Err(misfit(&format!("one column `{name}` (or its number in `columns`)"), found));
+                    }
+                    (None, _) => {
+                        let known = header.map_or_else(|| vec!["(no header)".to_string()], <[String]>::to_vec);
+                        return Err(DataError::Unknown {
+                            file: file.into(),
+                            what: "column",
+                            name: name.clone(),
+                            known,
+                        });
+                    }
+                }
+            }
+        };
+        if picked.contains(&column) {
+            let found = format!("column {} by its name and by its number", column + 1);
+            return Err(misfit("each column once in `columns`", found));
+        }
+        picked.push(column);
+    }
+    Ok(picked)
+}
+
+/// Where the cells of a dense table stand in its file.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The row of the file that each row of the matrix is.
+    pub rows: Vec<usize>,
+    /// The column of the file, from 0, that each column of the matrix is.
+    pub columns: Vec<usize>,
+    /// Names of the columns of the matrix.
+    pub names: Option<Vec<String>>,
+}
+
+impl Layout {
+    /// The place of entry (i, j) of the matrix.
+    pub fn place(&self, i: usize, j: usize) -> Place {
+        let name = self.names.as_ref().map(|n| n[j].clone());
+        Place { row: self.rows[i], column: self.columns[j] + 1, name }
+    }
 }
 
 /// A dense table as read.
 pub struct Dense {
     /// One row of the file is one row of the matrix.
     pub array: Array,
-    /// The columns' names.
-    pub names: Option<Vec<String>>,
+    /// Where its cells stand, and the columns' names.
+    pub layout: Layout,
     /// The labels that the numbers of the array count, where the one column holds labels.
     pub labels: Option<Vec<String>>,
 }
@@ -160,7 +209,8 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
         }
     }
     let names = table.header.map(|h| columns.iter().map(|&c| h[c].clone()).collect());
-    Ok(Dense { array: Array::Dense { shape: vec![m, n], values }, names, labels })
+    let layout = Layout { rows: table.rows.iter().map(|r| r.0).collect(), columns, names };
+    Ok(Dense { array: Array::Dense { shape: vec![m, n], values }, layout, labels })
 }
 
 /// The sorted distinct texts of a column that holds text.

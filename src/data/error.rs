@@ -93,6 +93,20 @@ pub enum DataError {
         /// What to do.
         hint: Option<String>,
     },
+    /// A key of the spec that the data does not go with.
+    #[error("{place}: {found} in `{key}`\n  expected {expected}{}", with_hint(.hint))]
+    Key {
+        /// Where it is written.
+        place: String,
+        /// The key.
+        key: String,
+        /// What it says.
+        found: String,
+        /// What it should say, and why.
+        expected: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// The same coordinate twice.
     #[error("{file}: entry {} is listed twice, in rows {first} and {second}", listed(.index))]
     Duplicate {
@@ -140,6 +154,25 @@ pub enum DataError {
         /// Entry (j, i).
         lower: String,
     },
+}
+
+impl DataError {
+    /// The file with the error; `None` where the message says all there is.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Io { file, .. }
+            | Self::Cell { file, .. }
+            | Self::Entry { file, .. }
+            | Self::Format { file, .. }
+            | Self::Unknown { file, .. }
+            | Self::Shape { file, .. }
+            | Self::Duplicate { file, .. }
+            | Self::Memory { file, .. }
+            | Self::NothingObserved { file, .. }
+            | Self::Asymmetric { file, .. } => Some(file),
+            Self::Key { .. } => None,
+        }
+    }
 }
 
 fn listed(index: &[usize]) -> String {

@@ -3,7 +3,7 @@
 use super::array::Array;
 use super::dataset::{FileRecord, InputSource, Inputs};
 use super::error::DataError;
-use super::read::{cell_error, matrix_shape, read};
+use super::read::{cell_at, matrix_shape, read};
 use crate::linalg::Mat;
 
 /// Inputs are no larger: their squares are finite.
@@ -39,7 +39,7 @@ pub(super) fn read_inputs(
     }
     if let Some(k) = values.iter().position(|v| v.is_nan() || v.abs() > LARGEST) {
         let expected = "a finite number of size at most 1e150 in every cell of the inputs";
-        return Err(cell_error(&file, (k % rows, k / rows), expected, values[k]));
+        return Err(cell_at(&file, loaded.layout.as_ref(), (k % rows, k / rows), expected, values[k]));
     }
     let named = loaded.names.filter(|n| n.len() == cols);
     let names: Vec<String> = named.unwrap_or_else(|| (1..=cols).map(|j| j.to_string()).collect());
@@ -63,7 +63,8 @@ pub(super) fn read_inputs(
     }
     let standardised = if request.standardize { "standardised over the fitted rows" } else { "as they are" };
     let bias = if request.bias { ", and a column of ones" } else { "" };
-    notes.push(format!("{file}: {cols} inputs, {standardised}{bias}"));
+    let plural = if cols == 1 { "" } else { "s" };
+    notes.push(format!("{file}: {cols} input{plural}, {standardised}{bias}"));
     if request.bias {
         inputs.values = inputs.values.insert_column(cols, 1.0);
     }

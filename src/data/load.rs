@@ -1,15 +1,17 @@
 //! Target, mask, weights, transform and held-out entries put together.
 
 use super::array::Array;
+use super::csv::Layout;
 use super::dataset::{
     AppliedTransform, DataRequest, Dataset, FileRecord, Meaning, TargetKind, Transform, WeightSource,
 };
 use super::error::DataError;
 use super::holdout::{hold_out, split, split_samples};
-use super::read::{cell_error, format_of, matrix_shape, read, read_with};
+use super::read::{cell_at, cell_error, format_of, matrix_shape, read, read_with};
 use super::source::{Absent, Source};
 use super::{Observations, inputs, memory, sensing, target};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// Observed entries in the order of the file, or first index fastest for dense data. An array of higher order is seen as its
 /// unfolding d_1 x (d_2 .. d_K).
@@ -22,6 +24,8 @@ pub(super) struct Cells {
     pub(super) at: Vec<(u32, u32)>,
     pub(super) y: Vec<f64>,
     pub(super) w: Option<Vec<f64>>,
+    /// Where they stand in their file, if it is a dense table.
+    pub(super) layout: Option<Rc<Layout>>,
 }
 
 impl Cells {
@@ -30,7 +34,11 @@ impl Cells {
         if self.sizes.len() > 2 { self.sizes.clone() } else { vec![self.m, self.n] }
     }
 
-    fn error(&self, file: &str, at: (u32, u32), expected: &'static str, found: f64) -> DataError {
+    /// What is wrong with a target.
+    pub(super) fn error(&self, file: &str, at: (u32, u32), expected: &'static str, found: f64) -> DataError {
+        if let Some(layout) = &self.layout {
+            return cell_at(file, Some(layout), (at.0 as usize, at.1 as usize), expected, found);
+        }
         entry_error(file, &self.shape(), at.0 as usize + at.1 as usize * self.m, expected, found)
     }
 
@@ -61,6 +69,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     let dense = matches!(target.array, Array::Dense { .. });
     files.push(target.record);
     let mut cells = cells(target.array, &request.target, request.any_order)?;
+    cells.layout = target.layout.map(Rc::new);
     let listed = cells.y.len();
     let flags: Vec<bool> = cells.y.iter().map(|y| !y.is_nan()).collect();
     cells.keep(&flags);
@@ -136,6 +145,9 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
             h.measured = Some(std::mem::replace(&mut h.observations, entries));
         }
     }
+    // a file that is both target and input is read twice
+    let mut seen = HashSet::new();
+    notes.retain(|n| seen.insert(n.clone()));
     let columns = names.filter(|n| classes.is_empty() && n.len() == measurements.1);
     let meaning = Meaning { columns, classes, zero_one };
     Ok(Dataset {
@@ -179,19 +191,19 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
     match array {
         Array::Dense { values, .. } => {
             memory::require(file, full_bytes)?;
-            Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None, layout: None })
         }
         Array::Coordinates { index, values, rows, .. } => {
             memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
             let at: Vec<(u32, u32)> = index.chunks_exact(sizes.len()).map(|e| unfolded(&sizes, e)).collect();
             refuse_duplicates(&at, &rows, &sizes, source)?;
             if source.absent == Absent::Missing {
-                return Ok(Cells { sizes, m, n, at, y: values, w: None });
+                return Ok(Cells { sizes, m, n, at, y: values, w: None, layout: None });
             }
             memory::require(file, full_bytes)?;
             let mut y = vec![0.0; m * n];
             at.iter().zip(&values).for_each(|(&(i, j), v)| y[j as usize * m + i as usize] = *v);
-            Ok(Cells { sizes, m, n, at: everywhere(), y, w: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y, w: None, layout: None })
         }
     }
 }
@@ -330,7 +342,8 @@ fn apply_weights(
     };
     if let Some(k) = values.iter().position(|w| w.is_nan()) {
         let expected = "a weight for every observed entry (0 leaves it out)";
-        return Err(cells.error(file, cells.at[k], expected, values[k]));
+        let position = cells.at[k].0 as usize + cells.at[k].1 as usize * cells.m;
+        return Err(entry_error(file, &cells.shape(), position, expected, values[k]));
     }
     files.push(loaded.record);
     let flags: Vec<bool> = values.iter().map(|w| *w > 0.0).collect();

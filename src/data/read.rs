@@ -13,6 +13,8 @@ pub struct Loaded {
     pub array: Array,
     /// Names of the columns, where the file has any.
     pub names: Option<Vec<String>>,
+    /// Where the cells of a dense table stand in its file.
+    pub layout: Option<csv::Layout>,
     /// The labels that the array's numbers stand for, where the file holds text.
     pub labels: Option<Vec<String>>,
     /// For the report.
@@ -38,13 +40,13 @@ pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Resu
     let bytes = std::fs::read(&source.path).map_err(|e| DataError::Io { file: file.clone(), source: e })?;
     let format = format_of(source)?;
     let mut resolved = Source { format: Some(format), ..source.clone() };
-    let mut found_labels = None;
+    let (mut found_labels, mut layout) = (None, None);
     let (mut array, mut names) = match format {
         Format::Csv => {
             let table = csv::read_dense(&bytes, source, labels, notes)?;
-            resolved.header = Some(table.names.is_some());
+            resolved.header = Some(table.layout.names.is_some());
             found_labels = table.labels;
-            (table.array, table.names)
+            (table.array, layout.insert(table.layout).names.clone())
         }
         Format::Triplets => {
             let (array, header) = csv::read_triplets(&bytes, source, notes)?;
@@ -85,7 +87,7 @@ pub fn read_with(source: &Source, labels: bool, notes: &mut Vec<String>) -> Resu
         resolved.shape = Some(shape.clone());
         resolved.index_base = source.index_base.or(Some(format.index_base()));
     }
-    Ok(Loaded { array, names, labels: found_labels, record, source: resolved })
+    Ok(Loaded { array, names, layout, labels: found_labels, record, source: resolved })
 }
 
 pub(super) fn format_of(source: &Source) -> Result<Format, DataError> {
@@ -143,12 +145,24 @@ pub fn read_factor(source: &Source) -> Result<(Mat, FileRecord), DataError> {
         });
     };
     if let Some(k) = values.iter().position(|v| !v.is_finite()) {
-        return Err(cell_error(file, (k % m, k / m), "a finite number", values[k]));
+        return Err(cell_at(file, loaded.layout.as_ref(), (k % m, k / m), "a finite number", values[k]));
     }
     Ok((Mat::from_vec(m, n, values), loaded.record))
 }
 
-pub(super) fn cell_error(file: &str, (i, j): (usize, usize), expected: &'static str, found: f64) -> DataError {
-    let place = Place { row: i + 1, column: j + 1, name: None };
+/// The same by its place in a file whose layout is known.
+pub(super) fn cell_at(
+    file: &str,
+    layout: Option<&csv::Layout>,
+    (i, j): (usize, usize),
+    expected: &'static str,
+    found: f64,
+) -> DataError {
+    let place = layout.map_or(Place { row: i + 1, column: j + 1, name: None }, |l| l.place(i, j));
     DataError::Cell { file: file.into(), place, expected, found: found.to_string(), hint: None }
+}
+
+/// What is wrong with entry (i, j), from 0, of an array.
+pub(super) fn cell_error(file: &str, at: (usize, usize), expected: &'static str, found: f64) -> DataError {
+    cell_at(file, None, at, expected, found)
 }

@@ -20,6 +20,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 6] = [Self::Csv, Self::Triplets, Self::Npy, Self::Npz, Self::MatrixMarket, Self::Tns];
+
     /// The name in the spec.
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +61,19 @@ pub enum Absent {
     Missing,
     /// Observed, and zero.
     Zero,
+}
+
+impl Absent {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Missing, Self::Zero];
+
+    /// The name in the spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Zero => "zero",
+        }
+    }
 }
 
 /// A column picked by name or by 1-based number.

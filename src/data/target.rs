@@ -3,11 +3,9 @@
 use super::error::DataError;
 use super::load::Cells;
 use super::memory;
-use super::read::cell_error;
 
 fn bad(cells: &Cells, k: usize, file: &str, expected: &'static str) -> DataError {
-    let (i, j) = cells.at[k];
-    cell_error(file, (i as usize, j as usize), expected, cells.y[k])
+    cells.error(file, cells.at[k], expected, cells.y[k])
 }
 
 /// Checks that every target is -1 or 1, or turns 0 and 1 into them; returns whether it did.
@@ -106,6 +104,6 @@ pub(super) fn expand(cells: &mut Cells, held: &mut Vec<bool>, classes: usize, fi
     let y = columns().map(|(c, k)| f64::from(u8::from(cells.y[k] == f64::from(c)))).collect();
     let w = cells.w.as_ref().map(|w| columns().map(|(_, k)| w[k]).collect());
     *held = columns().map(|(_, k)| held[k]).collect();
-    *cells = Cells { sizes: vec![cells.m, classes], m: cells.m, n: classes, at, y, w };
+    *cells = Cells { sizes: vec![cells.m, classes], m: cells.m, n: classes, at, y, w, layout: None };
     Ok(())
 }

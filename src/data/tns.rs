@@ -30,12 +30,14 @@ pub fn read(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Ar
         }
         let k = *order.get_or_insert(cells.len() - 1);
         if cells.len() != k + 1 || !(1..=MOST).contains(&k) {
-            return Err(DataError::Shape {
-                file: file.clone(),
-                expected: format!("{} numbers in row {}: {k} indices (1 to {MOST}) and a value", k + 1, line + 1),
-                found: cells.len().to_string(),
-                hint: None,
-            });
+            let row = line + 1;
+            let expected = match k {
+                1..=MOST => format!("{} numbers in row {row}: {k} indices and a value", k + 1),
+                _ => format!("2 to {} numbers in row {row}: 1 to {MOST} indices and a value", MOST + 1),
+            };
+            let more = if cells.len() > MOST + 1 { " or more" } else { "" };
+            let found = format!("{}{more}", cells.len());
+            return Err(DataError::Shape { file: file.clone(), expected, found, hint: None });
         }
         let place = |c: usize| Place { row: line + 1, column: c + 1, name: None };
         for c in 0..k {
@@ -44,6 +46,10 @@ pub fn read(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> Result<Ar
         values.push(number(cells[k], file, || place(k))?);
         rows.push(line + 1);
     }
-    let shape = infer_shape(source, &index, order.unwrap_or(0), notes);
+    let Some(order) = order else {
+        let hint = "it lists no entry: a line for each, `i j k value`".to_string();
+        return Err(DataError::NothingObserved { file: file.clone(), hint: Some(hint) });
+    };
+    let shape = infer_shape(source, &index, order, notes);
     Ok(Array::Coordinates { shape, index, values, rows })
 }

@@ -22,7 +22,7 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
     let mapping = build_mapping(&spec.mapping, &dataset.sizes, dataset.inputs.as_ref().map(|i| &i.values));
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
-    let factors = one_each(&spec.factors, &rows, dataset)?;
+    let factors = one_each(spec, rows.len(), dataset)?;
     refuse_unbalanced(spec, rows.len(), dataset)?;
     let gauges =
         factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
@@ -49,10 +49,11 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
 /// A power that is not the degree of the mapping, K.
 fn refuse_unbalanced(spec: &Spec, degree: usize, dataset: &Dataset) -> Result<(), DataError> {
     match spec.power {
-        Some(power) if power != degree as f64 => Err(DataError::Shape {
-            file: dataset.resolved.target.shown.clone(),
-            expected: format!("{}, as `regularizer.power` says", super::BALANCED),
-            found: format!("{} (shape {:?})", super::unbalanced(power, degree), dataset.sizes),
+        Some(power) if power != degree as f64 => Err(DataError::Key {
+            place: spec.places.key("regularizer.power"),
+            key: "regularizer.power".into(),
+            found: format!("{} ({})", super::unbalanced(power, degree), shape_of(dataset)),
+            expected: super::BALANCED.into(),
             hint: Some(format!("the nearest balanced spec has `power = {degree}`, which is the default")),
         }),
         _ => Ok(()),
@@ -60,17 +61,26 @@ fn refuse_unbalanced(spec: &Spec, degree: usize, dataset: &Dataset) -> Result<()
 }
 
 /// One entry per factor, where the data decides how many there are.
-fn one_each(factors: &[FactorSpec], rows: &[usize], dataset: &Dataset) -> Result<Vec<FactorSpec>, DataError> {
-    match factors {
-        [one] => Ok(vec![one.clone(); rows.len()]),
-        all if all.len() == rows.len() => Ok(all.to_vec()),
-        all => Err(DataError::Shape {
-            file: dataset.resolved.target.shown.clone(),
-            expected: format!("a target with {} indices, one for each entry of `regularizer.factors`", all.len()),
-            found: format!("shape {:?}", dataset.sizes),
+fn one_each(spec: &Spec, count: usize, dataset: &Dataset) -> Result<Vec<FactorSpec>, DataError> {
+    match spec.factors.as_slice() {
+        [one] => Ok(vec![one.clone(); count]),
+        all if all.len() == count => Ok(all.to_vec()),
+        all => Err(DataError::Key {
+            place: spec.places.key("regularizer.factors"),
+            key: "regularizer.factors".into(),
+            found: format!("found {} entries", all.len()),
+            expected: format!(
+                "one entry for all factors, or {count}: one for each index of the target; {}",
+                shape_of(dataset)
+            ),
             hint: None,
         }),
     }
+}
+
+/// The target's shape, in words.
+fn shape_of(dataset: &Dataset) -> String {
+    format!("{} has shape {:?}", dataset.resolved.target.shown, dataset.place_sizes())
 }
 
 /// The blocks, and the loss without those that can be minimised out of it.
@@ -85,13 +95,15 @@ fn build_extras(
     let inner: Arc<dyn loss::Loss> = build_loss(&spec.loss, &dataset.observations).into();
     let mut profiled = Profiled { inner, lo: f64::NEG_INFINITY, hi: f64::INFINITY };
     let mut blocks = Vec::new();
-    for e in &spec.extras {
+    for (k, e) in spec.extras.iter().enumerate() {
         let sizes = dataset.place_sizes();
         if let Some(axis) = e.axis.filter(|a| *a >= sizes.len()) {
-            return Err(DataError::Shape {
-                file: spec.data.target.shown.clone(),
-                expected: format!("at least {} indices, for `axis` of extra `{}`", axis + 1, e.kind),
-                found: format!("shape {sizes:?}"),
+            let key = format!("extra[{k}].axis");
+            return Err(DataError::Key {
+                place: spec.places.key(&key),
+                key,
+                found: format!("found {}", axis + 1),
+                expected: format!("an index from 1 to {}: {}", sizes.len(), shape_of(dataset)),
                 hint: None,
             });
         }

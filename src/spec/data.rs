@@ -7,6 +7,9 @@ use crate::data::source::{Absent, Column, Format};
 use crate::data::{Source, TargetKind};
 use std::path::Path;
 
+/// Transforms that have a name.
+pub(super) const TRANSFORMS: [&str; 5] = ["none", "center", "scale", "standardize", "log1p"];
+
 /// Reads `[data]`; paths are relative to `folder`.
 pub fn read(root: &Reader, folder: &Path, seed: u64) -> Option<DataRequest> {
     let Some(t) = root.table("data") else {
@@ -77,15 +80,9 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
     if t.get("path").is_none() {
         t.missing("path", "the path of a file, relative to the spec's folder");
     }
-    let format =
-        t.name("format", "format", &["csv", "triplets", "npy", "npz", "mtx", "tns"], &[]).map(|f| match f.as_str() {
-            "csv" => Format::Csv,
-            "triplets" => Format::Triplets,
-            "npy" => Format::Npy,
-            "npz" => Format::Npz,
-            "tns" => Format::Tns,
-            _ => Format::MatrixMarket,
-        });
+    let format = t
+        .name("format", "format", &Format::ALL.map(Format::name), &[])
+        .and_then(|name| Format::ALL.into_iter().find(|f| f.name() == name));
     let delimiter = t.text("delimiter").and_then(|(d, origin)| match d {
         "tab" => Some(b'\t'),
         d if d.len() == 1 => Some(d.as_bytes()[0]),
@@ -94,7 +91,9 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
             None
         }
     });
-    let absent = t.name("absent", "meaning of absent entries", &["missing", "zero"], &[]);
+    let absent = t
+        .name("absent", "meaning of absent entries", &Absent::ALL.map(Absent::name), &[])
+        .and_then(|name| Absent::ALL.into_iter().find(|a| a.name() == name));
     let mut s = plain(path.unwrap_or(""), folder);
     s.format = format;
     s.header = t.boolean("header").map(|h| h.0);
@@ -109,7 +108,7 @@ fn read_source(t: &Reader, folder: &Path) -> Option<Source> {
         }
         (b <= 1).then_some(b as usize)
     });
-    s.absent = if absent.as_deref() == Some("zero") { Absent::Zero } else { Absent::Missing };
+    s.absent = absent.unwrap_or_default();
     refuse_idle_keys(t, &s);
     path.map(|_| s)
 }
@@ -143,7 +142,7 @@ fn columns(t: &Reader, node: &Node) -> Option<Vec<Column>> {
         t.report("columns", &node.origin, format!("found {}", node.value.describe()), expected(), None);
         return None;
     };
-    items
+    let columns: Vec<Column> = items
         .iter()
         .map(|i| match &i.value {
             Value::Text(name) => Some(Column::Name(name.clone())),
@@ -153,7 +152,13 @@ fn columns(t: &Reader, node: &Node) -> Option<Vec<Column>> {
                 None
             }
         })
-        .collect()
+        .collect::<Option<_>>()?;
+    if let Some(k) = (1..columns.len()).find(|&k| columns[..k].contains(&columns[k])) {
+        let found = format!("found {} twice", items[k].value.describe());
+        t.report("columns", &items[k].origin, found, Some("each column once".into()), None);
+        return None;
+    }
+    Some(columns)
 }
 
 fn operator(t: &Reader, node: &Node, folder: &Path) -> Option<OperatorSource> {
@@ -224,10 +229,9 @@ fn weights(t: &Reader, node: &Node, folder: &Path) -> Option<WeightSource> {
 }
 
 fn transform(t: &Reader, node: &Node) -> Transform {
-    const NAMES: [&str; 5] = ["none", "center", "scale", "standardize", "log1p"];
     match &node.value {
         Value::Text(name) => {
-            match t.check_name(t.path("transform"), "transform", name, &node.origin, &NAMES, &[]).as_deref() {
+            match t.check_name(t.path("transform"), "transform", name, &node.origin, &TRANSFORMS, &[]).as_deref() {
                 Some("center") => Transform::Center,
                 Some("scale") => Transform::Scale,
                 Some("standardize") => Transform::Standardize,
@@ -245,7 +249,7 @@ fn transform(t: &Reader, node: &Node) -> Transform {
             c.map_or(Transform::None, |c| Transform::Subtract(c.0))
         }
         other => {
-            let expected = format!("one of: {}, or {{ subtract = c }}", NAMES.join(", "));
+            let expected = format!("one of: {}, or {{ subtract = c }}", TRANSFORMS.join(", "));
             t.report("transform", &node.origin, format!("found {}", other.describe()), Some(expected), None);
             Transform::None
         }

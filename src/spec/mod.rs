@@ -8,7 +8,9 @@ mod factor;
 mod gauges;
 pub mod model;
 pub mod parse;
+pub mod places;
 pub mod resolved;
+mod schema;
 pub mod tree;
 
 /// What g must be, and why.
@@ -25,3 +27,4 @@ pub use error::SpecErrors;
 pub use model::Spec;
 pub use parse::{MOST_THREADS, Override, parse};
 pub use resolved::{notes_of, to_toml};
+pub use schema::schema;

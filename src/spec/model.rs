@@ -1,5 +1,6 @@
 //! The checked spec: every default filled in, every name known.
 
+use super::places::Places;
 use crate::data::DataRequest;
 use crate::data::Source;
 use crate::extra::Penalty;
@@ -139,4 +140,6 @@ pub struct Spec {
     pub certificate: CertificateSpec,
     /// `output.dir`, default `runs/<name>`; relative to the working directory.
     pub output: PathBuf,
+    /// Where all this was written.
+    pub places: Places,
 }

@@ -3,6 +3,7 @@
 use super::error::{Origin, SpecError, SpecErrors};
 use super::factor;
 use super::model::{CertificateSpec, FactorSpec, Lambda, LossSpec, Spec};
+use super::places::Places;
 use super::tree::{self, Reader, Value};
 use super::{data, extras};
 use crate::certify::Effort;
@@ -29,6 +30,12 @@ pub struct Override {
 /// Most worker threads: each takes memory and a while to start.
 pub const MOST_THREADS: usize = 1024;
 
+/// `regularizer.form`.
+pub(super) const FORMS: [&str; 2] = ["product", "sum"];
+
+/// `certificate.effort`.
+pub(super) const EFFORTS: [&str; 3] = ["cheap", "default", "thorough"];
+
 /// Names of the contract whose turn has not come.
 mod planned {
     pub(super) const MAPPINGS: &[&str] = &["relu_deep", "linear_net"];
@@ -49,7 +56,7 @@ pub fn parse(text: &str, file: &Path, overrides: &[Override]) -> Result<Spec, Sp
             errors.borrow_mut().push(SpecError { origin, key: o.key.clone(), found, expected: None, hint: None });
         }
     }
-    let spec = read(&Reader::root(&root, &errors), file);
+    let spec = read(&Reader::root(&root, &errors), file, Places::of(&root, &name));
     let mut errors = errors.into_inner();
     errors.sort_by(|a, b| a.origin.cmp(&b.origin));
     match spec {
@@ -58,7 +65,7 @@ pub fn parse(text: &str, file: &Path, overrides: &[Override]) -> Result<Spec, Sp
     }
 }
 
-fn read(root: &Reader, file: &Path) -> Option<Spec> {
+fn read(root: &Reader, file: &Path, places: Places) -> Option<Spec> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let stem = file.file_stem().map_or("run".into(), |s| s.to_string_lossy().into_owned());
     let name = root.text("name").map_or(stem, |n| n.0.to_string());
@@ -98,6 +105,7 @@ fn read(root: &Reader, file: &Path) -> Option<Spec> {
         warm_start,
         certificate,
         output,
+        places,
     })
 }
 
@@ -196,7 +204,7 @@ fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Op
         }
         return (Form::Product, None, None);
     };
-    let form = match t.name("form", "form", &["product", "sum"], &[]).as_deref() {
+    let form = match t.name("form", "form", &FORMS, &[]).as_deref() {
         Some("sum") => Form::Sum,
         _ => Form::Product,
     };
@@ -379,7 +387,7 @@ fn certificate(root: &Reader) -> CertificateSpec {
             t.report("target_gap", origin, format!("found {gap}"), Some("a number between 0 and 1".into()), None);
         }
     }
-    spec.effort = match t.name("effort", "effort", &["cheap", "default", "thorough"], &[]).as_deref() {
+    spec.effort = match t.name("effort", "effort", &EFFORTS, &[]).as_deref() {
         Some("cheap") => Effort::Cheap,
         Some("thorough") => Effort::Thorough,
         _ => Effort::Default,

@@ -4,7 +4,7 @@ use super::model::{ConeSpec, ExtraSpec, FactorSpec, GroupSource, Lambda, NormSpe
 use crate::certify::Effort;
 use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
-use crate::data::source::{Absent, Column};
+use crate::data::source::Column;
 use crate::extra::Axis;
 use crate::problem::Form;
 use std::fmt::Write;
@@ -130,7 +130,7 @@ fn source(s: &Source, folder: &Path, more: &str) -> String {
     }
     // known of coordinate formats only, and only they have absent entries
     if s.index_base.is_some() {
-        out.push_str(if s.absent == Absent::Zero { ", absent = \"zero\"" } else { ", absent = \"missing\"" });
+        let _ = write!(out, ", absent = \"{}\"", s.absent.name());
     }
     format!("{out}{more} }}")
 }

@@ -39,6 +39,8 @@ impl Value {
         match self {
             Self::Text(s) => format!("the string `{s}`"),
             Self::Integer(i) => format!("the number {i}"),
+            // 1.0 is not the whole number 1
+            Self::Float(x) if is_whole(*x) => format!("the number {x:?}"),
             Self::Float(x) => format!("the number {x}"),
             Self::Bool(b) => format!("`{b}`"),
             Self::Date(d) => format!("the date `{d}`"),
@@ -46,6 +48,11 @@ impl Value {
             Self::Table(_) => "a table".into(),
         }
     }
+}
+
+/// Whether a float could be written without a point or exponent.
+fn is_whole(x: f64) -> bool {
+    x.fract() == 0.0 && x.abs() < 1e15
 }
 
 /// Line (from 1) of a byte offset.
@@ -232,6 +239,11 @@ impl<'a> Reader<'a> {
         };
         match node.value {
             Value::Integer(i) if i >= 0 && (least..=most).contains(&(i as u64)) => return Some(i as u64),
+            Value::Float(x) if is_whole(x) => {
+                let found = format!("found {}, which is not written as a whole number", node.value.describe());
+                let hint = Some(format!("write it without a point or exponent: {x}"));
+                self.report(key, &node.origin, found, Some(expected), hint);
+            }
             _ => self.wrong_type(key, node, &expected),
         }
         None

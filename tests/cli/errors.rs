@@ -346,7 +346,7 @@ fn an_unknown_effort_descent_and_form_are_refused() {
 
 #[test]
 fn planned_commands_are_refused_by_name_and_unknown_ones_corrected() {
-    for command in ["path", "predict", "init", "schema", "completions", "man"] {
+    for command in ["path", "predict"] {
         let said = format!("error: the command `{command}` is not available in this version");
         place().run(&[command, "x"]).exits(2).says(&[&said]);
     }
@@ -367,7 +367,16 @@ fn flags_are_named_in_their_errors() {
     };
     solve(&["--lambda", "-1"]).says(&["error: --lambda: found the number -1 in `lambda`"]);
     solve(&["--lambda", "big"]).says(&["--lambda: found the string `big`"]);
-    solve(&["--threads", "0"]).says(&["--threads: found the number 0 in `solver.threads`"]);
+    for (value, found) in [("0", "the number 0"), ("-1", "the number -1"), ("two", "the string `two`")] {
+        let said = format!("--threads: found {found} in `solver.threads`\n  expected a whole number from 1 to 1024");
+        solve(&[&format!("--threads={value}")]).says(&[&said]);
+        solve(&["--threads", value]).says(&[&said]);
+    }
+    solve(&["--seed", "-1"]).says(&["--seed: found the number -1 in `solver.seed`", "a whole number of at least 0"]);
+    solve(&["--threads", "1.0"]).says(&[
+        "--threads: found the number 1.0, which is not written as a whole number in `solver.threads`",
+        "hint: write it without a point or exponent: 1",
+    ]);
     solve(&["--set", "solver.sed=1"]).says(&["--set solver.sed: unknown key `sed`", "did you mean `seed`?"]);
     solve(&["--set", "regularizer.factors[5].norm=l1"]).says(&["--set regularizer.factors[5].norm", "has 1 elements"]);
     solve(&["--set", "lambda"]).says(&["expected KEY=VALUE"]);
@@ -719,9 +728,10 @@ fn factors_that_do_not_fit_are_refused() {
             ["check", "--spec", "spec.toml", "--factors"].into_iter().chain(files.iter().copied()).collect();
         place.run(&args)
     };
-    check(&["U.npy"]).exits(3).says(&["error: 1 factors were given, the mapping has 2"]);
-    check(&["V.npy", "U.npy"]).exits(3).says(&["error: factor 1 has 3 rows, expected 4"]);
-    check(&["U.npy", "W.npy"]).exits(3).says(&["error: factor 2 has 5 columns, but factor 1 has 2"]);
+    check(&["U.npy"]).exits(2).says(&["error: --factors: 1 factor was given (U.npy), the matrix mapping", "has 2"]);
+    check(&["U.npy", "V.npy", "V.npy"]).exits(2).says(&["--factors: 3 factors were given (U.npy, V.npy, V.npy)"]);
+    check(&["V.npy", "U.npy"]).exits(3).says(&["error: V.npy: factor 1 has 3 rows, expected 4"]);
+    check(&["U.npy", "W.npy"]).exits(3).says(&["error: W.npy: factor 2 has 5 columns, but factor 1 has 2"]);
     check(&["U.npy", "X.npy"]).exits(3).says(&["error: X.npy: cannot be read"]);
     check(&["U.npy", "spec.toml"])
         .exits(3)
@@ -731,6 +741,127 @@ fn factors_that_do_not_fit_are_refused() {
     bad.set(1, 0, f64::NAN);
     place.write("N.npy", npy_bytes(&bad));
     check(&["U.npy", "N.npy"]).exits(3).says(&["N.npy: row 2, column 1: expected a finite number, found `NaN`"]);
+}
+
+#[test]
+fn every_data_error_names_the_keys_that_name_the_file() {
+    data_error(
+        "Y.csv",
+        "1,inf\n",
+        "{ path = \"Y.csv\" }",
+        &["found `inf`\n  hint: ", "\n  in `data.target` (spec.toml:10)\n"],
+    );
+    let place = place();
+    let spec_of = |more: &str| spec("1.0", "matrix", L2L2, more);
+    refused(
+        &place,
+        &spec_of("mask = \"M.csv\""),
+        3,
+        &["M.csv: cannot be read: No such file", "in `data.mask` (spec.toml:11)"],
+    );
+    let both = "mask = \"Y.csv\"\nweights = { path = \"W.csv\", axis = 1 }";
+    place.write("W.csv", "1\n-1\n");
+    refused(&place, &spec_of(both), 3, &["W.csv: row 2, column 1: ", "in `data.weights` (spec.toml:12)"]);
+    place.write("Y.csv", "1,2\n3,x\n");
+    let pieces = ["expected a number, found `x`", "in `data.target` (spec.toml:10), `data.mask` (spec.toml:11)\n"];
+    refused(&place, &spec_of(both), 3, &pieces);
+    let side = "[[extra]]\nkind = \"covariates\"\naxis = 1\nside = \"S.csv\"";
+    place.write("Y.csv", "1,2\n");
+    refused(&place, &spec_of(side), 3, &["S.csv: cannot be read", "in `extra[0].side` (spec.toml:14)"]);
+    place.write("spec.toml", spec_of(""));
+    let out = place.run(&["solve", "spec.toml", "--set", "data.target=Z.csv"]).exits(3);
+    out.says(&["Z.csv: cannot be read", "in `data.target` (--set data.target)"]);
+}
+
+#[test]
+fn cells_are_counted_as_in_the_file_and_columns_have_their_names() {
+    let place = Place::new();
+    place.write("Y.csv", "id,a,b\n1,5,0\n\n2,3,-4\n");
+    let counts = "\n[loss]\nkind = \"poisson\"";
+    let picked = spec_on("{ path = \"Y.csv\", columns = [\"b\", \"a\"] }", "1.0", "matrix", L2L2, counts);
+    refused(&place, &picked, 3, &["Y.csv: row 4, column 3 (`b`): expected a count >= 0 for this loss, found `-4`"]);
+    for (text, row) in [("1,2\r\n3,4\r\n5,-6\r\n", 3), ("\r\n\r\n1,2\r\n\r\n5,-6\r\n", 5), ("\n1,2\n\n\n5,-6", 5)] {
+        place.write("Y.csv", text);
+        let said = format!("Y.csv: row {row}, column 2: expected a count >= 0");
+        refused(&place, &spec_on("\"Y.csv\"", "1.0", "matrix", L2L2, counts), 3, &[&said]);
+    }
+    place.write("V.csv", "height,mass\n1,2\n3,\n");
+    place.write("Z.csv", "1\n2\n");
+    let network = spec_on("\"Z.csv\"", "1.0", "relu", "{ norm = \"l2\" }", "input = \"V.csv\"");
+    refused(&place, &network, 3, &["V.csv: row 3, column 2 (`mass`): expected a finite number", "in `data.input`"]);
+    let array = |target: &str| spec_on(target, "1.0", "cp", "{ norm = \"l2\" }", counts);
+    place.write("T.tns", "1 1 1 4\n2 3 2 -7\n1 3 1 2\n");
+    let pieces = ["T.tns: entry (2, 3, 2) (counted from 1): expected a count >= 0 for this loss, found `-7`"];
+    refused(&place, &array("\"T.tns\""), 3, &pieces);
+}
+
+#[test]
+fn damaged_frostt_files_are_refused() {
+    let bad = |text: &str, pieces: &[&str]| {
+        let place = Place::new();
+        place.write("T.tns", text);
+        refused(&place, &spec_on("\"T.tns\"", "1.0", "cp", "{ norm = \"l2\" }", ""), 3, pieces);
+    };
+    bad("", &["T.tns: no entry is observed", "it lists no entry"]);
+    bad("# nothing\n\n", &["T.tns: no entry is observed"]);
+    bad("5\n", &["T.tns: expected 2 to 33 numbers in row 1: 1 to 32 indices and a value, found 1"]);
+    bad("1 1 1 5\n1 2 5\n", &["T.tns: expected 4 numbers in row 2: 3 indices and a value, found 3"]);
+    bad(&"1 ".repeat(40), &["found 34 or more"]);
+}
+
+#[test]
+fn an_array_of_order_three_is_no_matrix_and_the_mapping_for_it_is_named() {
+    let cube = npy_with("(2, 2, 2)", "<f8", &[0; 64]);
+    let hint = "hint: for a target of higher order: `kind = \"cp\"` under [mapping]";
+    data_error("Y.npy", cube, "\"Y.npy\"", &["expected a matrix, found an array of shape [2, 2, 2]", hint]);
+    data_error("Y.tns", "1 1 1 5\n2 2 2 1\n", "\"Y.tns\"", &["expected a matrix", hint]);
+    let triplets = "{ path = \"Y.csv\", format = \"triplets\" }";
+    data_error("Y.csv", "0,0,0,5\n1,1,1,1\n", triplets, &["expected a matrix", hint]);
+}
+
+#[test]
+fn what_the_data_refuses_of_a_key_has_its_line() {
+    let place = Place::new();
+    place.write("T.npy", npy_with("(2, 3, 2)", "<f8", &[0; 96]));
+    let array = |factors: &str, more: &str| spec_on("\"T.npy\"", "1.0", "cp", factors, more);
+    let pieces = [
+        "error: spec.toml:7: found 2 entries in `regularizer.factors`",
+        "expected one entry for all factors, or 3: one for each index of the target; T.npy has shape [2, 3, 2]",
+    ];
+    refused(&place, &array(L2L2, ""), 3, &pieces);
+    let axis = "[[extra]]\nkind = \"intercept\"\naxis = 4";
+    let pieces = ["error: spec.toml:13: found 4 in `extra[0].axis`", "an index from 1 to 3: T.npy has shape [2, 3, 2]"];
+    refused(&place, &array("{ norm = \"l2\" }", axis), 3, &pieces);
+    let cubes = array("{ norm = \"l2\" }", "").replace("[regularizer]", "[regularizer]\nform = \"sum\"\npower = 2");
+    let pieces =
+        ["error: spec.toml:8: unbalanced: the regularizer would have degree 2", "`regularizer.power`", "power = 3"];
+    refused(&place, &cubes, 3, &pieces);
+}
+
+#[test]
+fn a_column_asked_for_twice_is_refused() {
+    let twice = "{ path = \"Y.csv\", columns = [\"a\", \"b\", \"a\"] }";
+    let pieces = ["spec.toml:3: found the string `a` twice in `data.target.columns`", "each column once"];
+    spec_error("{ path = \"Y.csv\" }", twice, &pieces);
+    spec_error("{ path = \"Y.csv\" }", "{ path = \"Y.csv\", columns = [1, 1] }", &["found the number 1 twice"]);
+    let mixed = "{ path = \"Y.csv\", columns = [\"a\", 1] }";
+    let pieces = ["Y.csv: expected each column once in `columns`, found column 1 by its name and by its number"];
+    data_error("Y.csv", "a,b\n1,2\n", mixed, &pieces);
+    let named = "{ path = \"Y.csv\", columns = [\"a\"] }";
+    data_error("Y.csv", "a,b,a\n1,2,3\n", named, &["expected one column `a`", "found columns 1 and 3 of that name"]);
+}
+
+#[test]
+fn notes_come_once_nothing_costs_nothing_and_one_is_singular() {
+    let place = Place::new();
+    place.write("all.csv", "x,y\n1,2\n2,3\n3,5\n4,4\n");
+    let target = "{ path = \"all.csv\", columns = [\"y\"] }\ninput = { path = \"all.csv\", columns = [\"x\"] }";
+    place.write("spec.toml", spec_on(target, "1e6", "relu", "{ norm = \"l2\" }", ""));
+    let out = place.run(&["solve", "spec.toml"]).exits(0);
+    assert_eq!(out.stderr.matches("its first row is a header").count(), 1, "{}", out.stderr);
+    assert!(out.stderr.contains("all.csv: 1 input, as they are"), "{}", out.stderr);
+    assert!(out.stderr.contains("regularizer 0.000000e+00") && !out.stderr.contains("-0.0"), "{}", out.stderr);
+    assert!(!place.read("runs/spec/certificate.json").contains("-0.0"));
 }
 
 #[test]

@@ -262,5 +262,5 @@ fn what_does_not_fit_a_network_is_refused() {
         &["V.csv", "24 rows", "3 rows"],
     );
     place.write("t.csv", table().replacen("10,", "NA,", 1));
-    refused(&place, &network("\"y\"", INPUT), 3, &["t.csv: row 1, column 1", "finite number"]);
+    refused(&place, &network("\"y\"", INPUT), 3, &["t.csv: row 2, column 1 (`a`)", "finite number"]);
 }

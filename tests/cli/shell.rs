@@ -1,0 +1,78 @@
+//! What a shell is given: completions, manual pages, exit codes of commands that do not exist.
+
+use crate::common::*;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Every command that help lists.
+fn commands() -> Vec<String> {
+    let help = Place::new().run(&["--help"]).exits(0).stdout;
+    let lines = help.split("Commands:\n").nth(1).expect("commands").lines();
+    let names = lines.take_while(|l| l.starts_with("  ")).filter_map(|l| l.split_whitespace().next());
+    let names: Vec<String> = names.filter(|n| *n != "help").map(Into::into).collect();
+    assert!(names.contains(&"solve".to_string()) && names.len() >= 8, "{names:?}");
+    names
+}
+
+/// Runs a program on this input; `None` if the machine does not have it.
+fn through(program: &str, args: &[&str], input: &str) -> Option<(bool, String)> {
+    let child =
+        Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.ok()?;
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let out = child.wait_with_output().unwrap();
+    Some((out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()))
+}
+
+#[test]
+fn completions_of_bash_parse_and_know_commands_and_flags() {
+    let script = Place::new().run(&["completions", "bash"]).exits(0).stdout;
+    let (fine, said) = through("bash", &["-n"], &script).expect("bash");
+    assert!(fine, "{said}");
+    let (broken, _) = through("bash", &["-n"], &format!("{script}\nif")).expect("bash");
+    assert!(!broken, "bash -n accepts anything");
+    for command in commands() {
+        assert!(script.contains(&format!("homfac,{command})")), "{command}");
+    }
+    // what a shell would offer
+    let ask = |words: &str, current: usize| {
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({words}); COMP_CWORD={current}\n_homfac homfac \"${{COMP_WORDS[{current}]}}\" x\n\
+             echo \"${{COMPREPLY[@]}}\""
+        );
+        through("bash", &[], &ask).expect("bash").1
+    };
+    assert_eq!(ask("homfac sol", 1).trim(), "solve");
+    assert!(ask("homfac solve --time", 2).contains("--time-limit"));
+}
+
+#[test]
+fn every_shell_has_completions_and_others_are_named() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&["completions", shell]).exits(0).stdout;
+        assert!(script.contains("no-progress") && script.contains("explain"), "{shell}");
+    }
+    place.run(&["completions", "csh"]).exits(2).says(&["csh", "bash", "fish"]);
+}
+
+#[test]
+fn manual_pages_mention_every_command_and_flag() {
+    let place = Place::new();
+    let page = place.run(&["man"]).exits(0).stdout;
+    for command in commands() {
+        assert!(page.contains(&format!("homfac\\-{command}(1)")), "{command} is missing from\n{page}");
+        let own = place.run(&["man", &command]).exits(0).stdout;
+        assert!(own.contains(&format!(".TH homfac-{command} 1")), "{own}");
+        let help = place.run(&[&command, "--help"]).exits(0).stdout;
+        for flag in help.split_whitespace().filter(|w| w.starts_with("--") && w.len() > 2) {
+            let flag = flag.trim_matches(|c: char| !c.is_alphanumeric() && c != '-');
+            assert!(own.contains(&flag.replace('-', "\\-")), "{command} {flag}");
+        }
+        if let Some((fine, said)) = through("groff", &["-man", "-Tutf8", "-ww"], &own) {
+            assert!(fine && !said.contains("warning"), "{said}");
+        }
+    }
+    assert!(page.contains("Exit codes") && page.starts_with(".ie"), "{page}");
+    place.run(&["man", "sovle"]).exits(2).says(&["unknown command `sovle`", "did you mean `solve`?"]);
+}
