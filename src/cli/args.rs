@@ -1,7 +1,7 @@
 //! What the command line may say.
 
 use crate::spec::{Override, tree};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -163,12 +163,25 @@ pub struct OutputArgs {
     /// Print more: conditions of the theory, and what the solver does.
     #[arg(short, long)]
     pub verbose: bool,
-    /// No progress line, even on a terminal.
+    /// No progress bar, even on a terminal.
     #[arg(long)]
     pub no_progress: bool,
+    /// How the log on standard error is written: for people, or one JSON object a line.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
     /// Replace an existing run folder.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A table.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -12,7 +12,7 @@ use crate::data::{DataError, npz, read_factor};
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
-use crate::report::{describe, log};
+use crate::report::describe;
 use crate::run::document::Time;
 use crate::run::{self, Staging, load};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     ];
     lines.extend(describe::extras(s).map(|e| ("extras", e)));
     lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
-    console.log(&log::head(&s.name, &lines));
+    console.head(&s.name, &lines);
     let clock = Instant::now();
     let budget_left = all.within(s.certificate.time_limit);
     let certificate = certify::certify_at(

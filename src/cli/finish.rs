@@ -10,7 +10,7 @@ use crate::extra::outliers;
 use crate::loss::Targets;
 use crate::mapping::Factors;
 use crate::predict;
-use crate::report::{log, markdown, trace};
+use crate::report::{markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
 use crate::run::{self, Document, Staging};
 use crate::spec;
@@ -68,9 +68,9 @@ pub fn finish(
         staging.publish()?;
     }
     console.done();
-    console.log(&log::foot(&document, folder));
+    console.foot(&document, folder);
     if output.verbose {
-        console.log(&log::conditions(&document));
+        console.conditions(&document);
     }
     if output.json {
         console::print(&document.to_json());

@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            console::complain(&format!("error: {e:#}\n"));
+            console::error(&format!("{e:#}"));
             ExitCode::from(failure::exit_code(&e))
         }
     }

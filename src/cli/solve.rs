@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::certify::{self, Known};
 use crate::data::DataError;
 use crate::mapping::Factors;
-use crate::report::{describe, log};
+use crate::report::describe;
 use crate::run::document::Time;
 use crate::run::{Staging, checkpoint, load};
 use crate::solve::observer::Observer;
@@ -34,8 +34,8 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     // what was written when time was up is what its checkpoint goes on from
     let staging = Staging::create(&target, args.output.force || saved.is_some())?;
     let start = if saved.is_some() { None } else { warm_start(&session)? };
-    let mut console = Console::new(&args.output);
-    console.log(&head(&session, args.output.time_limit));
+    let mut console = Console::new(&args.output).toward(session.spec.certificate.target_gap);
+    console.head(&session.spec.name, &head(&session, args.output.time_limit));
     let path = checkpoint::path_of(&target);
     match &saved {
         Some(saved) => {
@@ -88,7 +88,7 @@ fn solving(all: &Budget, session: &Session) -> Budget {
     all.within(left).within(session.spec.solver.time_limit)
 }
 
-fn head(session: &Session, limit: Option<Duration>) -> String {
+fn head(session: &Session, limit: Option<Duration>) -> Vec<describe::Line> {
     let s = &session.spec;
     let limits = [("", limit), ("solving: ", s.solver.time_limit), ("certifying: ", s.certificate.time_limit)];
     let limits = limits.iter().filter_map(|(what, t)| t.map(|t| format!(", {what}{} s", t.as_secs_f64())));
@@ -100,7 +100,7 @@ fn head(session: &Session, limit: Option<Duration>) -> String {
     ];
     lines.extend(describe::extras(s).map(|e| ("extras", e)));
     lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
-    log::head(&s.name, &lines)
+    lines
 }
 
 /// The factors of `solver.warm_start`, projected onto the cones.

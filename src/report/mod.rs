@@ -1,7 +1,8 @@
-//! What people read: the problem in words ([`describe`]), the solver log ([`log`]), `trace.csv` ([`trace`]) and `report.md`
+//! What people read: the problem in words ([`describe`]), the solver log ([`log`], for programs [`events`]), `trace.csv` ([`trace`]) and `report.md`
 //! ([`markdown`]). Computes nothing: every number comes from elsewhere.
 
 pub mod describe;
+pub mod events;
 pub mod log;
 pub mod markdown;
 mod number;

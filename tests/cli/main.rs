@@ -8,6 +8,7 @@ mod extras;
 mod formats;
 mod gauges;
 mod init;
+mod log;
 mod losses;
 mod naive;
 mod networks;
