@@ -25,7 +25,7 @@ pub enum Command {
     Solve(SolveArgs),
     /// Prove or refute saved factors, homfac's own or another tool's, from the data alone.
     Check(CheckArgs),
-    /// Say what a spec's problem is, which bounds apply, and the memory it needs.
+    /// Say what a spec's problem is, what can be proven of it at what cost, and the memory it needs.
     Explain(ExplainArgs),
     /// Rebuild report.md of a run folder from its certificate.json.
     Report(ReportArgs),
@@ -98,6 +98,9 @@ pub struct ExplainArgs {
     /// Flags about the spec.
     #[command(flatten)]
     pub overrides: OverrideArgs,
+    /// Print it as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `homfac report`.

@@ -1,10 +1,10 @@
-//! `homfac explain SPEC`: what the problem is, which bounds apply, memory.
+//! `homfac explain SPEC`: what the problem is, what can be proven of it and at what cost, memory. Nothing is solved.
 
 use super::args::ExplainArgs;
 use super::session::Session;
 use super::{console, failure};
 use crate::certify;
-use crate::report::{describe, log};
+use crate::report::{explanation, log};
 
 /// Runs the command; the exit code.
 ///
@@ -13,7 +13,12 @@ use crate::report::{describe, log};
 pub fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let s = Session::open(&args.spec, &args.overrides)?;
     let rank_bound = certify::rank_bound(&s.problem);
-    let lines = describe::everything(&s.problem, &s.spec, &s.dataset, &s.lambda_max, rank_bound);
-    console::print(&log::head(&s.spec.name, &lines));
+    let explained = explanation::explain(&s.problem, &s.spec, s.lambda_max, rank_bound, &s.files, &s.dataset.notes);
+    if args.json {
+        let text = serde_json::to_string_pretty(&explained).expect("plain data serialises");
+        console::print(&format!("{text}\n"));
+    } else {
+        console::print(&log::head(&s.spec.name, &explanation::lines(&explained)));
+    }
     Ok(failure::DONE)
 }

@@ -1,12 +1,12 @@
 //! The problem as understood, in words: for the head of the log and for `explain`.
 
 use super::number::sci;
-use crate::certify::relax;
-use crate::data::{Dataset, Observations, memory};
+use crate::data::{Observations, memory};
 use crate::polar::{LambdaMax, bound};
 use crate::problem::{Form, Problem};
 use crate::spec::Spec;
 use crate::spec::model::{ExtraSpec, Lambda, LossSpec};
+use serde::Serialize;
 
 /// A label and what it says.
 pub type Line = (&'static str, String);
@@ -76,14 +76,6 @@ pub fn lambda_max(l: &LambdaMax) -> String {
     format!("found {}, {upper}", sci(l.found, 10))
 }
 
-/// The polar bounds and the ladder of relaxations, one line each.
-pub fn ladder(problem: &Problem) -> Vec<String> {
-    let mut lines: Vec<String> = bound::describe(problem);
-    let relaxations = relax::RELAXATIONS.iter().filter(|r| r.applies(problem));
-    lines.extend(relaxations.map(|r| format!("{}: dual point; {}", relax::source(*r), r.describe())));
-    lines
-}
-
 /// Whether the certificate can close for every field.
 pub fn exactness(problem: &Problem) -> String {
     if bound::is_exact(problem) {
@@ -93,37 +85,29 @@ pub fn exactness(problem: &Problem) -> String {
     }
 }
 
-/// Memory in words: data and fields, then each slice.
-pub fn memory(problem: &Problem) -> String {
+/// An estimate of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Memory {
+    /// Data and fields over it.
+    pub data: f64,
+    /// What proving takes.
+    pub proofs: f64,
+    /// Each slice, with what descent keeps of it.
+    pub slice: f64,
+    /// What the machine has.
+    pub machine: f64,
+}
+
+/// The memory that solving and certifying need.
+pub fn memory(problem: &Problem) -> Memory {
     let (m, n) = problem.shape();
     let observed = problem.observations.len() as f64;
     let index = if matches!(problem.observations, Observations::Full { .. }) { 0.0 } else { 24.0 };
     let sensed = problem.operator.as_ref().map_or(0.0, |a| a.len() as f64 * 8.0 * observed);
-    let bytes = observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0 + sensed;
-    let slice = 8.0 * 8.0 * problem.factor_rows().iter().sum::<usize>() as f64;
-    let mb = |b: f64| format!("{:.1} MB", b / 1e6);
-    format!(
-        "about {} for data and fields, {} for proofs, {} per slice; the machine has {}",
-        mb(bytes),
-        mb(bound::memory(problem)),
-        mb(slice),
-        mb(memory::machine_bytes() as f64)
-    )
-}
-
-/// Everything, for `explain`.
-pub fn everything(problem: &Problem, spec: &Spec, dataset: &Dataset, l: &LambdaMax, rank_bound: usize) -> Vec<Line> {
-    let mut lines = vec![
-        ("problem", data(problem, &spec.loss)),
-        ("regularizer", regularizer(problem, spec, l)),
-        ("nondegenerate", "yes: gauges are norms on cones, so g(x) = 0 only at 0 (Def. 8)".into()),
-        ("lambda_max", lambda_max(l)),
-        ("rank bound", format!("{rank_bound} slices always suffice (Cor. 18)")),
-        ("polar", exactness(problem)),
-    ];
-    lines.extend(extras(spec).map(|e| ("extras", e)));
-    lines.extend(ladder(problem).into_iter().map(|l| ("bound", l)));
-    lines.push(("memory", memory(problem)));
-    lines.extend(dataset.notes.iter().map(|n| ("data", n.clone())));
-    lines
+    Memory {
+        data: observed * (5.0 * 8.0 + index) + (m + n) as f64 * 16.0 + sensed,
+        proofs: bound::memory(problem),
+        slice: 8.0 * 8.0 * problem.factor_rows().iter().sum::<usize>() as f64,
+        machine: memory::machine_bytes() as f64,
+    }
 }

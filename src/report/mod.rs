@@ -3,6 +3,7 @@
 
 pub mod describe;
 pub mod events;
+pub mod explanation;
 pub mod log;
 pub mod markdown;
 mod number;

@@ -3,8 +3,9 @@
 use crate::common::*;
 use crate::naive::{Grid, npy_with};
 use homfac::{cli::init, spec};
+use serde_json::Value;
 use std::path::Path;
-use toml::{Table, Value};
+use toml::{Table, Value as Toml};
 
 /// Little-endian doubles of an array of this shape, last index fastest.
 fn array(shape: &[usize], value: impl Fn(usize) -> f64) -> Vec<u8> {
@@ -56,7 +57,36 @@ fn every_template_solves_on_data_of_the_names_it_uses() {
         assert_eq!(word(&written, "/name"), kind);
         assert!(number(&written, "/gap/relative") < 0.1, "{kind}: {written}");
         assert!(number(&written, "/rank") > 0.0, "{kind}: an example with nothing in it");
+        explained(&place, kind, &written);
     }
+}
+
+/// `explain` says beforehand what the certificate then has.
+fn explained(place: &Place, kind: &str, written: &Value) {
+    let spec = format!("{kind}.toml");
+    let e = place.run(&["explain", &spec, "--json"]).exits(0).json();
+    for same in ["/name", "/lambda", "/lambda_max/found", "/lambda_max/upper", "/rank_bound", "/degree", "/target_gap"]
+    {
+        assert_eq!(e.pointer(same), written.pointer(same), "{kind}: {same}");
+    }
+    let rungs = |key: &str| e[key].as_array().unwrap().clone();
+    assert!(rungs("polar").iter().chain(&rungs("ladder")).all(|r| number(r, "/flops") > 0.0), "{kind}: {e}");
+    assert!(!rungs("polar").is_empty(), "{kind}");
+    let exact = rungs("polar").iter().any(|r| r["exact"] == true);
+    assert_eq!(e["exact"].as_bool(), Some(exact), "{kind}");
+    assert!(!exact || written["polar"]["exact"] == true, "{kind}: said to be exact, and is not");
+    let source = word(written, "/bound/source");
+    let known = rungs("ladder").iter().any(|r| r["name"] == source);
+    assert!(known || source == "residual", "{kind}: a bound from {source}, which explain does not list");
+    assert!(number(&e, "/memory_bytes/data") > 0.0 && number(&e, "/observed") > 0.0, "{kind}: {e}");
+    let text = place.run(&["explain", &spec]).exits(0).stdout;
+    for rung in rungs("polar").iter().chain(&rungs("ladder")) {
+        assert!(text.contains(word(rung, "/name")) && text.contains(word(rung, "/says")), "{kind}: {rung}\n{text}");
+    }
+    for label in ["problem ", "degrees ", "nondegenerate ", "lambda_max ", "rank bound ", "exact ", "memory "] {
+        assert!(text.lines().any(|l| l.starts_with(label)), "{kind}: no {label}in\n{text}");
+    }
+    assert_eq!(text.contains("a gap may stay"), !exact, "{kind}: {text}");
 }
 
 /// A spec and those that its comments offer: each line `# key = value` instead of the key's own, each commented table beside
@@ -74,7 +104,7 @@ fn alternatives(text: &str) -> Vec<(String, Table)> {
                 out.push((
                     format!("[{section}]"),
                     with(&root, &section, |v| match v {
-                        Value::Array(blocks) => blocks.push(t.clone().into()),
+                        Toml::Array(blocks) => blocks.push(t.clone().into()),
                         other => *other = t.clone().into(),
                     }),
                 ));
@@ -97,21 +127,21 @@ fn alternatives(text: &str) -> Vec<(String, Table)> {
 }
 
 /// The root with one section changed (made, if it is not there: the blocks of `extra` are a list).
-fn with(root: &Table, section: &str, change: impl Fn(&mut Value)) -> Table {
-    let mut root = Value::from(root.clone());
+fn with(root: &Table, section: &str, change: impl Fn(&mut Toml)) -> Table {
+    let mut root = Toml::from(root.clone());
     if section.is_empty() {
         change(&mut root);
     } else {
         let table = root.as_table_mut().unwrap();
-        let empty = || if section == "extra" { Value::Array(Vec::new()) } else { Table::new().into() };
+        let empty = || if section == "extra" { Toml::Array(Vec::new()) } else { Table::new().into() };
         change(table.entry(section).or_insert_with(empty));
     }
     root.as_table().unwrap().clone()
 }
 
-fn last_table(v: &mut Value) -> &mut Table {
+fn last_table(v: &mut Toml) -> &mut Table {
     match v {
-        Value::Array(blocks) => blocks.last_mut().unwrap().as_table_mut().unwrap(),
+        Toml::Array(blocks) => blocks.last_mut().unwrap().as_table_mut().unwrap(),
         other => other.as_table_mut().unwrap(),
     }
 }

@@ -1,16 +1,16 @@
 //! What a shell is given: completions, manual pages, exit codes of commands that do not exist.
 
 use crate::common::*;
+use clap::CommandFactory;
+use homfac::cli::args::Cli;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Every command that help lists.
+/// Every command.
 fn commands() -> Vec<String> {
+    let names: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
     let help = Place::new().run(&["--help"]).exits(0).stdout;
-    let lines = help.split("Commands:\n").nth(1).expect("commands").lines();
-    let names = lines.take_while(|l| l.starts_with("  ")).filter_map(|l| l.split_whitespace().next());
-    let names: Vec<String> = names.filter(|n| *n != "help").map(Into::into).collect();
-    assert!(names.contains(&"solve".to_string()) && names.len() >= 8, "{names:?}");
+    assert!(names.len() >= 8 && names.iter().all(|n| help.contains(&format!("\n  {n}"))), "{names:?}\n{help}");
     names
 }
 

@@ -77,9 +77,7 @@ impl<'a> Admm<'a> {
 
     /// Flops of an iteration.
     pub fn cost(&self) -> f64 {
-        let (m, d) = self.p12.shape();
-        let order = (self.fa.ncols() + 2 * d).min(m + d) as f64;
-        30.0 * order.powi(3) + 8.0 * m as f64 * d as f64 * order
+        cost(self.p12.shape(), self.fa.ncols())
     }
 
     /// Alternates until the goal is met, the iteration settles or gains little, or the steps are done; the best (S, Q), scaled
@@ -171,4 +169,10 @@ impl<'a> Admm<'a> {
         (self.fa, self.fb, self.p12, self.pb) = (fa, fb, p12, pb);
         Some((off_primal.sqrt() / (d as f64).sqrt(), self.sigma * off_dual.sqrt() / size))
     }
+}
+
+/// Flops of an iteration on an m x d matrix, of which the part outside the small side has this rank.
+pub fn cost((m, d): (usize, usize), rank: usize) -> f64 {
+    let order = (rank + 2 * d).min(m + d) as f64;
+    30.0 * order.powi(3) + 8.0 * m as f64 * d as f64 * order
 }

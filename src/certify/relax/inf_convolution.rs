@@ -45,11 +45,26 @@ impl Relaxation for InfConvolution {
             && parts(problem).is_some()
     }
 
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        parts(problem).map_or(0.0, |p| limit(problem, p.count(), effort) as f64 * cost(problem, p.count()))
+    }
+
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let Some(best) = fista(problem, goal, effort, budget) else { return };
         let blocks = best.into_iter().map(|s| s.data.into()).collect();
         keeper.offer(problem, &DualPoint { source: source(self), kind: Kind::Parts(blocks) });
     }
+}
+
+/// Flops of an iteration.
+fn cost(problem: &Problem, parts: usize) -> f64 {
+    let (m, n) = problem.shape();
+    parts as f64 * 4.0 * (m * n * m.min(n)) as f64
+}
+
+/// Iterations that an effort pays for.
+fn limit(problem: &Problem, parts: usize, effort: Effort) -> usize {
+    if effort == Effort::Cheap { 60 } else { steps(effort, cost(problem, parts)).min(3000) }
 }
 
 fn fista(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget) -> Option<Vec<Mat>> {
@@ -66,8 +81,7 @@ fn fista(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget) -> Opti
         }
     };
     let half_norm = 0.5 * y.norm_squared();
-    let cost = parts.count() as f64 * 4.0 * (m * n * m.min(n)) as f64;
-    let limit = if effort == Effort::Cheap { 60 } else { steps(effort, cost).min(3000) };
+    let limit = limit(problem, parts.count(), effort);
     let step = 1.0 / parts.lipschitz();
     let mut s = parts.zeros();
     let (mut best, mut least) = (s.clone(), f64::INFINITY);

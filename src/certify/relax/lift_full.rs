@@ -48,6 +48,11 @@ impl Relaxation for LiftFull {
         true
     }
 
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        let (m, n) = problem.shape();
+        super::steps(effort, cost(m + n)) as f64 * cost(m + n)
+    }
+
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let Some(o) = Oriented::new(problem, goal.start, false) else { return };
         let blocks = [0, 1].map(|k| problem.regularizer.gauges[k].orthant().is_some());
@@ -62,6 +67,11 @@ impl Relaxation for LiftFull {
         let lift = Lift { s, u: block(blocks[0], 0, m), v: block(blocks[1], m, n) };
         keeper.offer(problem, &DualPoint { source: source(self), kind: Kind::Lift(lift) });
     }
+}
+
+/// Flops of an iteration.
+fn cost(side: usize) -> f64 {
+    30.0 * (side as f64).powi(3)
 }
 
 struct Admm {
@@ -91,7 +101,7 @@ impl Admm {
 
     fn run(mut self, o: &Oriented, goal: Goal, effort: Effort, budget: &Budget) -> Option<Mat> {
         let side = self.l.nrows();
-        let steps = super::steps(effort, 30.0 * (side as f64).powi(3));
+        let steps = super::steps(effort, cost(side));
         let mut best: Option<(f64, Mat)> = None;
         for step in 1..=steps {
             let v = &self.l - &self.multiplier;

@@ -7,7 +7,7 @@
 //!
 //! By alternating directions, `relax::bordered`.
 
-use super::bordered::{Admm, Block};
+use super::bordered::{self, Admm, Block};
 use super::oriented::Oriented;
 use super::{Goal, Relaxation, source, steps};
 use crate::budget::Budget;
@@ -45,6 +45,13 @@ impl Relaxation for LiftSmallSide {
 
     fn needs_point(&self) -> bool {
         true
+    }
+
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        let (m, n) = problem.shape();
+        let (long, short) = if small_axis(problem) == Some(0) { (n, m) } else { (m, n) };
+        let cost = bordered::cost((long, short), short);
+        steps(effort, cost) as f64 * cost
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {

@@ -37,6 +37,9 @@ pub trait Relaxation: Sync {
         false
     }
 
+    /// About how many flops it takes at most, if the goal is never met: for people who wonder whether to wait.
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64;
+
     /// Offers dual points; may stop when the bound is within `target` (relative) of `objective`.
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper);
 }
@@ -100,6 +103,12 @@ fn steps(effort: Effort, cost: f64) -> usize {
         Effort::Thorough => 2e12,
     };
     ((flops / cost) as usize).clamp(100, 20_000)
+}
+
+/// Flops of clipping the singular values of an m x n matrix.
+fn clip_flops(m: usize, n: usize) -> f64 {
+    let (long, short) = (m.max(n) as f64, m.min(n) as f64);
+    6.0 * long * short * short + 20.0 * short.powi(3)
 }
 
 /// Above this small side no dense decomposition is made for a bound.

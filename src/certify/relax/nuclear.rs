@@ -7,7 +7,7 @@
 //! Without cones this is the global optimum; with cones it is a lower bound, since dropping them lowers Omega. Of an array the
 //! nuclear norm of every unfolding is below Omega: the one with the highest bound is taken.
 
-use super::{Goal, Relaxation, clip, plain_l2, source};
+use super::{Goal, Relaxation, clip, clip_flops, plain_l2, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{DualPoint, Keeper};
@@ -30,6 +30,14 @@ impl Relaxation for Nuclear {
 
     fn applies(&self, problem: &Problem) -> bool {
         plain_l2(problem)
+    }
+
+    fn flops(&self, problem: &Problem, _effort: Effort) -> f64 {
+        let ((m, n), sizes) = (problem.shape(), problem.factor_rows());
+        if problem.mapping.name() == "cp" {
+            return sizes.iter().map(|&d| clip_flops(d, m * n / d.max(1))).sum();
+        }
+        clip_flops(m, n)
     }
 
     fn offer(&self, problem: &Problem, _goal: Goal, _effort: Effort, _budget: &Budget, keeper: &mut Keeper) {

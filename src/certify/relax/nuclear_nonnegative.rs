@@ -8,7 +8,7 @@
 //! from one decomposition. Every iterate is a valid dual point, proven as the majorant S; the best one is offered. Signs are
 //! flipped where u v' <= 0.
 
-use super::{Goal, Relaxation, clip, plain_l2, source};
+use super::{Goal, Relaxation, clip, clip_flops, plain_l2, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{DualPoint, Keeper, relative_gap};
@@ -33,18 +33,27 @@ impl Relaxation for NuclearNonnegative {
         plain_l2(problem) && product_sign(problem).is_some()
     }
 
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        let (m, n) = problem.shape();
+        (1 + steps(effort)) as f64 * clip_flops(m, n)
+    }
+
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let (m, n) = problem.shape();
         let sign = product_sign(problem).expect("called only where it applies");
         let y = Mat::from_column_slice(m, n, &problem.y) * sign;
-        let steps = match effort {
-            Effort::Cheap => 0,
-            Effort::Default => 400,
-            Effort::Thorough => 4000,
-        };
-        if let Some(s) = best_majorant(problem, &y, goal, steps, budget) {
+        if let Some(s) = best_majorant(problem, &y, goal, steps(effort), budget) {
             keeper.offer(problem, &DualPoint::majorant(source(self), (s * sign).data.into()));
         }
+    }
+}
+
+/// Iterations that an effort pays for.
+fn steps(effort: Effort) -> usize {
+    match effort {
+        Effort::Cheap => 0,
+        Effort::Default => 400,
+        Effort::Thorough => 4000,
     }
 }
 

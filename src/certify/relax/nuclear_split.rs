@@ -47,10 +47,12 @@ impl Relaxation for NuclearSplit {
             && m * n <= FIELD_LIMIT
     }
 
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        steps(problem, effort) as f64 * cost(problem)
+    }
+
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
-        let (m, n) = problem.shape();
-        let side = m.min(n) as f64;
-        let steps = super::steps(effort, 4.0 * m as f64 * n as f64 * (side + 100.0) + 10.0 * side.powi(3)).min(4000);
+        let steps = steps(problem, effort);
         let mut admm = Admm::new(problem);
         for step in 1..=steps {
             let Some(s) = admm.step(problem) else { return };
@@ -63,6 +65,18 @@ impl Relaxation for NuclearSplit {
             }
         }
     }
+}
+
+/// Flops of an iteration.
+fn cost(problem: &Problem) -> f64 {
+    let (m, n) = problem.shape();
+    let side = m.min(n) as f64;
+    4.0 * m as f64 * n as f64 * (side + 100.0) + 10.0 * side.powi(3)
+}
+
+/// Iterations that an effort pays for.
+fn steps(problem: &Problem, effort: Effort) -> usize {
+    super::steps(effort, cost(problem)).min(4000)
 }
 
 struct Admm {

@@ -10,7 +10,7 @@
 //! is tried while the goal is not met. With b and c in orthants also B >= 0, and X >= 0 if a is in one: a second rung. By
 //! alternating directions, `relax::bordered`.
 
-use super::bordered::{Admm, Block};
+use super::bordered::{self, Admm, Block};
 use super::oriented::Oriented;
 use super::{Goal, Relaxation, source, steps};
 use crate::budget::Budget;
@@ -54,6 +54,12 @@ fn groupings(problem: &Problem) -> Vec<Grouping> {
     all
 }
 
+/// Flops of all groupings tried.
+fn flops(problem: &Problem, effort: Effort) -> f64 {
+    let cost = |g: &Grouping| bordered::cost(g.shape(), g.shape().1);
+    groupings(problem).iter().map(|g| steps(effort, 0.1 * cost(g)) as f64 * cost(g)).sum()
+}
+
 impl Relaxation for PartialTranspose {
     fn name(&self) -> &'static str {
         "partial_transpose"
@@ -69,6 +75,10 @@ impl Relaxation for PartialTranspose {
 
     fn needs_point(&self) -> bool {
         true
+    }
+
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        flops(problem, effort)
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
@@ -107,6 +117,10 @@ impl Relaxation for PartialTransposeNonnegative {
 
     fn needs_point(&self) -> bool {
         true
+    }
+
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        flops(problem, effort)
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {

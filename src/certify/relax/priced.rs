@@ -40,6 +40,10 @@ impl Relaxation for Priced {
         true
     }
 
+    fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
+        work(effort) * bound::cones::PAIR * problem.shape().1 as f64
+    }
+
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let Some(x) = goal.start else { return };
         let z = problem.dual_field(&problem.predict(x));

@@ -24,6 +24,12 @@ impl PolarBound for Arcs {
         Upper { value, method: "arcs", exact: true }
     }
 
+    fn flops(&self, problem: &Problem) -> f64 {
+        // a piece between two rows, each with a sum over its outputs
+        let (rows, outputs) = problem.shape();
+        8.0 * rows as f64 * (outputs as f64 + (rows.max(2) as f64).log2())
+    }
+
     fn describe(&self) -> &'static str {
         "inputs of rank 2: the maximum on every arc between two kinks, sorted by angle"
     }

@@ -71,6 +71,10 @@ impl PolarBound for ArrayBranch {
         Upper { value: (value + rounding).next_up(), method: "branch_and_bound", exact: false }
     }
 
+    fn flops(&self, _problem: &Problem) -> f64 {
+        FLOPS[0]
+    }
+
     fn describe(&self) -> &'static str {
         "branch and bound over the shortest index, to 1e-8 unless it runs out of cells"
     }

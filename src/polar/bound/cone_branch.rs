@@ -59,6 +59,12 @@ impl PolarBound for ConeBranch {
         Upper { value, method: "branch_and_bound", exact: false }
     }
 
+    fn flops(&self, problem: &Problem) -> f64 {
+        let (m, n) = problem.shape();
+        let (short, long) = (m.min(n) as f64, m.max(n) as f64);
+        CELL_LIMIT as f64 * (4.0 * short * long + short.powi(3))
+    }
+
     fn describe(&self) -> &'static str {
         "branch and bound over the short nonnegative side, to 1e-7 unless it runs out of cells"
     }

@@ -14,6 +14,8 @@ pub struct Cones;
 /// What a bound costs that is asked for in passing, in pairs of a cone and a crossing row, and its relative width.
 const WORK: f64 = 3e6;
 const TOLERANCE: f64 = 1e-3;
+/// Flops of such a pair, for each output.
+pub const PAIR: f64 = 4.0;
 
 impl PolarBound for Cones {
     fn name(&self) -> &'static str {
@@ -44,6 +46,10 @@ impl PolarBound for Cones {
         // what the coordinates cost is not the search's to win back
         let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
         Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "cones", exact: false }
+    }
+
+    fn flops(&self, problem: &Problem) -> f64 {
+        PAIR * WORK * problem.shape().1 as f64
     }
 
     fn describe(&self) -> &'static str {

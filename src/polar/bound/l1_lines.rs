@@ -70,6 +70,10 @@ impl PolarBound for L1Lines {
         Upper { value, method: "closed_form", exact: true }
     }
 
+    fn flops(&self, problem: &Problem) -> f64 {
+        4.0 * problem.observations.len() as f64
+    }
+
     fn describe(&self) -> &'static str {
         "largest dual norm of a line, since the vertices of the l1 ball are coordinate vectors"
     }

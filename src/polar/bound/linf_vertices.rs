@@ -104,6 +104,12 @@ impl PolarBound for LinfVertices {
         Upper { value, method: "enumeration", exact: true }
     }
 
+    fn flops(&self, problem: &Problem) -> f64 {
+        let (m, n) = problem.shape();
+        let short = if axis(problem) == Some(0) { m } else { n };
+        2f64.powi(short as i32) * 2.0 * (m * n) as f64
+    }
+
     fn describe(&self) -> &'static str {
         "every vertex of the linf ball of the short side"
     }

@@ -68,6 +68,18 @@ pub trait PolarBound: Sync {
 
     /// What the bound is, in a sentence.
     fn describe(&self) -> &'static str;
+
+    /// About how many flops one bound takes at most. As it stands: a Gram matrix of the smaller side and its factorization.
+    fn flops(&self, problem: &Problem) -> f64 {
+        gram_flops(problem)
+    }
+}
+
+/// Flops of the Gram matrix of the smaller side, and of factorizing it a few times.
+pub(crate) fn gram_flops(problem: &Problem) -> f64 {
+    let (m, n) = problem.shape();
+    let side = m.min(n) as f64;
+    2.0 * problem.observations.len() as f64 * side + 1.5 * side.powi(3)
 }
 
 /// Every method, the exact and cheap ones first. One line each.
@@ -210,19 +222,18 @@ pub fn is_exact(problem: &Problem) -> bool {
     BOUNDS.iter().any(|b| b.applies(problem) == Some(true))
 }
 
-/// The methods that will be used, in words.
-pub fn describe(problem: &Problem) -> Vec<String> {
-    let mut lines = Vec::new();
+/// The methods that will be used, each with whether it is exact for every field.
+pub fn applicable(problem: &Problem) -> Vec<(&'static dyn PolarBound, bool)> {
+    let mut all = Vec::new();
     for bound in BOUNDS {
         if let Some(exact) = bound.applies(problem) {
-            let kind = if exact { "exact" } else { "upper bound" };
-            lines.push(format!("{}: {kind}; {}", bound.name(), bound.describe()));
+            all.push((*bound, exact));
             if exact {
                 break;
             }
         }
     }
-    lines
+    all
 }
 
 /// The names of the norms of a two-factor problem, or of the single factor twice.

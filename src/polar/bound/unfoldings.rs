@@ -59,6 +59,11 @@ impl PolarBound for Unfoldings {
         Upper { value: value.next_up(), method, exact: false }
     }
 
+    fn flops(&self, problem: &Problem) -> f64 {
+        let (sizes, entries) = (problem.factor_rows(), problem.observations.len() as f64);
+        sizes.iter().map(|&d| 2.0 * entries * d as f64 + 1.5 * (d as f64).powi(3)).sum()
+    }
+
     fn describe(&self) -> &'static str {
         "least largest singular value of the unfoldings, each proven by a Cholesky factorization of its shifted Gram matrix"
     }
