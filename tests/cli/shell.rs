@@ -1,4 +1,4 @@
-//! What a shell is given: completions, manual pages, exit codes of commands that do not exist.
+//! What a shell is given: completions, manual pages, and the script for a folder of specs.
 
 use crate::common::*;
 use clap::CommandFactory;
@@ -75,4 +75,47 @@ fn manual_pages_mention_every_command_and_flag() {
     }
     assert!(page.contains("Exit codes") && page.starts_with(".ie"), "{page}");
     place.run(&["man", "sovle"]).exits(2).says(&["unknown command `sovle`", "did you mean `solve`?"]);
+}
+
+#[test]
+fn a_script_solves_a_folder_of_specs_and_prints_their_verdicts() {
+    if through("jq", &["--version"], "").is_none() {
+        eprintln!("no jq: not run");
+        return;
+    }
+    let place = Place::new();
+    place.write("Y.csv", csv(&scattered(6, 5)));
+    let on = |target: &str, more: &str| spec_on(target, "{ relative = 0.1 }", "matrix", NONNEGATIVE, more);
+    place.write("specs/a.toml", on("\"../Y.csv\"", "[certificate]\ntarget_gap = 0.5"));
+    place.write("specs/b with blanks.toml", on("\"../Y.csv\"", "[solver]\nmax_rank = 1"));
+    place.write("specs/c.toml", on("\"../nothing.csv\"", ""));
+    place.write("specs/notes.txt", "not a spec");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scripts/batch.sh");
+    let run = |more: &[&str]| {
+        let mut bash = Command::new("bash");
+        bash.current_dir(place.path("")).env("HOMFAC", env!("CARGO_BIN_EXE_homfac")).arg(script).args(more);
+        let out = bash.output().unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (code, shown, said) = run(&["specs", "out", "2", "--set", "solver.seed=3"]);
+    assert_eq!(code, Some(3), "{said}");
+    let table = place.read("out/table.tsv");
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["name", "verdict", "objective", "gap", "exit"]);
+    assert_eq!(rows.len(), 4, "{table}");
+    for (row, code) in rows[1..3].iter().zip(["0", "1"]) {
+        let certificate: serde_json::Value =
+            serde_json::from_str(&place.read(&format!("out/{}/certificate.json", row[0]))).unwrap();
+        assert_eq!((row[1], row[4]), (word(&certificate, "/verdict"), code), "{table}");
+        close(row[2].parse().unwrap(), number(&certificate, "/objective/total"), 1e-15);
+        close(row[3].parse().unwrap(), number(&certificate, "/gap/relative"), 1e-12);
+        assert!(place.read(&format!("out/{}/spec.toml", row[0])).contains("seed = 3"));
+        assert!(shown.contains(row[0]) && shown.contains(row[1]), "{shown}");
+    }
+    assert_eq!(rows[3], ["c", "error", "-", "-", "3"]);
+    assert!(place.read("out/c.log").contains("nothing.csv: cannot be read"));
+    // again, over what is there, without the one that fails
+    std::fs::remove_file(place.path("specs/c.toml")).unwrap();
+    assert_eq!(run(&["specs", "out"]).0, Some(1));
+    assert_eq!(run(&["specs"]).0, Some(1));
 }
