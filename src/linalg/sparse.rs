@@ -20,7 +20,8 @@ pub struct Pattern {
 }
 
 /// Two entries name the same position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entries {first} and {second} (counted from 0) have the same position")]
 pub struct Duplicate {
     /// Index of the earlier entry in the caller's order.
     pub first: usize,

@@ -36,6 +36,23 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// min l(Phi_r(X), y) + lambda sum_i g(X_i) with lambda = 1: `y` in observation order, no weights, nothing measured, no extra
+    /// variables.
+    ///
+    /// # Panics
+    /// If `y` does not have one value per observed entry.
+    pub fn new(
+        observations: Observations,
+        y: Vec<f64>,
+        loss: Box<dyn Loss>,
+        mapping: Box<dyn Mapping>,
+        regularizer: Regularizer,
+    ) -> Self {
+        assert_eq!(y.len(), observations.len(), "one target per observed entry");
+        let (extras, offset) = (Extras::default(), Vec::new());
+        Self { observations, operator: None, y, w: None, loss, mapping, regularizer, extras, offset, lambda: 1.0 }
+    }
+
     /// y and w as the loss sees them.
     pub fn targets(&self) -> Targets<'_> {
         Targets { y: &self.y, w: self.w.as_deref() }
