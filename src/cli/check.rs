@@ -45,7 +45,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         ("problem", describe::data(&session.problem, &s.loss)),
         ("regularizer", describe::regularizer(&session.problem, s, &session.lambda_max)),
         ("polar", describe::exactness(&session.problem)),
-        ("checks", format!("{} slices, nothing else taken from whoever made them", factors.rank())),
+        ("checks", format!("{}, nothing else taken from whoever made them", counted(factors.rank(), "slice"))),
     ];
     lines.extend(describe::extras(s).map(|e| ("extras", e)));
     lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
@@ -118,8 +118,8 @@ fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Result<Option<Co
         return Ok(None);
     }
     if files.len() != blocks.len() {
-        let expected = format!("the spec has {} extra blocks", blocks.len());
-        return Err(Usage(format!("--extras: {} files were given, {expected} (one file each)", files.len())).into());
+        let (given, expected) = (counted(files.len(), "file"), counted(blocks.len(), "extra block"));
+        return Err(Usage(format!("--extras: given {given}, but the spec has {expected} (one file each)")).into());
     }
     let mut q = Vec::new();
     for (file, block) in files.iter().zip(blocks) {
@@ -156,12 +156,11 @@ fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
     }
     let wanted = session.problem.factor_rows().len();
     if factors.len() != wanted {
-        let (count, s) = (factors.len(), if factors.len() == 1 { " was" } else { "s were" });
         let mapping = session.problem.mapping.name();
         let from = files.join(", ");
         let expected =
-            format!("the {mapping} mapping of this problem has {wanted} (one file each, or an archive of all)");
-        return Err(Usage(format!("--factors: {count} factor{s} given ({from}), {expected}")).into());
+            format!("but the {mapping} mapping of this problem has {wanted} (one file each, or an archive of all)");
+        return Err(Usage(format!("--factors: given {} ({from}), {expected}", counted(factors.len(), "factor"))).into());
     }
     transpose(&mut factors, &args.transpose)?;
     let extras = read_extras(&session, &args.extras)?;
@@ -203,6 +202,11 @@ fn read_factors(file: &PathBuf) -> Result<Vec<Mat>, DataError> {
             Ok(read_factor(&source)?.0)
         })
         .collect()
+}
+
+/// `1 file`, `2 files`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Transposes the factors named, counted from 1.

@@ -144,7 +144,9 @@ pub fn set(root: &mut Node, path: &str, value: Node) -> Result<(), String> {
                 return Err(format!("`{name}` is not an array"));
             };
             let length = items.len();
-            at = items.get_mut(index).ok_or_else(|| format!("`{name}` has {length} elements, counted from 0"))?;
+            at = items
+                .get_mut(index)
+                .ok_or_else(|| format!("`{name}` has no element {index}: it has {length}, counted from 0"))?;
         }
     }
     *at = value;

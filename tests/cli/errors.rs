@@ -378,7 +378,8 @@ fn flags_are_named_in_their_errors() {
         "hint: write it without a point or exponent: 1",
     ]);
     solve(&["--set", "solver.sed=1"]).says(&["--set solver.sed: unknown key `sed`", "did you mean `seed`?"]);
-    solve(&["--set", "regularizer.factors[5].norm=l1"]).says(&["--set regularizer.factors[5].norm", "has 1 elements"]);
+    solve(&["--set", "regularizer.factors[5].norm=l1"])
+        .says(&["--set regularizer.factors[5].norm", "`factors` has no element 5: it has 1"]);
     solve(&["--set", "lambda"]).says(&["expected KEY=VALUE"]);
     solve(&["--seed", "x"]).says(&["--seed"]);
     solve(&["--time-limit", "0s"]).says(&["--time-limit", "expected a positive duration such as 60s"]);
@@ -728,8 +729,8 @@ fn factors_that_do_not_fit_are_refused() {
             ["check", "--spec", "spec.toml", "--factors"].into_iter().chain(files.iter().copied()).collect();
         place.run(&args)
     };
-    check(&["U.npy"]).exits(2).says(&["error: --factors: 1 factor was given (U.npy), the matrix mapping", "has 2"]);
-    check(&["U.npy", "V.npy", "V.npy"]).exits(2).says(&["--factors: 3 factors were given (U.npy, V.npy, V.npy)"]);
+    check(&["U.npy"]).exits(2).says(&["error: --factors: given 1 factor (U.npy), but the matrix mapping", "has 2"]);
+    check(&["U.npy", "V.npy", "V.npy"]).exits(2).says(&["--factors: given 3 factors (U.npy, V.npy, V.npy)"]);
     check(&["V.npy", "U.npy"]).exits(3).says(&["error: V.npy: factor 1 has 3 rows, expected 4"]);
     check(&["U.npy", "W.npy"]).exits(3).says(&["error: W.npy: factor 2 has 5 columns, but factor 1 has 2"]);
     check(&["U.npy", "X.npy"]).exits(3).says(&["error: X.npy: cannot be read"]);

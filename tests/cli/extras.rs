@@ -202,7 +202,10 @@ fn extras_given_are_taken_as_they_are_and_refuted_where_better_ones_are_at_hand(
     close(number(&worse, "/objective/total") - number(&c, "/objective/total"), 35.0 * 0.005, 1e-3);
     place.write("short.npy", npy_bytes(&crate::naive::Grid::from_fn(3, 1, |_, _| 0.0)));
     with("short.npy").exits(3).says(&["short.npy: expected 7 x 1 values of extra `intercept`, found 3 x 1"]);
-    place.run(&[&check[..], &["worse.npy", "worse.npy"]].concat()).exits(2).says(&["the spec has 1 extra blocks"]);
+    place
+        .run(&[&check[..], &["worse.npy", "worse.npy"]].concat())
+        .exits(2)
+        .says(&["given 2 files, but the spec has 1 extra block ("]);
 }
 
 #[test]
