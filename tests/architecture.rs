@@ -23,11 +23,21 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("solve", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify"]),
     ("spec", &["linalg", "data", "cone", "gauge", "loss", "mapping", "extra", "problem", "polar", "certify", "solve"]),
     // what fitted factors say of data that was not: no solver
-    ("predict", &["linalg", "data", "gauge", "loss", "mapping", "extra", "spec"]),
+    ("predict", &["linalg", "data", "loss", "mapping", "extra", "problem::Form", "spec"]),
     // stores what others found: types, no mathematics
     (
         "run",
-        &["linalg", "data", "mapping", "certify", "spec", "polar::LambdaMax", "solve::checkpoint", "solve::observer"],
+        &[
+            "linalg",
+            "data",
+            "mapping",
+            "certify",
+            "spec",
+            "predict::Cell",
+            "polar::LambdaMax",
+            "solve::checkpoint",
+            "solve::observer",
+        ],
     ),
     // prints what others found: of the solver it sees the events
     ("report", &["data", "gauge", "problem", "polar", "certify", "solve::observer", "spec", "run"]),

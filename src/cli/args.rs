@@ -1,7 +1,7 @@
 //! What the command line may say.
 
 use crate::spec::{Override, tree};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub enum Command {
     Solve(SolveArgs),
     /// Prove or refute saved factors, homfac's own or another tool's, from the data alone.
     Check(CheckArgs),
+    /// Predict entries, everything, new rows, or the outputs of a network on new inputs.
+    Predict(PredictArgs),
     /// Say what a spec's problem is, what can be proven of it at what cost, and the memory it needs.
     Explain(ExplainArgs),
     /// Rebuild report.md of a run folder from its certificate.json.
@@ -101,6 +103,54 @@ pub struct ExplainArgs {
     /// Print it as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `homfac predict`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true)))]
+pub struct PredictArgs {
+    /// A run folder.
+    pub run: PathBuf,
+    /// Predict the entries of this table of indices (rows, for classes), or a network's outputs on this table of inputs
+    /// (.csv, .tsv, .npy, ..; `-`: CSV on standard input).
+    #[arg(short, long, value_name = "FILE", group = "what")]
+    pub input: Option<PathBuf>,
+    /// Predict every entry.
+    #[arg(long, group = "what")]
+    pub complete: bool,
+    /// Fit these new rows to the other factors and complete them; laid out and read as the target was, any number of rows.
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub project: Option<PathBuf>,
+    /// What is new in --project: rows (1), columns (2), or the K-th index of an array [default: 1].
+    #[arg(long, value_name = "K")]
+    pub axis: Option<usize>,
+    /// The new rows' side matrix, one file per extra `covariates` along that axis.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub side: Vec<PathBuf>,
+    /// Write the new rows of the factor, and of extra variables, instead of completed rows.
+    #[arg(long)]
+    pub factor: bool,
+    /// Where indices are counted from: 0 or 1 [default: as in the target].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub index_base: Option<u8>,
+    /// Columns of the input, by name or by number from 1 [default: for a network those of the spec, else all].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Write X + A Q as the loss sees it: no transform undone, no sign, label or count.
+    #[arg(long)]
+    pub scores: bool,
+    /// Write probabilities, of 1 or of each class.
+    #[arg(long, conflicts_with = "scores")]
+    pub probabilities: bool,
+    /// The file to write (.csv, .tsv, .npy), whole or not at all; `-`: CSV on standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+    /// Replace an existing file.
+    #[arg(long)]
+    pub force: bool,
+    /// Print errors only.
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `homfac report`.

@@ -6,6 +6,7 @@ use super::failure;
 use super::session::Session;
 use crate::budget::Budget;
 use crate::certify::Certificate;
+use crate::data::Remembered;
 use crate::extra::outliers;
 use crate::loss::Targets;
 use crate::mapping::Factors;
@@ -58,9 +59,7 @@ pub fn finish(
         let blocks = &session.problem.extras.blocks;
         let extras: Vec<run::ExtraShape> = blocks.iter().map(|b| (b.map.name(), b.map.shape())).collect();
         run::write_point(&staging, &resolved, outcome.factors, &extras, outcome.certificate, &document)?;
-        if let Some(inputs) = &session.dataset.inputs {
-            staging.write("inputs.json", run::inputs_json(inputs).as_bytes())?;
-        }
+        staging.write("model.json", Remembered::of(&session.dataset).to_json().as_bytes())?;
         staging.write("report.md", markdown::report(&document, &session.dataset.notes).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;

@@ -11,6 +11,8 @@ pub mod finish;
 pub mod init;
 pub mod interrupt;
 pub mod man;
+pub mod predict;
+mod predict_project;
 pub mod report;
 pub mod schema;
 pub mod session;
@@ -22,7 +24,7 @@ use failure::Usage;
 use std::process::ExitCode;
 
 /// Commands of the contract whose turn has not come.
-const PLANNED: &[&str] = &["path", "predict"];
+const PLANNED: &[&str] = &["path"];
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Schema => Ok(schema::run()),
         Command::Completions(a) => Ok(completions::run(&a)),
         Command::Man(a) => man::run(&a),
+        Command::Predict(a) => predict::run(&a),
         Command::Other(words) => Err(unknown(words.first().map_or("", String::as_str)).into()),
     };
     match outcome {

@@ -15,12 +15,12 @@ struct Table {
 }
 
 /// Whether a cell counts as missing.
-fn is_missing(cell: &str) -> bool {
+pub(super) fn is_missing(cell: &str) -> bool {
     let cell = cell.trim();
     cell.is_empty() || cell == "NA" || cell.eq_ignore_ascii_case("nan")
 }
 
-fn is_number(cell: &str) -> bool {
+pub(super) fn is_number(cell: &str) -> bool {
     cell.trim().parse::<f64>().is_ok()
 }
 

@@ -180,9 +180,9 @@ impl AppliedTransform {
 }
 
 /// What the numbers of the target stand for.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meaning {
-    /// Names of the target's columns, where the file has any and they are not those of classes.
+    /// Names of the target's columns, where the file has any and they are not those of classes; the name of a column of labels.
     pub columns: Option<Vec<String>>,
     /// The classes in the order of their columns, for losses that take them.
     pub classes: Vec<String>,

@@ -148,7 +148,7 @@ pub fn load(request: &DataRequest) -> Result<Dataset, DataError> {
     // a file that is both target and input is read twice
     let mut seen = HashSet::new();
     notes.retain(|n| seen.insert(n.clone()));
-    let columns = names.filter(|n| classes.is_empty() && n.len() == measurements.1);
+    let columns = names.filter(|n| n.len() == measurements.1);
     let meaning = Meaning { columns, classes, zero_one };
     Ok(Dataset {
         sizes,

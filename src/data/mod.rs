@@ -16,8 +16,10 @@ pub mod npz;
 pub mod observations;
 pub mod operator;
 pub mod read;
+pub mod remember;
 mod sensing;
 pub mod source;
+pub mod stream;
 mod target;
 pub mod tns;
 
@@ -28,4 +30,5 @@ pub use load::load;
 pub use observations::Observations;
 pub use operator::Operator;
 pub use read::read_factor;
+pub use remember::Remembered;
 pub use source::Source;

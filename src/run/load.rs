@@ -3,7 +3,8 @@
 use super::error::RunError;
 use crate::certify::Witness;
 use crate::data::source::{Format, Source};
-use crate::data::{Array, DataError, FileRecord, npz, read_factor};
+use crate::data::{Array, DataError, FileRecord, Remembered, npz, read_factor};
+use crate::linalg::Mat;
 use crate::mapping::Factors;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,30 @@ pub fn factors(folder: &Path, count: usize) -> Result<Factors, DataError> {
         .map(|k| Ok(read_factor(&array_source(&folder.join(format!("factors/X{k}.npy")), Format::Npy))?.0))
         .collect::<Result<_, _>>()
         .map(Factors)
+}
+
+/// `model.json` of a run folder; `None` if it has none.
+///
+/// # Errors
+/// [`RunError`] if it cannot be read.
+pub fn remembered(folder: &Path) -> Result<Option<Remembered>, RunError> {
+    let path = folder.join("model.json");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Remembered::from_json(&text)
+            .map(Some)
+            .map_err(|e| RunError::Damaged { path, problem: format!("not what a run remembers: {e}") }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(RunError::Io { path, doing: "read", source }),
+    }
+}
+
+/// The saved extra variables of blocks of these kinds.
+///
+/// # Errors
+/// [`DataError`] naming the file.
+pub fn extras<'a>(folder: &Path, kinds: impl Iterator<Item = &'a str>) -> Result<Vec<Mat>, DataError> {
+    let names = super::extra_names(kinds);
+    names.iter().map(|n| Ok(read_factor(&array_source(&folder.join(n), Format::Npy))?.0)).collect()
 }
 
 /// A file that holds one array.

@@ -6,14 +6,16 @@ pub mod document;
 pub mod error;
 pub mod folder;
 pub mod load;
+pub mod table;
+pub mod whole;
 
 pub use document::Document;
 pub use error::RunError;
 pub use folder::Staging;
+pub use whole::Whole;
 
 use crate::certify::certificate::Refutation;
 use crate::certify::{Certificate, Witness};
-use crate::data::dataset::Inputs;
 use crate::data::{npy, npz};
 use crate::linalg::Mat;
 use crate::mapping::Factors;
@@ -73,17 +75,6 @@ fn write_refutation(staging: &Staging, r: &Refutation) -> Result<(), RunError> {
         staging.write(&format!("refutation/X{}.npy", k + 1), &npy_bytes(&x))?;
     }
     Ok(())
-}
-
-/// `inputs.json`: what a network's inputs were standardised with, so that new ones can be.
-pub fn inputs_json(inputs: &Inputs) -> String {
-    let bias = inputs.values.ncols() > inputs.names.len();
-    let object = serde_json::json!({
-        "names": inputs.names, "mean": inputs.mean, "deviation": inputs.deviation, "bias": bias,
-    });
-    let mut text = serde_json::to_string_pretty(&object).expect("plain data serialises");
-    text.push('\n');
-    text
 }
 
 fn npy_bytes(x: &Mat) -> Vec<u8> {

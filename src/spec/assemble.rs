@@ -4,6 +4,7 @@ use super::gauges;
 use super::model::{ExtraSpec, FactorSpec, LossSpec, Spec};
 use crate::data::{self, DataError, Dataset, FileRecord, Observations};
 use crate::extra::{self, Block, Extra, Extras, Penalty};
+use crate::gauge::Gauge;
 use crate::linalg::Mat;
 use crate::loss::profiled::Profiled;
 use crate::problem::{Problem, Regularizer};
@@ -118,11 +119,7 @@ fn build_extras(
                 hint: Some("give the extra a penalty, or leave that line out of the data".into()),
             });
         }
-        let ends = match e.penalty {
-            Penalty::L1(w) => Some((-w, w)),
-            Penalty::Nonnegative => Some((f64::NEG_INFINITY, 0.0)),
-            _ => None,
-        };
+        let ends = outlier_ends(e.penalty);
         let minimised_out = e.kind == extra::outliers::KIND.name && ends.is_some();
         if let Some((lo, hi)) = ends.filter(|_| minimised_out) {
             (profiled.lo, profiled.hi) = (lo, hi);
@@ -130,6 +127,24 @@ fn build_extras(
         blocks.push(Block { map, penalty: e.penalty, profiled: minimised_out });
     }
     Ok((blocks, Some(profiled)))
+}
+
+/// Where a penalty on outliers ends the domain of z, if they can be minimised out of the loss under it.
+pub fn outlier_ends(penalty: Penalty) -> Option<(f64, f64)> {
+    match penalty {
+        Penalty::L1(w) => Some((-w, w)),
+        Penalty::Nonnegative => Some((f64::NEG_INFINITY, 0.0)),
+        _ => None,
+    }
+}
+
+/// The gauges of factors of these lengths.
+///
+/// # Errors
+/// [`DataError`] if a file of the spec does not fit.
+pub fn build_gauges(spec: &Spec, rows: impl Iterator<Item = usize>) -> Result<Vec<Gauge>, DataError> {
+    let of = |k: usize| spec.factors.get(k).unwrap_or(&spec.factors[0]);
+    rows.enumerate().map(|(k, d)| gauges::build(of(k), d, &mut Vec::new())).collect()
 }
 
 /// One block's map on these observed entries; its side matrix is recorded.

@@ -64,10 +64,10 @@ fn the_objective_is_that_of_the_network_on_standardised_inputs() {
         total += 0.3 * u.at(0, k).hypot(u.at(1, k)) * w.at(0, k).abs();
     }
     close(number(&c, "/objective/total"), total, 1e-12);
-    let kept: Value = serde_json::from_str(&place.read("run/inputs.json")).unwrap();
-    assert_eq!((&kept["names"], &kept["bias"]), (&json!(["a"]), &json!(true)));
-    close(number(&kept, "/mean/0"), mean, 1e-14);
-    close(number(&kept, "/deviation/0"), deviation, 1e-13);
+    let kept: Value = serde_json::from_str(&place.read("run/model.json")).unwrap();
+    assert_eq!((&kept["inputs"]["names"], &kept["inputs"]["bias"]), (&json!(["a"]), &json!(true)));
+    close(number(&kept, "/inputs/mean/0"), mean, 1e-14);
+    close(number(&kept, "/inputs/deviation/0"), deviation, 1e-13);
     // the resolved spec says the same again
     let resolved = place.read("run/spec.toml");
     assert!(resolved.contains("bias = true, standardize = true"), "{resolved}");
@@ -171,8 +171,8 @@ fn held_out_samples_are_scored_and_never_seen() {
     assert!(c["holdout"]["accuracy"].is_null());
     assert!(place.read("run/report.md").contains("R2 over held-out entries"));
     // whatever stands in their rows, or if nothing does, the fit is the same
-    let kept: Value = serde_json::from_str(&place.read("run/inputs.json")).unwrap();
-    close(number(&kept, "/mean/0"), mean, 1e-14);
+    let kept: Value = serde_json::from_str(&place.read("run/model.json")).unwrap();
+    close(number(&kept, "/inputs/mean/0"), mean, 1e-14);
     let mut other: Vec<String> = table().lines().map(Into::into).collect();
     HELD.iter().for_each(|k| other[k + 1] = "1e6,-1e6,1,1e6,low".into());
     place.write("t.csv", other.join("\n"));

@@ -123,7 +123,8 @@ fn layout(dir: &Path, c: &Value, text: &str) {
 
     let names: BTreeSet<String> =
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    let mut wanted = BTreeSet::from(["spec.toml", "factors", "certificate.json", "report.md"].map(String::from));
+    let mut wanted =
+        BTreeSet::from(["spec.toml", "model.json", "factors", "certificate.json", "report.md"].map(String::from));
     if !c["lower_bound"].is_null() {
         wanted.insert("dual.npz".into());
     }
