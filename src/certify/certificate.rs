@@ -17,6 +17,18 @@ pub enum Verdict {
     Refuted,
 }
 
+impl Verdict {
+    /// The word in `verdict`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Within => "within",
+            Self::Local => "local",
+            Self::Refuted => "refuted",
+        }
+    }
+}
+
 /// The parts of (20), lambda included in `regularizer`; `total` is their sum rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Objective {

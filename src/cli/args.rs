@@ -1,5 +1,6 @@
 //! What the command line may say.
 
+use super::path::choice;
 use crate::spec::{Override, tree};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub enum Command {
     Solve(SolveArgs),
     /// Prove or refute saved factors, homfac's own or another tool's, from the data alone.
     Check(CheckArgs),
+    /// Solve a spec along descending lambdas, each from the answer at the last; choose one, by cross-validation if asked.
+    Path(PathArgs),
     /// Predict entries, everything, new rows, or the outputs of a network on new inputs.
     Predict(PredictArgs),
     /// Say what a spec's problem is, what can be proven of it at what cost, and the memory it needs.
@@ -84,6 +87,41 @@ pub struct CheckArgs {
     /// Project entries that lie outside a cone onto it, instead of refusing them.
     #[arg(long)]
     pub project: bool,
+    /// Flags about the spec.
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// Flags about output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `homfac path`.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// The spec, a TOML file; its lambda plays no part.
+    pub spec: PathBuf,
+    /// How many lambdas, geometrically from lambda_max down.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub points: usize,
+    /// The smallest of them, as a fraction of lambda_max.
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.05)]
+    pub smallest: f64,
+    /// The lambdas as fractions of lambda_max, such as `1,0.5,0.2`.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with_all = ["points", "smallest", "lambdas"])]
+    pub ratios: Vec<f64>,
+    /// The lambdas as numbers.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with_all = ["points", "smallest"])]
+    pub lambdas: Vec<f64>,
+    /// Cross-validate with K folds of the observed entries (of the samples, for networks and classes).
+    #[arg(long, value_name = "K")]
+    pub folds: Option<usize>,
+    /// Which point to write: `min`, the least held-out loss (default where anything is held out), `1se`, the largest lambda
+    /// within one standard error of it, `last` (default otherwise), or the number of a point.
+    #[arg(long, value_name = "RULE", value_parser = choice::rule)]
+    pub choose: Option<choice::Rule>,
+    /// Prove every point as far as `solve` would, not only the one that is written.
+    #[arg(long)]
+    pub prove_all: bool,
     /// Flags about the spec.
     #[command(flatten)]
     pub overrides: OverrideArgs,
@@ -182,7 +220,7 @@ pub struct ManArgs {
 }
 
 /// Flags that change the spec.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct OverrideArgs {
     /// Set a key of the spec, such as `--set solver.max_rank=5` (repeatable; the value is TOML, or else a string).
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]

@@ -6,15 +6,16 @@ use super::failure;
 use super::session::Session;
 use crate::budget::Budget;
 use crate::certify::Certificate;
-use crate::data::Remembered;
-use crate::extra::outliers;
+use crate::data::{Dataset, Remembered};
+use crate::extra::{Coefficients, outliers};
 use crate::loss::Targets;
 use crate::mapping::Factors;
 use crate::predict;
+use crate::problem::Problem;
 use crate::report::{markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
 use crate::run::{self, Document, Staging};
-use crate::spec;
+use crate::spec::{self, Spec};
 use std::path::Path;
 
 /// A certified point and how it came about.
@@ -29,6 +30,29 @@ pub struct Outcome<'a> {
     pub time: Time,
 }
 
+/// What there is to say of a certified point.
+///
+/// # Errors
+/// If the held-out entries cannot be predicted.
+pub fn document(session: &Session, outcome: &Outcome) -> anyhow::Result<Document> {
+    let context = Context {
+        name: &session.spec.name,
+        stopped_by: outcome.stopped_by,
+        lambda: session.problem.lambda,
+        lambda_max: session.lambda_max,
+        files: &session.files,
+        holdout: holdout(
+            &session.spec,
+            &session.dataset,
+            &session.problem,
+            outcome.factors,
+            &outcome.certificate.extras,
+        )?,
+        time: outcome.time,
+    };
+    Ok(Document::new(outcome.certificate, &context))
+}
+
 /// Writes what is to be written, prints what is to be printed.
 ///
 /// # Errors
@@ -41,18 +65,7 @@ pub fn finish(
     output: &OutputArgs,
     budget: &Budget,
 ) -> anyhow::Result<u8> {
-    let document = Document::new(
-        outcome.certificate,
-        &Context {
-            name: &session.spec.name,
-            stopped_by: outcome.stopped_by,
-            lambda: session.problem.lambda,
-            lambda_max: session.lambda_max,
-            files: &session.files,
-            holdout: holdout(session, outcome)?,
-            time: outcome.time,
-        },
-    );
+    let document = document(session, outcome)?;
     let folder = target.as_ref().map(|t| t.1);
     if let Some((staging, folder)) = target {
         let resolved = spec::to_toml(&session.spec, session.problem.lambda, folder, &session.dataset.notes);
@@ -80,17 +93,25 @@ pub fn finish(
     Ok(if document.meets_target() { failure::DONE } else { failure::GAP_LEFT })
 }
 
-/// How the held-out entries are predicted.
-fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdout>> {
-    let (problem, dataset) = (&session.problem, &session.dataset);
+/// How the held-out entries are predicted by factors and extra variables.
+///
+/// # Errors
+/// If the side matrix of an extra cannot be read.
+pub fn holdout(
+    spec: &Spec,
+    dataset: &Dataset,
+    problem: &Problem,
+    x: &Factors,
+    q: &Coefficients,
+) -> anyhow::Result<Option<Holdout>> {
     let Some(held) = &dataset.holdout else { return Ok(None) };
-    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&session.spec.mapping, &[], Some(inputs)));
+    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&spec.mapping, &[], Some(inputs)));
     let mapping = own.as_ref().unwrap_or(&problem.mapping);
-    let mut fitted = mapping.apply(&held.observations, outcome.factors);
+    let mut fitted = mapping.apply(&held.observations, x);
     if let Some(a) = &held.operator {
         fitted = a.apply(&fitted);
     }
-    for (e, q) in session.spec.extras.iter().zip(&outcome.certificate.extras) {
+    for (e, q) in spec.extras.iter().zip(q) {
         // an entry that was not seen has no outlier
         if e.kind != outliers::KIND.name {
             spec::build_extra(e, held.places(), &dataset.place_sizes(), &mut Vec::new())?.add(q, &mut fitted);
@@ -100,7 +121,7 @@ fn holdout(session: &Session, outcome: &Outcome) -> anyhow::Result<Option<Holdou
     let outputs = held.inputs.is_some();
     let scored = predict::Held { at: held.places(), y: &held.y, x: &fitted, outputs };
     let scores = predict::score(dataset.resolved.kind, &scored, |j, x| dataset.original(j, x));
-    let loss = spec::build_loss(&session.spec.loss, &held.observations);
+    let loss = spec::build_loss(&spec.loss, &held.observations);
     let loss = loss.value(Targets { y: &held.y, w: None }, &fitted) / entries as f64;
     Ok(Some(Holdout { entries, rmse: scores.rmse, r2: scores.r2, accuracy: scores.accuracy, loss }))
 }

@@ -11,6 +11,7 @@ pub mod finish;
 pub mod init;
 pub mod interrupt;
 pub mod man;
+pub mod path;
 pub mod predict;
 mod predict_project;
 pub mod report;
@@ -23,21 +24,19 @@ use clap::{CommandFactory, Parser};
 use failure::Usage;
 use std::process::ExitCode;
 
-/// Commands of the contract whose turn has not come.
-const PLANNED: &[&str] = &["path"];
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Solve(a) => solve::run(&a),
         Command::Check(a) => check::run(&a),
+        Command::Path(a) => path::run(&a),
+        Command::Predict(a) => predict::run(&a),
         Command::Explain(a) => explain::run(&a),
         Command::Report(a) => report::run(&a),
         Command::Init(a) => init::run(&a),
         Command::Schema => Ok(schema::run()),
         Command::Completions(a) => Ok(completions::run(&a)),
         Command::Man(a) => man::run(&a),
-        Command::Predict(a) => predict::run(&a),
         Command::Other(words) => Err(unknown(words.first().map_or("", String::as_str)).into()),
     };
     match outcome {
@@ -50,9 +49,6 @@ pub fn main() -> ExitCode {
 }
 
 fn unknown(command: &str) -> Usage {
-    if PLANNED.contains(&command) {
-        return Usage(format!("the command `{command}` is not available in this version"));
-    }
     unknown_name("command", command, Cli::command().get_subcommands().map(clap::Command::get_name))
 }
 

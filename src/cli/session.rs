@@ -34,6 +34,14 @@ pub enum SessionError {
         /// Why it is so.
         why: &'static str,
     },
+    /// Cross-validation that the data does not allow.
+    #[error("--folds {folds}: {problem}\n  hint: ask for fewer folds")]
+    Folds {
+        /// Asked for.
+        folds: usize,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 /// A spec with its data, ready to work on.

@@ -72,7 +72,7 @@ pub(super) fn read_inputs(
 }
 
 /// Mean and population deviation of the entries flagged.
-fn moments(x: &[f64], used: &[bool]) -> (f64, f64) {
+pub(super) fn moments(x: &[f64], used: &[bool]) -> (f64, f64) {
     let of = |f: &dyn Fn(f64) -> f64| x.iter().zip(used).filter(|(_, u)| **u).map(|(x, _)| f(*x)).sum::<f64>();
     let count = of(&|_| 1.0);
     let mean = of(&|x| x) / count;

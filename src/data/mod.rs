@@ -5,6 +5,7 @@ pub mod array;
 pub mod csv;
 pub mod dataset;
 pub mod error;
+pub mod folds;
 pub mod hash;
 mod holdout;
 mod inputs;

@@ -60,7 +60,8 @@ impl Regularizer {
 
     /// sum_i g(X_i).
     pub fn total(&self, x: &Factors) -> f64 {
-        (0..x.rank()).map(|i| self.value(&x.slice(i))).sum()
+        // the empty sum is -0
+        (0..x.rank()).map(|i| self.value(&x.slice(i))).sum::<f64>() + 0.0
     }
 
     /// sum_i g(X_i), with what underflow may have taken from a gauge or from their product put back, and with every column

@@ -45,6 +45,11 @@ pub fn extras(spec: &Spec) -> Option<String> {
 
 /// Gauges, form, degree, lambda.
 pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
+    format!("{}; {}", gauges(problem), lambda(problem, spec, lambda_max))
+}
+
+/// Gauges, form, degree.
+pub fn gauges(problem: &Problem) -> String {
     let gauge = |g: &crate::gauge::Gauge| {
         let weight = if g.weights().is_some() { "weighted " } else { "" };
         let cone = g.cone().map_or(String::new(), |c| format!(" ({})", c.name()));
@@ -58,7 +63,7 @@ pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> St
         (all, Form::Sum) => format!("half the sum of squares of {}", all.join(", ")),
     };
     let (p, q) = (problem.mapping.degree(), problem.regularizer.degree());
-    format!("{words}, degree {q} = mapping degree {p}; {}", lambda(problem, spec, lambda_max))
+    format!("{words}, degree {q} = mapping degree {p}")
 }
 
 fn lambda(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {

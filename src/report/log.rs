@@ -45,7 +45,7 @@ pub fn iteration(i: &Iteration) -> String {
 }
 
 /// Close to 1 the excess is what matters.
-fn polar(value: f64) -> String {
+pub(super) fn polar(value: f64) -> String {
     if (value - 1.0).abs() < 5e-3 {
         let sign = if value < 1.0 { "-" } else { "+" };
         format!("1{sign}{}", sci((value - 1.0).abs(), 1))

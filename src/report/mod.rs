@@ -7,5 +7,6 @@ pub mod explanation;
 pub mod log;
 pub mod markdown;
 mod number;
+pub mod path;
 pub mod trace;
 pub mod verdict;

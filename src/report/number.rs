@@ -30,6 +30,17 @@ fn directed(x: f64, digits: usize, towards: f64) -> String {
     }
 }
 
+/// As short as it can be read, for axes.
+pub fn short(x: f64) -> String {
+    let size = x.abs();
+    if size == 0.0 || (1e-3..1e5).contains(&size) {
+        let digits = (3.0 - size.max(1e-3).log10().floor()).clamp(0.0, 6.0) as usize;
+        let text = format!("{x:.digits$}");
+        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text };
+    }
+    sci(x, 2)
+}
+
 /// As `show` has it, `-` where unknown.
 pub fn shown(x: Option<f64>, show: impl Fn(f64) -> String) -> String {
     x.map_or("-".into(), show)

@@ -7,10 +7,11 @@ mod compress;
 pub mod descent;
 pub mod observer;
 pub mod options;
+pub mod path;
 pub mod reduce;
 
 use crate::budget::Budget;
-use crate::certify::dual::{self, DualPoint, Keeper, relative_gap};
+use crate::certify::dual::{self, DualPoint, Keeper, Kind, relative_gap};
 use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, Witness, refuting_slices, relax};
 use crate::extra::Coefficients;
 use crate::linalg::lanczos;
@@ -33,6 +34,8 @@ pub enum StopReason {
     Gap,
     /// No slice above the tolerance was found and descent is finished.
     Stationary,
+    /// What the search finds promises no more than the target gap; the bound does not prove it.
+    Promise,
     /// `solver.max_rank`.
     MaxRank,
     /// `solver.max_outer`.
@@ -49,6 +52,7 @@ impl StopReason {
         match self {
             Self::Gap => "gap",
             Self::Stationary => "stationary",
+            Self::Promise => "promise",
             Self::MaxRank => "max_rank",
             Self::MaxOuter => "max_outer",
             Self::Time => "time",
@@ -70,6 +74,29 @@ pub struct Solution {
     pub polar: Option<Bounded>,
     /// Why it stopped.
     pub stopped_by: StopReason,
+}
+
+/// How far a solve goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Until {
+    /// The gap is proven to meet the target, or nothing more is to be gained.
+    #[default]
+    Proven,
+    /// The same, or only a better bound could show that the point meets the target, as far as the polar search can tell.
+    Promised,
+    /// The point meets the target as far as the polar search can tell; nothing is proven.
+    Fitted,
+}
+
+/// Where a solve starts, and how far it goes.
+#[derive(Clone, Debug, Default)]
+pub struct Warm<'a> {
+    /// The factors; `None`: `initial_rank` random slices.
+    pub factors: Option<Factors>,
+    /// Dual points of a problem that differs in lambda alone: they are proven again.
+    pub witnesses: &'a [Witness],
+    /// Where to stop.
+    pub until: Until,
 }
 
 /// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
@@ -99,6 +126,9 @@ const SLOW: f64 = 1e-3;
 /// The share of itself that an objective need not fall by.
 const NEGLIGIBLE: f64 = 1e-9;
 
+/// The share of the target below which a sweep is not worth its while, where the point need only promise to meet it.
+const LOOSE: f64 = 1e-4;
+
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
 
@@ -112,11 +142,31 @@ pub fn solve(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
+    solve_warm(problem, options, certify, Warm { factors: start, ..Warm::default() }, budget, observer)
+}
+
+/// The same from a neighbouring problem's answer, as far as asked.
+pub fn solve_warm(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    start: Warm,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
     let mut q = problem.extras.zero();
     follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
-    let x = start.unwrap_or_else(|| random_slices(problem, options));
+    let x = start.factors.unwrap_or_else(|| random_slices(problem, options));
+    let mut keeper = Keeper::new();
+    // the field of a point is worth little at another
+    start
+        .witnesses
+        .iter()
+        .filter_map(|w| DualPoint::from_witness(problem, w))
+        .filter(|p| !matches!(p.kind, Kind::Field(_)))
+        .for_each(|p| keeper.offer(problem, &p));
     let state = Progress { step: "init".into(), ..Progress::default() };
-    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper: Keeper::new(), state };
+    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, state, until: start.until };
     go_on(problem, options, certify, from, budget, observer)
 }
 
@@ -148,6 +198,7 @@ pub fn resume(
         q: from.extras.clone(),
         keeper,
         state: from.progress.clone(),
+        until: Until::Proven,
     };
     go_on(problem, options, certify, from, budget, observer)
 }
@@ -160,6 +211,7 @@ struct Start {
     q: Coefficients,
     keeper: Keeper,
     state: Progress,
+    until: Until,
 }
 
 /// The outer loop.
@@ -172,7 +224,7 @@ fn go_on(
     observer: &mut dyn Observer,
 ) -> Solution {
     let clock = Instant::now();
-    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut state } = from;
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut state, until } = from;
     let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
@@ -182,6 +234,7 @@ fn go_on(
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
+    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP) };
 
     let mut next;
     let stopped_by = 'outer: {
@@ -242,12 +295,15 @@ fn go_on(
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
             let target = certify.target_gap.min(GLOBAL_GAP);
             state.missing = if exact { target / promise } else { 0.0 };
-            if state.worth_proving(problem, exact, excess, promise <= target) {
+            let proving = until != Until::Fitted;
+            let ready = until != Until::Proven
+                && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
+            if proving && state.worth_proving(problem, exact, excess, promise <= target) {
                 let bounded = Bounded::new(problem, z.clone(), &found);
                 keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
                 polar = Some(bounded);
             }
-            if excess < 0.1 && state.is_slow(objective) {
+            if proving && excess < 0.1 && (ready || state.is_slow(objective)) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let good = excess < GOOD || (excess < 1e-3 && state.polishing > 0);
@@ -287,11 +343,15 @@ fn go_on(
             }
             let negligible = NEGLIGIBLE * objective.abs();
             let finished = state.finished(objective, excess, tolerance, exact, negligible);
-            if finished || (met && excess <= GLOBAL_GAP) {
+            if ready && !proving {
+                break 'outer StopReason::Promise;
+            }
+            if finished || ready || (met && excess <= GLOBAL_GAP) {
                 // a point that the certificate's search refutes is not an answer, whatever its gap
                 match refuting_slices(problem, &x, &prediction, objective, certify.effort) {
                     None if met => break 'outer StopReason::Gap,
-                    None => break 'outer StopReason::Stationary,
+                    None if finished => break 'outer StopReason::Stationary,
+                    None => break 'outer StopReason::Promise,
                     Some(wider) => found = wider,
                 }
             }
@@ -367,6 +427,21 @@ fn alternate(
     }
 }
 
+/// How far the objective f can still fall, as a share of itself, if the polar is as low as what has been found of it: an
+/// estimate, never a bound.
+///
+/// ```text
+/// f(X) - f(X*) <= max(0, Omega°(Z) - lambda) Omega(X*) + |lambda sum_i g(X_i) - <Z, Phi(X)>|,      Z = -grad l
+/// ```
+///
+/// by convexity of l in X and Q; lambda Omega(X*) <= f(X) where l >= 0.
+fn shortfall(problem: &Problem, x: &Factors, prediction: &[f64], z: &[f64], excess: f64, objective: f64) -> f64 {
+    let g = problem.lambda * problem.regularizer.total(x);
+    let held = |j: usize| problem.offset.get(j).copied().unwrap_or(0.0);
+    let inner: f64 = z.iter().enumerate().map(|(j, z)| z * (prediction[j] - held(j))).sum();
+    excess.max(0.0) + if g == inner { 0.0 } else { (g - inner).abs() / objective.abs() }
+}
+
 /// `initial_rank` random slices with their best joint weights.
 fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
     let rows = problem.factor_rows();
@@ -398,6 +473,7 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
 struct Progress {
     step: String,
     finished: f64,
+    loose: f64,
     gain: f64,
     polishing: usize,
     appended: usize,
@@ -427,7 +503,7 @@ impl Progress {
             }
             _ => WORTHWHILE * self.gain,
         };
-        worth.max(floor)
+        worth.max(floor).max(self.loose * objective.abs())
     }
 
     /// Whether to prove the polar at this point: where that costs little, where it promises to meet the target, and, for a

@@ -130,14 +130,14 @@ fn collect(folder: &Path, prefix: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// A run folder's files without what time makes different: the `time` object, the `time_s` column, the marked line of the
+/// A run folder's files without what time makes different: the `time` object, the `time_s` columns, the marked line of the
 /// reports.
 pub fn timeless(files: &BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<PathBuf, Vec<u8>> {
     let filter = |path: &Path, bytes: &[u8]| -> Vec<u8> {
         let text = || std::str::from_utf8(bytes).unwrap();
         match path.file_name().unwrap().to_str().unwrap() {
             "certificate.json" => timeless_json(text()).into_bytes(),
-            "trace.csv" => {
+            "trace.csv" | "path.csv" => {
                 let rows = text().lines().map(|l| l.rsplit_once(',').unwrap().0.to_string() + "\n");
                 rows.collect::<String>().into_bytes()
             }

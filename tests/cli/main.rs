@@ -12,6 +12,7 @@ mod log;
 mod losses;
 mod naive;
 mod networks;
+mod path;
 mod predict;
 mod regressions;
 mod resume;

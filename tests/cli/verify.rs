@@ -137,6 +137,9 @@ fn layout(dir: &Path, c: &Value, text: &str) {
     if names.contains("report.html") {
         wanted.insert("report.html".into());
     }
+    if names.contains("path.csv") {
+        wanted.extend(["path.csv", "path.svg"].map(String::from));
+    }
     assert_eq!(names, wanted);
 }
 

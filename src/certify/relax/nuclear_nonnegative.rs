@@ -5,13 +5,13 @@
 //! ```
 //!
 //! FISTA with the clipping of singular values (eigenvalues for psd) as projection; the start, Y clipped, is the closed form
-//! from one decomposition. Every iterate is a valid dual point, proven as the majorant S; the best one is offered. Signs are
-//! flipped where u v' <= 0.
+//! from one decomposition, or the best point at hand where that is better. Every iterate is a valid dual point, proven as the
+//! majorant S; the best one is offered. Signs are flipped where u v' <= 0.
 
 use super::{Goal, Relaxation, clip, clip_flops, plain_l2, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
-use crate::certify::dual::{DualPoint, Keeper, relative_gap};
+use crate::certify::dual::{DualPoint, Keeper, Kind, relative_gap};
 use crate::linalg::Mat;
 use crate::polar::bound::product_sign;
 use crate::problem::Problem;
@@ -42,7 +42,11 @@ impl Relaxation for NuclearNonnegative {
         let (m, n) = problem.shape();
         let sign = product_sign(problem).expect("called only where it applies");
         let y = Mat::from_column_slice(m, n, &problem.y) * sign;
-        if let Some(s) = best_majorant(problem, &y, goal, steps(effort), budget) {
+        let known = match keeper.best().map(|b| &b.point.kind) {
+            Some(Kind::Majorant(s)) => Some(Mat::from_column_slice(m, n, s) * sign),
+            _ => None,
+        };
+        if let Some(s) = best_majorant(problem, &y, known, goal, steps(effort), budget) {
             keeper.offer(problem, &DualPoint::majorant(source(self), (s * sign).data.into()));
         }
     }
@@ -57,11 +61,20 @@ fn steps(effort: Effort) -> usize {
     }
 }
 
-/// FISTA on min ||(Y - S)_+||^2 / 2 over the free dual ball, with restarts; returns the best iterate.
-fn best_majorant(problem: &Problem, y: &Mat, goal: Goal, steps: usize, budget: &Budget) -> Option<Mat> {
+/// FISTA on min ||(Y - S)_+||^2 / 2 over the free dual ball, with restarts; returns the best iterate. A point of the ball may be
+/// known.
+fn best_majorant(
+    problem: &Problem,
+    y: &Mat,
+    known: Option<Mat>,
+    goal: Goal,
+    steps: usize,
+    budget: &Budget,
+) -> Option<Mat> {
     let half_norm = 0.5 * y.norm_squared();
     let excess = |s: &Mat| 0.5 * y.iter().zip(s.iter()).map(|(y, s)| (y - s).max(0.0).powi(2)).sum::<f64>();
-    let mut s = clip(problem, y)?;
+    let clipped = clip(problem, y)?;
+    let mut s = known.filter(|s| excess(s) < excess(&clipped)).unwrap_or(clipped);
     let (mut best, mut best_excess) = (s.clone(), excess(&s));
     let (mut extrapolated, mut momentum, mut last) = (s.clone(), 1.0, best_excess);
     let mut checkpoint = half_norm - best_excess;

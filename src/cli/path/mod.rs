@@ -1,0 +1,269 @@
+//! `homfac path SPEC`: one lambda after another, each from the answer at the last; one point is chosen, proven, written.
+
+pub mod choice;
+mod folds;
+mod grid;
+
+use super::args::PathArgs;
+use super::console::{Console, start_tracing};
+use super::failure::{self, Usage};
+use super::finish::{Outcome, document, finish};
+use super::interrupt;
+use super::session::Session;
+use crate::budget::Budget;
+use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
+use crate::report::path::{self, Point};
+use crate::report::{describe, log};
+use crate::run::Staging;
+use crate::run::document::Time;
+use crate::solve::observer::{Iteration, Observer};
+use crate::solve::path::Path;
+use crate::solve::{Solution, Until};
+use crate::spec::model::Lambda;
+use choice::Rule;
+use folds::Folds;
+use grid::Grid;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The share of `--time-limit` that the path leaves for proving the point chosen.
+const PROOF_SHARE: f64 = 0.3;
+
+/// The share of what is left that solving leaves for certifying.
+const CERTIFY_SHARE: f64 = 0.15;
+
+/// Runs the command; the exit code.
+///
+/// # Errors
+/// Usage, spec, data, I/O, or a defect.
+pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
+    let budget = interrupt::budget();
+    start_tracing(&args.output);
+    let all = budget.within(args.output.time_limit);
+    let grid = Grid::new(args)?;
+    if let Some(k) = args.folds.filter(|k| *k < 2) {
+        return Err(Usage(format!("--folds {k}: expected at least 2")).into());
+    }
+    let mut session = open(args, &grid)?;
+    let rule = Rule::new(args.choose, args.folds.is_some(), session.dataset.holdout.is_some(), grid.len())?;
+    let folds = args.folds.map(|k| Folds::new(&session, k)).transpose()?;
+    let target = args.output.out.clone().unwrap_or_else(|| beside(&session.spec.output));
+    let staging = Staging::create(&target, args.output.force)?;
+    let mut console = Console::new(&args.output);
+    console.log(&head(&session, args, &grid, rule));
+
+    let walking = all.within(all.remaining().map(|d| d.mul_f64(1.0 - PROOF_SHARE)));
+    let walk = Walk { args, grid: &grid, rule, budget: &walking };
+    let Walked { mut points, kept } = walk.walk(&mut session, folds, &mut console)?;
+    let chosen = rule.choose(&points);
+    let best = kept.into_iter().flatten().find(|k| k.point == chosen).expect("the point chosen is kept");
+    at(&mut session, &grid, chosen);
+    let Kept { mut solution, mut certificate, mut time, mut trace, .. } = best;
+    if !all.exhausted() && !args.prove_all {
+        let clock = Instant::now();
+        let mut watch = Watch {
+            console: &mut console,
+            verbose: args.output.verbose,
+            trace: Vec::new(),
+            what: "the point chosen".into(),
+        };
+        let options = session.certify_options();
+        let (s, c, t) = answer(&mut session, &mut Path::from(&solution), Until::Proven, &options, &all, &mut watch)?;
+        (solution, certificate, trace) = (s, c, watch.trace);
+        time = Time { solve_s: time.solve_s + t.solve_s, certify_s: time.certify_s + t.certify_s };
+        points[chosen].time_s += clock.elapsed().as_secs_f64();
+    }
+    let outcome =
+        Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
+    points[chosen].document = document(&session, &outcome)?;
+    staging.write("path.csv", path::csv(&points, chosen).as_bytes())?;
+    staging.write("path.svg", path::svg(&points, chosen).as_bytes())?;
+    console.trace = trace;
+    let d = &points[chosen].document;
+    console.log(&format!(
+        "\nchosen         point {} of {}: lambda {:?} ({rule})\n",
+        chosen + 1,
+        points.len(),
+        d.lambda
+    ));
+    let whole = points.len() == grid.len();
+    let code = finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)?;
+    Ok(if code == failure::DONE && !whole { failure::GAP_LEFT } else { code })
+}
+
+/// The spec with the first lambda of the grid.
+fn open(args: &PathArgs, grid: &Grid) -> anyhow::Result<Session> {
+    let mut overrides = args.overrides.clone();
+    if overrides.lambda.is_some() || overrides.set.iter().any(|s| s.0 == "lambda" || s.0.starts_with("lambda.")) {
+        let hint = "give `--lambdas` (numbers) or `--ratios` (fractions of lambda_max)";
+        return Err(Usage(format!("--lambda: a path has many\n  hint: {hint}")).into());
+    }
+    overrides.lambda = Some(grid.first());
+    Session::open(&args.spec, &overrides)
+}
+
+/// `runs/movies` -> `runs/movies-path`.
+fn beside(output: &std::path::Path) -> PathBuf {
+    let mut name = output.file_name().unwrap_or_default().to_os_string();
+    name.push("-path");
+    output.with_file_name(name)
+}
+
+/// Sets lambda to that of a point.
+fn at(session: &mut Session, grid: &Grid, point: usize) {
+    session.problem.lambda = grid.lambda(point, session.lambda_max.found);
+    session.spec.lambda = match grid {
+        Grid::Absolute(all) => Lambda::Absolute(all[point]),
+        Grid::Relative(all) => Lambda::Relative(all[point]),
+    };
+}
+
+fn head(session: &Session, args: &PathArgs, grid: &Grid, rule: Rule) -> String {
+    let s = &session.spec;
+    let limit = args.output.time_limit.map_or(String::new(), |t| format!(", {} s in all", t.as_secs_f64()));
+    let ends = [0, grid.len() - 1].map(|k| grid.lambda(k, session.lambda_max.found));
+    let mut lines = vec![
+        ("problem", describe::data(&session.problem, &s.loss)),
+        ("regularizer", describe::gauges(&session.problem)),
+        ("polar", describe::exactness(&session.problem)),
+        ("lambda_max", describe::lambda_max(&session.lambda_max)),
+        ("path", path::grid(grid.len(), ends[0], ends[1])),
+        ("writes", rule.to_string()),
+        ("stops at", format!("gap <= {:e}{limit}", s.certificate.target_gap)),
+    ];
+    lines.extend(args.folds.map(|k| ("folds", format!("{k}, of the observed {}", session.dataset.unit()))));
+    lines.extend(describe::extras(s).map(|e| ("extras", e)));
+    lines.extend(session.dataset.notes.iter().map(|n| ("data", n.clone())));
+    log::head(&s.name, &lines)
+}
+
+/// A point that may be written.
+struct Kept {
+    point: usize,
+    solution: Solution,
+    certificate: Certificate,
+    time: Time,
+    trace: Vec<Iteration>,
+}
+
+/// The points reached, and those that may be written.
+struct Walked {
+    points: Vec<Point>,
+    kept: Vec<Option<Kept>>,
+}
+
+/// The path from its first lambda to its last.
+struct Walk<'a> {
+    args: &'a PathArgs,
+    grid: &'a Grid,
+    rule: Rule,
+    budget: &'a Budget,
+}
+
+impl Walk<'_> {
+    fn walk(&self, session: &mut Session, mut folds: Option<Folds>, console: &mut Console) -> anyhow::Result<Walked> {
+        let mut walked = Walked { points: Vec::new(), kept: Vec::new() };
+        let mut path = Path::new(&session.problem);
+        let options = session.certify_options();
+        let (until, options) = match self.args.prove_all {
+            true => (Until::Proven, options),
+            // what solving proved on the way is proven again, and no more
+            false => (Until::Promised, CertifyOptions { effort: Effort::Cheap, ..options }),
+        };
+        console.log(path::header());
+        for point in 0..self.grid.len() {
+            let clock = Instant::now();
+            at(session, self.grid, point);
+            let what = format!("point {} of {}", point + 1, self.grid.len());
+            let mut watch = Watch { console, verbose: self.args.output.verbose, trace: Vec::new(), what };
+            let (solution, certificate, time) = answer(session, &mut path, until, &options, self.budget, &mut watch)?;
+            let outcome = Outcome {
+                factors: &solution.factors,
+                certificate: &certificate,
+                stopped_by: solution.stopped_by.word(),
+                time,
+            };
+            let document = document(session, &outcome)?;
+            let trace = std::mem::take(&mut watch.trace);
+            let cv = match &mut folds {
+                Some(f) if !self.budget.exhausted() => {
+                    f.step(session, session.problem.lambda, self.budget, &mut Quiet(&mut watch))?
+                }
+                _ => None,
+            };
+            walked.points.push(Point { document, cv, time_s: clock.elapsed().as_secs_f64() });
+            console.log(&path::row(point + 1, &walked.points[point]));
+            walked.kept.push(Some(Kept { point, solution, certificate, time, trace }));
+            if !self.rule.needs_all() {
+                let chosen = self.rule.choose(&walked.points);
+                walked
+                    .kept
+                    .iter_mut()
+                    .filter(|k| k.as_ref().is_some_and(|k| k.point != chosen))
+                    .for_each(|k| *k = None);
+            }
+            if self.budget.exhausted() {
+                break;
+            }
+        }
+        Ok(walked)
+    }
+}
+
+/// The answer at the session's lambda, certified.
+fn answer(
+    session: &mut Session,
+    path: &mut Path,
+    until: Until,
+    options: &CertifyOptions,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<(Solution, Certificate, Time)> {
+    let clock = Instant::now();
+    let solver = session.spec.solver.clone();
+    let left = budget.remaining().map(|d| d.mul_f64(1.0 - CERTIFY_SHARE));
+    let limits = budget.within(left).within(solver.time_limit);
+    let target = session.certify_options();
+    let solution = path.step(&mut session.problem, &solver, &target, until, &limits, observer);
+    let solve_s = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let certificate = certify::certify_at(
+        &session.problem,
+        &solution.factors,
+        Some(&solution.extras),
+        Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() },
+        options,
+        &budget.within(session.spec.certificate.time_limit),
+    )?;
+    Ok((solution, certificate, Time { solve_s, certify_s: clock.elapsed().as_secs_f64() }))
+}
+
+/// Keeps the trace of a point; shows it with `-v`.
+struct Watch<'a> {
+    console: &'a mut Console,
+    verbose: bool,
+    trace: Vec<Iteration>,
+    what: String,
+}
+
+impl Observer for Watch<'_> {
+    fn iteration(&mut self, i: &Iteration) {
+        self.trace.push(i.clone());
+        if self.verbose {
+            self.console.log(&log::iteration(i));
+        }
+    }
+
+    fn progress(&mut self, what: &str) {
+        self.console.progress(&format!("{}: {what}", self.what));
+    }
+}
+
+/// Watches a fold: its iterations are not the point's.
+struct Quiet<'a, 'b>(&'a mut Watch<'b>);
+
+impl Observer for Quiet<'_, '_> {
+    fn progress(&mut self, what: &str) {
+        self.0.progress(&format!("folds, {what}"));
+    }
+}

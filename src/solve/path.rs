@@ -1,0 +1,46 @@
+//! A path: the same problem at one lambda after another, each from the answer at the last.
+//!
+//! For lambda below that of the last answer X, f(X) falls with it, so a path's objectives fall however little is done at each
+//! point. Dual points are brought along too: those of relaxations are scaled into the new feasible set and climb from there.
+
+use super::{Solution, SolverOptions, Until, Warm, solve_warm};
+use crate::budget::Budget;
+use crate::certify::{CertifyOptions, Witness};
+use crate::mapping::Factors;
+use crate::problem::Problem;
+use crate::solve::observer::Observer;
+
+/// Where the path has got to.
+#[derive(Clone, Debug)]
+pub struct Path {
+    factors: Factors,
+    witnesses: Vec<Witness>,
+}
+
+impl Path {
+    /// From X = 0, the answer at every lambda that is large enough.
+    pub fn new(problem: &Problem) -> Self {
+        Self { factors: Factors::empty(&problem.factor_rows()), witnesses: Vec::new() }
+    }
+
+    /// From the answer at some lambda.
+    pub fn from(solution: &Solution) -> Self {
+        Self { factors: solution.factors.clone(), witnesses: solution.witnesses.clone() }
+    }
+
+    /// The answer at the problem's lambda, which the next step starts from.
+    pub fn step(
+        &mut self,
+        problem: &mut Problem,
+        options: &SolverOptions,
+        certify: &CertifyOptions,
+        until: Until,
+        budget: &Budget,
+        observer: &mut dyn Observer,
+    ) -> Solution {
+        let start = Warm { factors: Some(self.factors.clone()), witnesses: &self.witnesses, until };
+        let solution = solve_warm(problem, options, certify, start, budget, observer);
+        *self = Self::from(&solution);
+        solution
+    }
+}
