@@ -6,6 +6,7 @@ pub mod bound;
 pub mod cones;
 pub mod field;
 pub mod grouping;
+pub mod moments;
 pub mod neurons;
 pub mod parts;
 pub mod search;

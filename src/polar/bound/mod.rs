@@ -15,6 +15,7 @@ pub mod kernel_singular;
 pub mod l1_lines;
 pub mod linf_diagonal;
 pub mod linf_vertices;
+pub mod moments;
 pub mod norm_comparison;
 pub mod singular_value;
 mod slabs;
@@ -99,6 +100,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &array_branch::ArrayBranch,
     &arcs::Arcs,
     &cones::Cones,
+    &moments::Moments,
     &gain::Gain,
 ];
 

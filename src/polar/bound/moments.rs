@@ -1,0 +1,54 @@
+//! The polar of a network on many inputs, by branch and bound over boxes, [`crate::polar::moments`].
+
+use super::{Aim, PolarBound, Upper, cones};
+use crate::budget::Budget;
+use crate::polar::moments::{INPUTS, search};
+use crate::polar::neurons::{self, Neurons};
+use crate::polar::search as polar_search;
+use crate::problem::Problem;
+
+/// Branch and bound over boxes.
+#[derive(Debug)]
+pub struct Moments;
+
+/// What a bound costs that is asked for in passing, and its relative width.
+const WORK: f64 = 1e6;
+const TOLERANCE: f64 = 1e-3;
+/// Numbers that a relaxation may hold: the products of two inputs of every row.
+const NUMBERS: usize = 30_000_000;
+
+impl PolarBound for Moments {
+    fn name(&self) -> &'static str {
+        "moments"
+    }
+
+    fn applies(&self, problem: &Problem) -> Option<bool> {
+        let (rows, d) = problem.mapping.inputs()?.shape();
+        let fits = d > crate::polar::cones::RANK_LIMIT && d <= INPUTS && rows * d * (d + 1) / 2 <= NUMBERS;
+        (fits && problem.shape().1 == 1 && neurons::applies(problem)).then_some(false)
+    }
+
+    fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
+        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited() };
+        self.upper_toward(problem, z, &aim)
+    }
+
+    fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
+        let Some(n) = Neurons::new(problem, z) else {
+            return Upper { value: f64::INFINITY, method: "none", exact: false };
+        };
+        if n.rank() <= crate::polar::cones::RANK_LIMIT {
+            return cones::Cones.upper_toward(problem, z, aim);
+        }
+        let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
+        let known: Vec<Vec<f64>> =
+            n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
+        // what the coordinates cost is not the search's to win back
+        let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
+        Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "moments", exact: false }
+    }
+
+    fn describe(&self) -> &'static str {
+        "inputs of rank 8 and more: branch and bound over boxes, each bounded by a relaxation of its moments"
+    }
+}

@@ -1,0 +1,572 @@
+//! The relaxation of a cell by moments, solved by a primal-dual interior point method that stops as soon as its multipliers prove
+//! enough.
+//!
+//! ```text
+//! maximise  a'u + sum_(w_i > 0) w_i above_i(t_i, s_i) - sum_(w_i < 0) |w_i| x_i       M = [1 u'; u U] >= 0,  tr U = 1
+//! t_i = v_i'u,  s_i = v_i'U v_i;   x_i >= 0, t_i, (s_i - l_i t_i) / (h_i - l_i);   rows of the ranges and of the box, [`super::proof`]
+//! ```
+//!
+//! above_i is the lowest mean of a parabola above (t)_+, in closed form, so the unknowns are M alone: (d + 1)(d + 2) / 2 - 1 of them,
+//! whatever the number of rows. The direction is that of Helmberg, Rendl, Vanderbei, Wolkowicz; Kojima, Shindoh, Hara; and Monteiro,
+//! with Mehrotra's correction. Nothing here is believed: the value of a cell is what [`super::proof`] makes of its multipliers.
+
+use super::cell::{Cell, Crossing, Sides, Units, inner};
+use super::proof::{Multipliers, Quadratic};
+use crate::linalg::{Mat, dense};
+use nalgebra::Cholesky;
+
+/// Iterations at most.
+const ITERATIONS: usize = 40;
+
+/// When to stop: the bound is below `limit`, or no more than `share` of its distance to that is left to gain.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal {
+    /// A bound below it is good enough.
+    pub limit: f64,
+    /// The share.
+    pub share: f64,
+}
+
+/// What was reached.
+pub struct Reached {
+    /// A proven upper bound on the cell.
+    pub upper: f64,
+    /// Where its quadratic is largest.
+    pub at: Vec<f64>,
+    /// u.
+    pub mean: Vec<f64>,
+    /// The diagonal of U.
+    pub squares: Vec<f64>,
+    /// Iterations made.
+    pub iterations: usize,
+}
+
+/// A slack and its multiplier.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    slack: f64,
+    price: f64,
+}
+
+/// How both change.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    slack: f64,
+    price: f64,
+}
+
+struct State {
+    m: Mat,
+    z: Mat,
+    ranges: Vec<Pair>,
+    box_sides: Vec<Pair>,
+    /// x of the rows with w < 0, and the multipliers of its three bounds.
+    levels: Vec<f64>,
+    prices: Vec<[f64; 3]>,
+}
+
+struct Step {
+    m: Mat,
+    z: Mat,
+    ranges: Vec<Change>,
+    box_sides: Vec<Change>,
+    levels: Vec<f64>,
+    prices: Vec<[Change; 3]>,
+}
+
+struct Relaxation<'a> {
+    units: &'a Units,
+    cell: &'a Cell,
+    sides: &'a Sides,
+    d: usize,
+    /// v_i of the crossing rows, m x d.
+    v: Mat,
+    /// The coefficients of s_i in U_ab, a <= b.
+    products: Mat,
+    pairs: Vec<(usize, usize)>,
+    /// Sides of the box that are cut.
+    cut: Vec<usize>,
+    /// Indices among the crossing rows of those with w < 0.
+    negative: Vec<usize>,
+}
+
+/// Bounds a cell.
+pub fn bound(units: &Units, cell: &Cell, sides: &Sides, goal: Goal) -> Reached {
+    let r = Relaxation::new(units, cell, sides);
+    r.solve(goal)
+}
+
+impl<'a> Relaxation<'a> {
+    fn new(units: &'a Units, cell: &'a Cell, sides: &'a Sides) -> Self {
+        let (d, m) = (units.d, sides.crossing.len());
+        let pairs: Vec<(usize, usize)> = (0..d).flat_map(|b| (0..=b).map(move |a| (a, b))).collect();
+        let v = Mat::from_fn(m, d, |i, j| units.row(sides.crossing[i].row)[j]);
+        let products = Mat::from_fn(m, pairs.len(), |i, k| {
+            let (a, b) = pairs[k];
+            v[(i, a)] * v[(i, b)] * if a == b { 1.0 } else { 2.0 }
+        });
+        let cut = (0..d).filter(|&j| cell.is_cut(j)).collect();
+        let negative = (0..m).filter(|&i| sides.crossing[i].weight < 0.0).collect();
+        Self { units, cell, sides, d, v, products, pairs, cut, negative }
+    }
+
+    /// t_i and s_i, or what they change by, at M or at what it changes by.
+    fn moments(&self, m: &Mat) -> (Vec<f64>, Vec<f64>) {
+        let u = Mat::from_fn(self.d, 1, |j, _| m[(j + 1, 0)]);
+        let packed = Mat::from_fn(self.pairs.len(), 1, |k, _| m[(self.pairs[k].1 + 1, self.pairs[k].0 + 1)]);
+        ((&self.v * u).data.into(), (&self.products * packed).data.into())
+    }
+
+    /// The row of the range of a crossing row, without its constant.
+    fn range_row(c: &Crossing, t: f64, s: f64) -> f64 {
+        (c.low + c.high) * t - s
+    }
+
+    fn box_row(&self, j: usize, m: &Mat) -> f64 {
+        (self.cell.low[j] + self.cell.high[j]) * m[(j + 1, 0)] - m[(j + 1, j + 1)]
+    }
+
+    /// The three that x_i is above.
+    fn floors(c: &Crossing, t: f64, s: f64) -> [f64; 3] {
+        let (slope, square) = c.below();
+        [0.0, t, slope * t + square * s]
+    }
+
+    fn start(&self) -> State {
+        let d = self.d;
+        let half: Vec<f64> = (0..d).map(|j| 0.5 * (self.cell.high[j] - self.cell.low[j])).collect();
+        let mut u: Vec<f64> = (0..d).map(|j| 0.5 * (self.cell.high[j] + self.cell.low[j])).collect();
+        let spread: f64 = half.iter().map(|h| h * h / 3.0).sum::<f64>();
+        let size = inner(&u, &u);
+        let most = 1.0 - (0.5 * spread).clamp(1e-6, 0.5);
+        if size > most {
+            let shrink = (most / size).sqrt();
+            u.iter_mut().for_each(|u| *u *= shrink);
+        }
+        let rest = 1.0 - inner(&u, &u);
+        let total: f64 = half.iter().map(|h| h * h + 1e-12).sum();
+        let m = Mat::from_fn(d + 1, d + 1, |i, j| match (i, j) {
+            (0, 0) => 1.0,
+            (0, k) | (k, 0) => u[k - 1],
+            (i, j) => {
+                let own = if i == j { rest * (half[i - 1].powi(2) + 1e-12) / total } else { 0.0 };
+                u[i - 1] * u[j - 1] + own
+            }
+        });
+        let (t, s) = self.moments(&m);
+        let crossing = &self.sides.crossing;
+        let count = (d + 1 + crossing.len() + 3 * self.negative.len() + self.cut.len()) as f64;
+        let scale: f64 = crossing.iter().map(|c| c.weight.abs() * c.high.min(-c.low)).sum::<f64>();
+        let mu = (0.25 * scale / count).max(f64::MIN_POSITIVE);
+        let pair = |row: f64, least: f64| {
+            let slack = row.max(least);
+            Pair { slack, price: mu / slack }
+        };
+        let ranges = (crossing.iter().zip(t.iter().zip(&s)))
+            .map(|(c, (t, s))| pair(Self::range_row(c, *t, *s) - c.low * c.high, 0.1 * (c.high - c.low).powi(2)))
+            .collect();
+        let box_sides = (self.cut.iter())
+            .map(|&j| {
+                let (l, h) = (self.cell.low[j], self.cell.high[j]);
+                pair(self.box_row(j, &m) - l * h, 0.1 * (h - l).powi(2))
+            })
+            .collect();
+        let (mut levels, mut prices) = (Vec::new(), Vec::new());
+        for &i in &self.negative {
+            let c = &crossing[i];
+            let floors = Self::floors(c, t[i], s[i]);
+            let top = floors.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            let w = c.weight.abs();
+            let sum = |x: f64| floors.iter().map(|f| mu / (x - f)).sum::<f64>();
+            let (mut low, mut high) = (top + 0.5 * mu / w, top + 3.5 * mu / w);
+            for _ in 0..40 {
+                let x = 0.5 * (low + high);
+                if sum(x) > w { low = x } else { high = x }
+            }
+            levels.push(high);
+            prices.push(floors.map(|f| mu / (high - f)));
+        }
+        let z = m.clone().cholesky().map_or_else(|| Mat::identity(d + 1, d + 1), |c| c.inverse()) * mu;
+        State { m, z, ranges, box_sides, levels, prices }
+    }
+
+    fn solve(&self, goal: Goal) -> Reached {
+        let d = self.d;
+        let mut state = self.start();
+        let mut best: Option<(f64, Quadratic, super::proof::Top)> = None;
+        let mut iterations = 0;
+        for iteration in 0..ITERATIONS {
+            let (t, s) = self.moments(&state.m);
+            let quadratic = Quadratic::new(self.units, self.cell, self.sides, &self.multipliers(&state, &t, &s));
+            let top = quadratic.top();
+            if let Some(top) = top
+                && top.value.is_finite()
+                && best.as_ref().is_none_or(|b| top.value < b.0)
+            {
+                best = Some((top.value, quadratic, top));
+            }
+            let reached = best.as_ref().map_or(f64::INFINITY, |b| b.0);
+            let (value, missing) = self.value(&state, &t, &s);
+            let room = reached - value;
+            iterations = iteration;
+            if reached < goal.limit || (missing < 1e-6 && room <= goal.share * (reached - goal.limit).abs()) {
+                break;
+            }
+            let Some(next) = self.advance(&state, &t, &s) else { break };
+            state = next;
+        }
+        let (upper, at) = match &best {
+            Some((_, quadratic, top)) => (quadratic.upper(top), top.at.clone()),
+            None => (f64::INFINITY, vec![0.0; d]),
+        };
+        let mean = (0..d).map(|j| state.m[(j + 1, 0)]).collect();
+        let squares = (0..d).map(|j| state.m[(j + 1, j + 1)]).collect();
+        Reached { upper, at, mean, squares, iterations }
+    }
+
+    /// The multipliers of a state, made valid.
+    fn multipliers(&self, state: &State, t: &[f64], s: &[f64]) -> Multipliers {
+        let mut negative = state.prices.iter();
+        let parabolas = (self.sides.crossing.iter().enumerate())
+            .map(|(i, c)| {
+                if c.weight > 0.0 {
+                    return c.above(t[i], s[i]).0;
+                }
+                let p = negative.next().expect("one per row with w < 0").map(|p| p.max(0.0));
+                let sum: f64 = p.iter().sum();
+                let share = |p: f64| if sum > 0.0 { p / sum } else { 0.0 };
+                c.mixed_below([share(p[1]), share(p[2])])
+            })
+            .collect();
+        let mut box_sides = vec![0.0; self.d];
+        self.cut.iter().zip(&state.box_sides).for_each(|(&j, p)| box_sides[j] = p.price.max(0.0));
+        Multipliers { parabolas, ranges: state.ranges.iter().map(|p| p.price.max(0.0)).collect(), box_sides }
+    }
+
+    /// The objective at M, and how far M is from meeting the rows, relative to their sizes.
+    fn value(&self, state: &State, t: &[f64], s: &[f64]) -> (f64, f64) {
+        let u = (0..self.d).map(|j| state.m[(j + 1, 0)]);
+        let mut value: f64 = self.sides.linear.iter().zip(u).map(|(a, u)| a * u).sum::<f64>() + self.sides.slack;
+        let mut missing: f64 = 0.0;
+        for (i, c) in self.sides.crossing.iter().enumerate() {
+            value += c.weight
+                * if c.weight > 0.0 {
+                    c.above(t[i], s[i]).0.mean(t[i], s[i])
+                } else {
+                    Self::floors(c, t[i], s[i]).into_iter().fold(0.0, f64::max)
+                };
+            let row = Self::range_row(c, t[i], s[i]) - c.low * c.high;
+            missing = missing.max(-row / (c.high - c.low).powi(2));
+        }
+        for &j in &self.cut {
+            let (l, h) = (self.cell.low[j], self.cell.high[j]);
+            missing = missing.max(-(self.box_row(j, &state.m) - l * h) / (h - l).powi(2));
+        }
+        (value, missing)
+    }
+
+    /// The mean product of slacks and multipliers, and their number.
+    fn gap(&self, state: &State, t: &[f64], s: &[f64]) -> (f64, f64) {
+        let mut sum = state.m.dot(&state.z);
+        let pairs = || state.ranges.iter().chain(&state.box_sides);
+        sum += pairs().map(|p| p.slack * p.price).sum::<f64>();
+        for (k, &i) in self.negative.iter().enumerate() {
+            let floors = Self::floors(&self.sides.crossing[i], t[i], s[i]);
+            sum += (0..3).map(|r| (state.levels[k] - floors[r]) * state.prices[k][r]).sum::<f64>();
+        }
+        let count = (self.d + 1 + pairs().count() + 3 * self.negative.len()) as f64;
+        (sum / count, count)
+    }
+
+    /// One step.
+    fn advance(&self, state: &State, t: &[f64], s: &[f64]) -> Option<State> {
+        let inverse = state.m.clone().cholesky()?.inverse();
+        let system = System::new(self, state, t, s, &inverse)?;
+        let (mu, count) = self.gap(state, t, s);
+        let affine = system.step(0.0, None)?;
+        let (primal, dual) = self.lengths(state, &affine, t, s, 1.0)?;
+        // what the products would become
+        let mut ahead = (&state.m + &affine.m * primal).dot(&(&state.z + &affine.z * dual));
+        let pairs = state.ranges.iter().zip(&affine.ranges).chain(state.box_sides.iter().zip(&affine.box_sides));
+        ahead += pairs.map(|(p, c)| (p.slack + primal * c.slack) * (p.price + dual * c.price)).sum::<f64>();
+        for (k, &i) in self.negative.iter().enumerate() {
+            let floors = Self::floors(&self.sides.crossing[i], t[i], s[i]);
+            ahead += (0..3)
+                .map(|r| {
+                    let c = affine.prices[k][r];
+                    (state.levels[k] - floors[r] + primal * c.slack) * (state.prices[k][r] + dual * c.price)
+                })
+                .sum::<f64>();
+        }
+        let centring = (ahead / count / mu).clamp(0.0, 1.0).powi(3).max(1e-4);
+        let step = system.step(centring * mu, Some(&affine))?;
+        let (primal, dual) = self.lengths(state, &step, t, s, 0.95)?;
+        let mut next = State {
+            m: &state.m + &step.m * primal,
+            z: &state.z + &step.z * dual,
+            ranges: state.ranges.clone(),
+            box_sides: state.box_sides.clone(),
+            levels: state.levels.clone(),
+            prices: state.prices.clone(),
+        };
+        let moved = next.ranges.iter_mut().zip(&step.ranges).chain(next.box_sides.iter_mut().zip(&step.box_sides));
+        moved.for_each(|(p, c)| {
+            p.slack += primal * c.slack;
+            p.price += dual * c.price;
+        });
+        next.levels.iter_mut().zip(&step.levels).for_each(|(x, dx)| *x += primal * dx);
+        for (p, c) in next.prices.iter_mut().zip(&step.prices) {
+            (0..3).for_each(|r| p[r] += dual * c[r].price);
+        }
+        next.m.iter().all(|x| x.is_finite()).then_some(next)
+    }
+
+    /// How far M and the slacks, and their multipliers, can go along a step: `share` of the way to where one vanishes, at most 1.
+    fn lengths(&self, state: &State, step: &Step, t: &[f64], s: &[f64], share: f64) -> Option<(f64, f64)> {
+        let (mut primal, mut dual) = (reach(&state.m, &step.m)?, reach(&state.z, &step.z)?);
+        let limit = |x: f64, dx: f64| if dx < 0.0 { -x / dx } else { f64::INFINITY };
+        let pairs = state.ranges.iter().zip(&step.ranges).chain(state.box_sides.iter().zip(&step.box_sides));
+        for (p, c) in pairs {
+            primal = primal.min(limit(p.slack, c.slack));
+            dual = dual.min(limit(p.price, c.price));
+        }
+        for (k, &i) in self.negative.iter().enumerate() {
+            let floors = Self::floors(&self.sides.crossing[i], t[i], s[i]);
+            for r in 0..3 {
+                let c = step.prices[k][r];
+                primal = primal.min(limit(state.levels[k] - floors[r], c.slack));
+                dual = dual.min(limit(state.prices[k][r], c.price));
+            }
+        }
+        let length = |x: f64| (share * x).min(1.0);
+        Some((length(primal), length(dual)))
+    }
+}
+
+/// The largest t for which A + t B is positive semidefinite.
+fn reach(a: &Mat, b: &Mat) -> Option<f64> {
+    let l = a.clone().cholesky()?;
+    let x = l.l().solve_lower_triangular(b)?;
+    let y = l.l().solve_lower_triangular(&x.transpose())?;
+    let least = *dense::symmetric_eigenvalues(&y)?.first()?;
+    Some(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
+}
+
+/// The Newton system at a state.
+struct System<'a> {
+    r: &'a Relaxation<'a>,
+    state: &'a State,
+    t: &'a [f64],
+    s: &'a [f64],
+    inverse: &'a Mat,
+    factor: Cholesky<f64, nalgebra::Dyn>,
+    /// K^-1 e, e the trace, and e'K^-1 e.
+    trace: Mat,
+    trace_sum: f64,
+}
+
+impl<'a> System<'a> {
+    fn new(r: &'a Relaxation<'a>, state: &'a State, t: &'a [f64], s: &'a [f64], inverse: &'a Mat) -> Option<Self> {
+        let (d, n) = (r.d, r.d + r.pairs.len());
+        let m = r.sides.crossing.len();
+        // curvature in (t_i, s_i)
+        let mut bends = vec![[0.0; 3]; m];
+        let mut negative = 0;
+        for (i, c) in r.sides.crossing.iter().enumerate() {
+            let b = &mut bends[i];
+            if c.weight > 0.0 {
+                let curvature = c.above(t[i], s[i]).1;
+                (0..3).for_each(|k| b[k] = c.weight * curvature[k]);
+            } else {
+                let (stiff, mean, total) = r.stiffness(state, negative, i, t, s);
+                let rows = Relaxation::gradients(c);
+                for k in 0..3 {
+                    let (x, y) = (rows[k][0] - mean[0], rows[k][1] - mean[1]);
+                    b[0] += stiff[k] * x * x;
+                    b[1] += stiff[k] * x * y;
+                    b[2] += stiff[k] * y * y;
+                }
+                debug_assert!(total > 0.0);
+                negative += 1;
+            }
+            let p = state.ranges[i];
+            let (h, slope) = (p.price / p.slack, c.low + c.high);
+            b[0] += h * slope * slope;
+            b[1] -= h * slope;
+            b[2] += h;
+        }
+        let weighted = |x: &Mat, k: usize| {
+            let mut x = x.clone();
+            for mut column in x.column_iter_mut() {
+                column.iter_mut().zip(&bends).for_each(|(x, b)| *x *= b[k]);
+            }
+            x
+        };
+        let mut k = Mat::zeros(n, n);
+        k.view_mut((0, 0), (d, d)).copy_from(&dense::tr_mul(&r.v, &weighted(&r.v, 0)));
+        k.view_mut((d, 0), (n - d, d)).copy_from(&dense::tr_mul(&r.products, &weighted(&r.v, 1)));
+        k.view_mut((d, d), (n - d, n - d)).copy_from(&dense::tr_mul(&r.products, &weighted(&r.products, 2)));
+        for (&j, p) in r.cut.iter().zip(&state.box_sides) {
+            let (h, slope) = (p.price / p.slack, r.cell.low[j] + r.cell.high[j]);
+            let square = d + j * (j + 3) / 2;
+            k[(j, j)] += h * slope * slope;
+            k[(square, j)] -= h * slope;
+            k[(square, square)] += h;
+        }
+        // <E_p, W E_q Z> over the entries of M, symmetrised
+        let place = |p: usize| if p < d { (0, p + 1) } else { (r.pairs[p - d].0 + 1, r.pairs[p - d].1 + 1) };
+        let (w, z) = (inverse, &state.z);
+        for q in 0..n {
+            let (c, e) = place(q);
+            for p in q..n {
+                let (a, b) = place(p);
+                let one = |a: usize, b: usize| w[(b, c)] * z[(e, a)] + w[(b, e)] * z[(c, a)];
+                let two = |a: usize, b: usize| z[(b, c)] * w[(e, a)] + z[(b, e)] * w[(c, a)];
+                let mut sum = one(a, b) + two(a, b);
+                if a != b {
+                    sum += one(b, a) + two(b, a);
+                }
+                if c == e {
+                    sum *= 0.5;
+                }
+                k[(p, q)] += 0.5 * sum;
+            }
+        }
+        let factor = Cholesky::new(k)?;
+        let mut e = Mat::zeros(n, 1);
+        (0..d).for_each(|j| e[(d + j * (j + 3) / 2, 0)] = 1.0);
+        let trace = factor.solve(&e);
+        let trace_sum = trace.dot(&e);
+        Some(Self { r, state, t, s, inverse, factor, trace, trace_sum })
+    }
+
+    /// The step toward products of size `target`, corrected by what another leaves.
+    fn step(&self, target: f64, corrected: Option<&Step>) -> Option<Step> {
+        let (r, state) = (self.r, self.state);
+        let d = r.d;
+        let n = d + r.pairs.len();
+        let m = r.sides.crossing.len();
+        let pull = |p: Pair, c: Option<Change>| (target - c.map_or(0.0, |c| c.slack * c.price)) / p.slack;
+        let (mut pulls_t, mut pulls_s) = (Mat::zeros(m, 1), Mat::zeros(m, 1));
+        let mut negative = 0;
+        for (i, c) in r.sides.crossing.iter().enumerate() {
+            let (t, s) = (self.t[i], self.s[i]);
+            let mut g = if c.weight > 0.0 {
+                let p = c.above(t, s).0;
+                [c.weight * p.slope, c.weight * p.square]
+            } else {
+                let (_, mean, _) = r.stiffness(state, negative, i, self.t, self.s);
+                let rows = Relaxation::gradients(c);
+                let pulls = self.pulls(negative, i, target, corrected);
+                let sum: f64 = pulls.iter().sum::<f64>() - c.weight.abs();
+                let g = |x: usize| mean[x] * sum - (0..3).map(|k| pulls[k] * rows[k][x]).sum::<f64>();
+                negative += 1;
+                [g(0), g(1)]
+            };
+            let p = state.ranges[i];
+            let missing = Relaxation::range_row(c, t, s) - c.low * c.high - p.slack;
+            let force = pull(p, corrected.map(|c| c.ranges[i])) - p.price / p.slack * missing;
+            g[0] += force * (c.low + c.high);
+            g[1] -= force;
+            (pulls_t[(i, 0)], pulls_s[(i, 0)]) = (g[0], g[1]);
+        }
+        let mut rhs = Mat::zeros(n, 1);
+        let along = r.v.tr_mul(&pulls_t);
+        (0..d).for_each(|j| rhs[(j, 0)] = r.sides.linear[j] + along[(j, 0)]);
+        rhs.rows_mut(d, n - d).copy_from(&r.products.tr_mul(&pulls_s));
+        for (k, (&j, p)) in r.cut.iter().zip(&state.box_sides).enumerate() {
+            let (l, h) = (r.cell.low[j], r.cell.high[j]);
+            let missing = r.box_row(j, &state.m) - l * h - p.slack;
+            let force = pull(*p, corrected.map(|c| c.box_sides[k])) - p.price / p.slack * missing;
+            rhs[(j, 0)] += force * (l + h);
+            rhs[(d + j * (j + 3) / 2, 0)] -= force;
+        }
+        // target M^-1, less what the product of the changes leaves
+        let mut force = self.inverse * target;
+        if let Some(c) = corrected {
+            let left = self.inverse * &c.m * &c.z;
+            force -= (&left + left.transpose()) * 0.5;
+        }
+        for p in 0..n {
+            rhs[(p, 0)] += if p < d {
+                2.0 * force[(p + 1, 0)]
+            } else {
+                let (a, b) = r.pairs[p - d];
+                force[(b + 1, a + 1)] * if a == b { 1.0 } else { 2.0 }
+            };
+        }
+        let mut x = self.factor.solve(&rhs);
+        let trace: f64 = (0..d).map(|j| x[(d + j * (j + 3) / 2, 0)]).sum();
+        let drift = 1.0 - (0..d).map(|j| state.m[(j + 1, j + 1)]).sum::<f64>();
+        x -= &self.trace * ((trace - drift) / self.trace_sum);
+        let mut dm = Mat::zeros(d + 1, d + 1);
+        for p in 0..n {
+            let (a, b) = if p < d { (0, p + 1) } else { (r.pairs[p - d].0 + 1, r.pairs[p - d].1 + 1) };
+            dm[(a, b)] = x[(p, 0)];
+            dm[(b, a)] = x[(p, 0)];
+        }
+        let mixed = self.inverse * &dm * &state.z;
+        let dz = force - &state.z - (&mixed + mixed.transpose()) * 0.5;
+        let (dt, ds) = r.moments(&dm);
+        let change = |p: Pair, missing: f64, row: f64, c: Option<Change>| {
+            let slack = row + missing;
+            Change { slack, price: pull(p, c) - p.price - p.price / p.slack * slack }
+        };
+        let ranges = (r.sides.crossing.iter().enumerate())
+            .map(|(i, c)| {
+                let p = state.ranges[i];
+                let missing = Relaxation::range_row(c, self.t[i], self.s[i]) - c.low * c.high - p.slack;
+                change(p, missing, Relaxation::range_row(c, dt[i], ds[i]), corrected.map(|c| c.ranges[i]))
+            })
+            .collect();
+        let box_sides = (r.cut.iter().zip(&state.box_sides).enumerate())
+            .map(|(k, (&j, p))| {
+                let missing = r.box_row(j, &state.m) - r.cell.low[j] * r.cell.high[j] - p.slack;
+                change(*p, missing, r.box_row(j, &dm), corrected.map(|c| c.box_sides[k]))
+            })
+            .collect();
+        let (mut levels, mut prices) = (Vec::new(), Vec::new());
+        for (k, &i) in r.negative.iter().enumerate() {
+            let c = &r.sides.crossing[i];
+            let (stiff, mean, total) = r.stiffness(state, k, i, self.t, self.s);
+            let rows = Relaxation::gradients(c);
+            let pulls = self.pulls(k, i, target, corrected);
+            let dx = (pulls.iter().sum::<f64>() - c.weight.abs()) / total + mean[0] * dt[i] + mean[1] * ds[i];
+            levels.push(dx);
+            prices.push(std::array::from_fn(|f| {
+                let slack = dx - rows[f][0] * dt[i] - rows[f][1] * ds[i];
+                Change { slack, price: pulls[f] - state.prices[k][f] - stiff[f] * slack }
+            }));
+        }
+        Some(Step { m: dm, z: dz, ranges, box_sides, levels, prices })
+    }
+
+    /// (target - correction) / slack of the three floors of x.
+    fn pulls(&self, k: usize, i: usize, target: f64, corrected: Option<&Step>) -> [f64; 3] {
+        let floors = Relaxation::floors(&self.r.sides.crossing[i], self.t[i], self.s[i]);
+        std::array::from_fn(|f| {
+            let slack = self.state.levels[k] - floors[f];
+            let correction = corrected.map_or(0.0, |c| c.prices[k][f].slack * c.prices[k][f].price);
+            (target - correction) / slack
+        })
+    }
+}
+
+impl Relaxation<'_> {
+    /// The floors' gradients in (t, s).
+    fn gradients(c: &Crossing) -> [[f64; 2]; 3] {
+        let (slope, square) = c.below();
+        [[0.0, 0.0], [1.0, 0.0], [slope, square]]
+    }
+
+    /// Multiplier over slack of the floors, their mean gradient with these weights, and the sum of the weights.
+    fn stiffness(&self, state: &State, k: usize, i: usize, t: &[f64], s: &[f64]) -> ([f64; 3], [f64; 2], f64) {
+        let c = &self.sides.crossing[i];
+        let floors = Self::floors(c, t[i], s[i]);
+        let stiff: [f64; 3] = std::array::from_fn(|f| state.prices[k][f] / (state.levels[k] - floors[f]));
+        let total: f64 = stiff.iter().sum();
+        let rows = Self::gradients(c);
+        let mean = [0, 1].map(|x| (0..3).map(|f| stiff[f] * rows[f][x]).sum::<f64>() / total);
+        (stiff, mean, total)
+    }
+}
