@@ -2,21 +2,21 @@
 //!
 //! ```text
 //! u = G a, a >= 0, in a cone with unit generators g_j;   s_ij = t_i'g_j,   row i is active, inactive or crossing
-//! f(u) <= sum_j a_j c_j  <=  ||y|| ||u|| + max_j (c_j - y'g_j)_+ sum_j a_j                        for any y
+//! f(u) <= sum_j a_j c_j,   bounded as in [`super::generators`]
 //! one output:   c_j = sum_active w_i s_ij + sum_crossing (w_i > 0: w_i max(s_ij, 0);   w_i < 0: w_i alpha_i s_ij),  any alpha in [0, 1]
 //! several:      c_j = ||m_j|| + e_j,  m_j, e_j: sums of w_i and of ||w_i|| times the middle and the half of [alpha_i s_ij, max(s_ij, 0)]
 //! ```
 //!
-//! The second inequality corrects itself: y comes from a quadratic program, and need not solve it. Every cone lies in an orthant,
-//! so that g_j'g_k >= 0 (without rounding errors in the sign), and sum_j a_j <= 1 / sqrt(min g_j'g_k), a_j <= 1 / ||g_j||. A cone is split
-//! at a point of an edge; what rounding moves of that point moves u by no more, since a_j <= 1: `DRIFT` per level covers it.
+//! A cone is split at a point of an edge; what rounding moves of that point moves u by no more, since a_j <= 1: `DRIFT` per level covers
+//! it.
 //!
 //! Once inactive or active, a row stays so in all parts of a cone: each keeps its crossing rows and the sum over its active ones.
 
 use super::bound::Aim;
+use super::generators::{DRIFT, Span, SpanBound, between, orthant};
 use super::neurons::Neurons;
 use crate::linalg::Mat;
-use crate::linalg::nnls::{SMALL, quadratic};
+use crate::linalg::nnls::SMALL;
 use crate::linalg::sum::gamma;
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -25,8 +25,6 @@ use std::collections::BinaryHeap;
 /// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
 pub const RANK_LIMIT: usize = SMALL;
 
-/// What a computed point of an edge may be off by, at unit length.
-const DRIFT: f64 = 4e-15;
 /// Cones that are split together: fixed, so that results do not depend on the number of threads.
 const BATCH: usize = 32;
 /// Bytes that cones may take.
@@ -119,11 +117,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     for &sign in if rows.q == 1 { &[1.0, -1.0][..] } else { &[1.0] } {
         let orthants: Vec<Cell> = (0..1usize << rows.d)
             .into_par_iter()
-            .map(|signs| {
-                let mut g = vec![0.0; rows.d * rows.d];
-                (0..rows.d).for_each(|j| g[j * rows.d + j] = if signs >> j & 1 == 0 { 1.0 } else { -1.0 });
-                rows.cell(sign, g, &vec![0.0; rows.d * rows.q], &all, 0, f64::INFINITY)
-            })
+            .map(|signs| rows.cell(sign, orthant(rows.d, signs), &vec![0.0; rows.d * rows.q], &all, 0, f64::INFINITY))
             .collect();
         work += (orthants.len() * all.len()) as f64;
         found.cells += orthants.len();
@@ -193,11 +187,8 @@ impl<'a> Rows<'a> {
     /// The two parts of a cone.
     fn split(&self, c: &Cell) -> Vec<Cell> {
         let d = self.d;
-        let (j, k, share) = c.split;
-        let mut middle: Vec<f64> =
-            (0..d).map(|r| (1.0 - share) * c.generators[j * d + r] + share * c.generators[k * d + r]).collect();
-        let size = middle.iter().map(|x| x * x).sum::<f64>().sqrt();
-        middle.iter_mut().for_each(|x| *x /= size);
+        let (j, k, _) = c.split;
+        let middle = between(&c.generators, d, c.split);
         [j, k]
             .iter()
             .map(|&gone| {
@@ -267,23 +258,7 @@ impl<'a> Rows<'a> {
     fn bound(&self, c: &mut Cell, s: &[f64]) {
         let (d, q) = (self.d, self.q);
         let means = self.means(c);
-        let mut gram = vec![0.0; d * d];
-        let mut least = f64::INFINITY;
-        for j in 0..d {
-            for k in 0..=j {
-                let x: f64 = (0..d).map(|r| c.generators[j * d + r] * c.generators[k * d + r]).sum();
-                gram[j * d + k] = x;
-                gram[k * d + j] = x;
-                least = least.min(x);
-            }
-        }
-        let shortest = (0..d).map(|j| gram[j * d + j]).fold(f64::INFINITY, f64::min);
-        let total = (d as f64 / shortest).sqrt().min(if least > 0.0 {
-            1.0 / (least * (1.0 - gamma(d + 2))).sqrt()
-        } else {
-            f64::INFINITY
-        });
-        let total = total * (1.0 + 1e-14);
+        let span = Span::new(&c.generators, d);
         // every c_j is a sum of at most N terms of d products, formed along at most as many sums as there are rows
         let rounding = gamma(3 * self.size.len() + 4 * d + q + 32) * self.slope * 1.1;
         let mut at: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r]).sum()).collect();
@@ -304,16 +279,9 @@ impl<'a> Rows<'a> {
                 *x = if round < 2 { side } else { *x + (side - *x) / round as f64 };
             }
             let price = self.prices(c, s, &means, &alpha);
-            let a = quadratic(&gram, &price);
-            let y: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r] * a[j]).sum()).collect();
-            let size = y.iter().map(|y| y * y).sum::<f64>().sqrt();
-            let excess = (0..d)
-                .map(|j| price[j] - (0..d).map(|r| c.generators[j * d + r] * y[r]).sum::<f64>())
-                .fold(0.0, f64::max);
-            let upper =
-                size * (1.0 + gamma(d + 6)) + total * (excess * (1.0 + gamma(4)) + gamma(d + 6) * size + rounding);
+            let SpanBound { upper, at: y, size } = span.bound(&price, rounding);
             if upper < c.upper || c.top.is_empty() {
-                c.upper = c.upper.min(upper.next_up());
+                c.upper = c.upper.min(upper);
                 c.top = if size > 0.0 { y.iter().map(|y| y / size).collect() } else { at.clone() };
             }
             if size == 0.0 {
@@ -404,6 +372,7 @@ impl<'a> Rows<'a> {
 mod tests {
     use super::*;
     use crate::linalg::lanczos::gaussian;
+    use crate::linalg::nnls::quadratic;
 
     /// A random cone of an orthant, from wide to a sliver: generators around a direction, some of them only a hair apart.
     fn random_cone(d: usize, seed: u64) -> Vec<f64> {

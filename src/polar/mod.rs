@@ -5,6 +5,7 @@ pub mod arcs;
 pub mod bound;
 pub mod cones;
 pub mod field;
+pub mod generators;
 pub mod grouping;
 pub mod moments;
 pub mod neurons;

@@ -2,7 +2,7 @@
 
 use super::{Aim, PolarBound, Upper, cones};
 use crate::budget::Budget;
-use crate::polar::moments::{INPUTS, search};
+use crate::polar::moments::{INPUTS, applies, search};
 use crate::polar::neurons::{self, Neurons};
 use crate::polar::search as polar_search;
 use crate::problem::Problem;
@@ -25,7 +25,7 @@ impl PolarBound for Moments {
     fn applies(&self, problem: &Problem) -> Option<bool> {
         let (rows, d) = problem.mapping.inputs()?.shape();
         let fits = d > crate::polar::cones::RANK_LIMIT && d <= INPUTS && rows * d * (d + 1) / 2 <= NUMBERS;
-        (fits && problem.shape().1 == 1 && neurons::applies(problem)).then_some(false)
+        (fits && neurons::applies(problem)).then_some(false)
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
@@ -39,6 +39,9 @@ impl PolarBound for Moments {
         };
         if n.rank() <= crate::polar::cones::RANK_LIMIT {
             return cones::Cones.upper_toward(problem, z, aim);
+        }
+        if !applies(&n) {
+            return Upper { value: f64::INFINITY, method: "none", exact: false };
         }
         let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
         let known: Vec<Vec<f64>> =

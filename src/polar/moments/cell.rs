@@ -34,6 +34,12 @@ impl Units {
         &self.rows[i * self.d..(i + 1) * self.d]
     }
 
+    /// A number that it does not exceed.
+    pub fn most(&self) -> f64 {
+        let sum = self.weights.iter().zip(&self.lengths).map(|(w, l)| w.max(0.0) * l).sum::<f64>() + self.rest;
+        (sum * (1.0 + gamma(self.weights.len() + 4))).next_up()
+    }
+
     /// Its value at u.
     #[cfg(test)]
     pub fn value(&self, u: &[f64]) -> f64 {

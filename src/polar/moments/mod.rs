@@ -1,23 +1,27 @@
-//! Networks on many inputs: branch and bound over boxes, each bounded by its moments.
+//! Networks on many inputs: branch and bound over boxes of directions, each bounded by its moments.
 //!
 //! ```text
-//! max over b = +-1 of  sum_i b w_i (v_i'u)_+,   ||u||_2 = 1,  u in principal axes of V
+//! f(u) = max over ||b|| = 1 of h(b, u),    h(b, u) = sum_i (w_i'b) (v_i'u)_+,    ||u||_2 = 1,  u in principal axes of V
+//! on a box of u and a cone of b = sum_j a_j g_j:    max_u h(b, u) <= sum_j a_j H_j,   H_j >= h(g_j, u) on the box
 //! ```
 //!
-//! A box knows between which values each v_i'u lies, [`cell`]; parabolas above and below the units there turn the sum into a
-//! quadratic, whose maximum on the sphere is one of eigenvalues, [`proof`]; the best parabolas and multipliers come from a semidefinite
-//! relaxation, [`interior`]. The cube is split where crossing rows cost most.
+//! since the maximum over u is convex in b: [`super::generators`] bounds it. One output has the cones b > 0 and b < 0. H_j comes from
+//! what the box knows of each v_i'u, [`cell`]; parabolas above and below the units there turn the sum into a quadratic, whose maximum on
+//! the sphere is one of eigenvalues, [`proof`]; the best parabolas and multipliers come from a semidefinite relaxation, [`interior`].
+//! Cones are halved while that is what the bound loses most by, boxes where crossing rows cost most.
 
 mod cell;
 mod interior;
+mod outputs;
 mod proof;
 
 use super::bound::Aim;
 use super::cones::Found;
+use super::generators::{DRIFT, Span, between, orthant};
 use super::neurons::Neurons;
-use crate::linalg::sum::{gamma, norm_upper};
-use cell::{Cell, Units, sides};
+use cell::{Cell, Sides, Units, sides};
 use interior::{Goal, Reached};
+use outputs::Outputs;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -28,16 +32,19 @@ pub const INPUTS: usize = 40;
 const BATCH: usize = 8;
 /// A box is bounded to this share of its distance to the limit.
 const SHARE: f64 = 0.05;
-/// A row of this share of the largest adds next to nothing.
-const NOTHING: f64 = 1e-18;
 /// Bytes that boxes may take.
 const MEMORY: usize = 1 << 30;
 
-/// A box that is open.
+/// A box of directions of the inputs with a cone of directions of the outputs.
 struct Open {
     upper: f64,
-    sign: usize,
     cell: Cell,
+    cone: Vec<f64>,
+    /// H_j.
+    values: Vec<f64>,
+    /// How often the cone was halved.
+    depth: usize,
+    /// Where the box is to be split: side and place.
     split: (usize, f64),
 }
 
@@ -61,73 +68,52 @@ impl Ord for Open {
     }
 }
 
-/// sum_i w_i (v_i'u)_+ with weights of this output direction. Rows that add next to nothing are left out.
-fn units(n: &Neurons, weights: &[f64]) -> Units {
-    let d = n.inputs.ncols();
-    let mut out = Units { d, rows: Vec::new(), weights: Vec::new(), lengths: Vec::new(), rest: 0.0 };
-    let lengths: Vec<f64> = (0..weights.len()).map(|i| norm_upper(&n.row(i))).collect();
-    let least = NOTHING * weights.iter().zip(&lengths).map(|(w, l)| w.abs() * l).fold(0.0, f64::max);
-    for (i, (&w, &length)) in weights.iter().zip(&lengths).enumerate() {
-        if w.abs() * length > least {
-            out.rows.extend(n.row(i));
-            out.weights.push(w);
-            out.lengths.push(length);
-        } else {
-            out.rest += (w.max(0.0) * length).next_up();
-        }
-    }
-    out.rest *= 1.0 + gamma(weights.len() + 2);
-    out
+/// Whether the outputs are few enough, or depend on as few.
+pub fn applies(n: &Neurons) -> bool {
+    n.rank() <= INPUTS && outputs::rank(n) <= outputs::LIMIT
 }
 
-/// A bound of f on the unit ball for one output; the work counted is of multiplications, some hundreds to the unit. `known` are
-/// directions worth trying.
+/// A bound of f on the unit ball; the work counted is of multiplications, some hundreds to the unit. `known` are directions worth
+/// trying.
 pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
-    let both = [1.0, -1.0].map(|sign| units(n, (&n.field * sign).as_slice()));
     let mut found = Found { upper: 0.0, lower: 0.0, direction: vec![0.0; n.rank()], cells: 0 };
     for u in known {
         see(n, u, &mut found);
     }
+    let outputs = Outputs::new(n);
+    let limit = (aim.limit - outputs.lost) / outputs.stretch;
+    let stop = |found: &Found| limit.max(found.lower * (1.0 + aim.tolerance));
+    let (mut work, mut settled, mut bytes, mut depth) = (0.0, 0.0f64, 0, 0);
     let mut heap = BinaryHeap::new();
-    let (mut work, mut settled, mut bytes) = (0.0, 0.0f64, 0);
-    let mut first = true;
+    let mut parts = vec![whole(&outputs, stop(&found))];
     loop {
+        for part in parts {
+            found.cells += part.seen.len();
+            work += part.work;
+            part.seen.iter().for_each(|u| see(n, u, &mut found));
+            for open in part.open {
+                depth = depth.max(open.depth);
+                if open.upper <= stop(&found) {
+                    settled = settled.max(open.upper);
+                } else {
+                    bytes += open.bytes();
+                    heap.push(open);
+                }
+            }
+        }
         let top = heap.peek().map_or(0.0, |o: &Open| o.upper).max(settled);
-        let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
-        found.upper = if first { f64::INFINITY } else { top };
-        let done = top <= stop || heap.is_empty() || work >= aim.work || bytes >= MEMORY || aim.budget.exhausted();
-        if done && !first {
+        let stop = stop(&found);
+        if top <= stop || heap.is_empty() || work >= aim.work || bytes >= MEMORY || aim.budget.exhausted() {
+            found.upper = outputs.upper(top, DRIFT * (depth as f64 + 2.0));
             return found;
         }
-        let cells: Vec<(f64, usize, Cell)> = if std::mem::take(&mut first) {
-            (0..2).map(|s| (f64::INFINITY, s, Cell::whole(n.rank()))).collect()
-        } else {
-            let mut batch = Vec::with_capacity(BATCH);
-            while batch.len() < BATCH && heap.peek().is_some_and(|o| o.upper > stop) {
-                batch.extend(heap.pop());
-            }
-            bytes -= batch.len() * size(n.rank());
-            let parts = |o: Open| o.cell.split(o.split.0, o.split.1).map(|c| (o.upper, o.sign, c));
-            batch.into_iter().flat_map(parts).filter(|c| c.2.meets_sphere()).collect()
-        };
-        let bounded: Vec<(Open, Vec<f64>, f64)> =
-            cells.into_par_iter().map(|(parent, sign, cell)| bound(&both[sign], cell, sign, parent, stop)).collect();
-        for (open, at, cost) in bounded {
-            found.cells += 1;
-            work += cost;
-            see(n, &at, &mut found);
-            if open.upper <= stop {
-                settled = settled.max(open.upper);
-            } else {
-                bytes += size(n.rank());
-                heap.push(open);
-            }
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH && heap.peek().is_some_and(|o| o.upper > stop) {
+            batch.extend(heap.pop());
         }
+        bytes -= batch.iter().map(Open::bytes).sum::<usize>();
+        parts = batch.into_par_iter().map(|o| o.split(&outputs, stop)).collect();
     }
-}
-
-fn size(d: usize) -> usize {
-    size_of::<Open>() + 2 * d * size_of::<f64>()
 }
 
 fn see(n: &Neurons, u: &[f64], found: &mut Found) {
@@ -138,18 +124,149 @@ fn see(n: &Neurons, u: &[f64], found: &mut Found) {
     }
 }
 
-/// A box, bounded; a direction worth trying; the work done.
-fn bound(units: &Units, cell: Cell, sign: usize, parent: f64, stop: f64) -> (Open, Vec<f64>, f64) {
-    let sides = sides(units, &cell);
-    let reached = interior::bound(units, &cell, &sides, Goal { limit: stop, share: SHARE });
-    let split = split(units, &cell, &sides, &reached);
+/// What became of a box and cone.
+#[derive(Default)]
+struct Parts {
+    open: Vec<Open>,
+    /// Directions worth trying, one for every relaxation solved.
+    seen: Vec<Vec<f64>>,
+    work: f64,
+}
+
+/// Every orthant of the outputs with the whole sphere.
+fn whole(outputs: &Outputs, stop: f64) -> Parts {
+    let r = outputs.rank();
+    let limit = stop / (r as f64).sqrt();
+    let axis = |k: usize| (0..r).map(|j| if j != k / 2 { 0.0 } else { 1.0 - 2.0 * (k % 2) as f64 }).collect::<Vec<_>>();
+    let cell = Cell::whole(outputs.inputs());
+    let bounded: Vec<Value> =
+        (0..2 * r).into_par_iter().map(|k| value(&outputs.units(&axis(k)), &cell, limit)).collect();
+    let open = (0..1usize << r).map(|signs| {
+        let at: Vec<&Value> = (0..r).map(|j| &bounded[2 * j + (signs >> j & 1)]).collect();
+        let highest = at.iter().max_by(|a, b| a.upper.total_cmp(&b.upper)).expect("r >= 1");
+        let values = at.iter().map(|v| v.upper).collect();
+        let (cell, cone) = (cell.clone(), orthant(r, signs));
+        Open { upper: f64::INFINITY, cell, cone, values, depth: 0, split: highest.split }.bounded()
+    });
+    let work = bounded.iter().map(|v| v.work).sum();
+    Parts { open: open.collect(), work, seen: bounded.iter().map(|v| v.at.clone()).collect() }
+}
+
+impl Open {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<f64>() * (2 * self.cell.low.len() + self.cone.len() + self.values.len())
+    }
+
+    /// With its bound, which never rises.
+    fn bounded(mut self) -> Self {
+        let upper = Span::new(&self.cone, self.values.len()).bound(&self.values, 0.0).upper;
+        self.upper = self.upper.min(upper);
+        self
+    }
+
+    fn highest(&self) -> f64 {
+        self.values.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b))
+    }
+
+    fn split(self, outputs: &Outputs, stop: f64) -> Parts {
+        let (by_cone, by_box) = (self.upper - self.highest(), self.highest() - stop);
+        if self.values.len() > 1 && by_cone > by_box.max(0.0) {
+            self.halve(outputs, stop)
+        } else {
+            self.cut(outputs, stop)
+        }
+    }
+
+    /// The parts of the cone on either side of the middle of its longest edge.
+    fn halve(self, outputs: &Outputs, stop: f64) -> Parts {
+        let r = self.values.len();
+        let length = |&(j, k): &(usize, usize)| {
+            (0..r).map(|x| (self.cone[j * r + x] - self.cone[k * r + x]).powi(2)).sum::<f64>()
+        };
+        let edges = (0..r).flat_map(|k| (0..k).map(move |j| (j, k)));
+        let (j, k) = edges.max_by(|a, b| length(a).total_cmp(&length(b))).unwrap_or((0, 0));
+        let middle = between(&self.cone, r, (j, k, 0.5));
+        let replaced = |gone: usize| {
+            let mut cone = self.cone.clone();
+            cone[gone * r..(gone + 1) * r].copy_from_slice(&middle);
+            cone
+        };
+        let limit = stop * tightness(&replaced(j)).min(tightness(&replaced(k)));
+        let new = value(&outputs.units(&middle), &self.cell, limit);
+        let upper = new.upper;
+        let open = [j, k].map(|gone| {
+            let mut values = self.values.clone();
+            values[gone] = upper;
+            let highest = self.values.iter().enumerate().all(|(x, v)| x == gone || *v <= upper);
+            Open {
+                upper: self.upper,
+                cell: self.cell.clone(),
+                cone: replaced(gone),
+                values,
+                depth: self.depth + 1,
+                split: if highest { new.split } else { self.split },
+            }
+            .bounded()
+        });
+        Parts { open: open.into(), seen: vec![new.at], work: new.work }
+    }
+
+    /// The parts of the box.
+    fn cut(self, outputs: &Outputs, stop: f64) -> Parts {
+        let r = self.values.len();
+        let limit = stop * tightness(&self.cone);
+        let units: Vec<Units> = self.cone.chunks(r).map(|g| outputs.units(g)).collect();
+        let mut parts = Parts::default();
+        for cell in self.cell.split(self.split.0, self.split.1).into_iter().filter(Cell::meets_sphere) {
+            let mut open = Open {
+                upper: self.upper,
+                cone: self.cone.clone(),
+                values: Vec::new(),
+                depth: self.depth,
+                split: self.split,
+                cell,
+            };
+            let mut highest = f64::NEG_INFINITY;
+            for (units, parent) in units.iter().zip(&self.values) {
+                let new = value(units, &open.cell, limit);
+                if new.upper > highest {
+                    (highest, open.split) = (new.upper, new.split);
+                }
+                open.values.push(new.upper.min(*parent));
+                parts.seen.push(new.at);
+                parts.work += new.work;
+            }
+            parts.open.push(open.bounded());
+        }
+        parts
+    }
+}
+
+/// One over the bound of a cone with all values 1.
+fn tightness(cone: &[f64]) -> f64 {
+    let r = cone.len().isqrt();
+    1.0 / Span::new(cone, r).bound(&vec![1.0; r], 0.0).upper
+}
+
+/// A box, bounded for one direction of the outputs.
+struct Value {
+    upper: f64,
+    at: Vec<f64>,
+    split: (usize, f64),
+    work: f64,
+}
+
+fn value(units: &Units, cell: &Cell, limit: f64) -> Value {
+    let sides = sides(units, cell);
+    let reached = interior::bound(units, cell, &sides, Goal { limit, share: SHARE });
+    let split = split(units, cell, &sides, &reached);
     let unknowns = (units.d * (units.d + 3) / 2) as f64;
     let cost = (reached.iterations + 1) as f64 * (sides.crossing.len() as f64 + unknowns / 3.0) * unknowns * unknowns;
-    (Open { upper: reached.upper.min(parent), sign, cell, split }, reached.at, cost / 500.0)
+    Value { upper: reached.upper.min(units.most()), at: reached.at, split, work: cost / 500.0 }
 }
 
 /// The side along which crossing rows lose most, at the mean clipped to the middle half.
-fn split(units: &Units, cell: &Cell, sides: &cell::Sides, reached: &Reached) -> (usize, f64) {
+fn split(units: &Units, cell: &Cell, sides: &Sides, reached: &Reached) -> (usize, f64) {
     let mut weights = vec![0.0; units.d];
     for c in &sides.crossing {
         let share = c.weight.abs() / (c.high - c.low);
@@ -231,7 +348,7 @@ mod tests {
         for seed in 0..3000 {
             let d = 2 + seed as usize % 9;
             let n = instance(seed, d);
-            let units = units(&n, n.field.as_slice());
+            let units = Outputs::new(&n).units(&[1.0]);
             let (cell, u) = random_cell(d, seed);
             assert!(cell.meets_sphere(), "seed {seed}");
             let sides = sides(&units, &cell);
@@ -250,7 +367,7 @@ mod tests {
         for seed in 0..600 {
             let d = 2 + seed as usize % 6;
             let n = instance(seed, d);
-            let units = units(&n, n.field.as_slice());
+            let units = Outputs::new(&n).units(&[1.0]);
             let (cell, u) = random_cell(d, seed);
             let sides = sides(&units, &cell);
             let draws = gaussian(sides.crossing.len() + d, 4, seed + 9).map(f64::abs);
@@ -283,14 +400,14 @@ mod tests {
         }
     }
 
-    /// Mutants: ranges that forget part of the box, parabolas through the wrong end, and eigenvalues taken at their word.
+    /// The mutant: ranges that forget part of the box.
     #[test]
     fn wrong_ranges_are_caught() {
         let mut caught = 0;
         for seed in 0..300 {
             let d = 2 + seed as usize % 6;
             let n = instance(seed, d);
-            let units = units(&n, n.field.as_slice());
+            let units = Outputs::new(&n).units(&[1.0]);
             let (cell, u) = random_cell(d, seed);
             let mut sides = sides(&units, &cell);
             sides.crossing.iter_mut().for_each(|c| {
@@ -308,7 +425,7 @@ mod tests {
         for seed in 0..500 {
             let d = 2 + seed as usize % 9;
             let n = instance(seed, d);
-            let units = units(&n, n.field.as_slice());
+            let units = Outputs::new(&n).units(&[1.0]);
             let (cell, u) = random_cell(d, seed);
             for c in &sides(&units, &cell).crossing {
                 let t = inner(units.row(c.row), u.as_slice());
@@ -318,21 +435,57 @@ mod tests {
         }
     }
 
+    /// f of a network whose outputs may depend on each other, from many starts.
+    fn best_found(n: &Neurons, seed: u64) -> f64 {
+        let mut u = gaussian(n.rank(), 400, seed);
+        super::super::neurons::normalise(&mut u);
+        let lengths = n.lengths();
+        let best = n.ascend(&mut u, 60).into_iter().fold(0.0, f64::max);
+        u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max)
+    }
+
     #[test]
     fn the_search_brackets_the_maximum_and_closes() {
         for seed in 0..24 {
             let d = 3 + seed as usize % 4;
             let n = instance(seed, d);
             let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 3e6, budget: &Default::default() };
-            let found = search(&n, &[], &aim);
-            let mut u = gaussian(d, 400, seed);
-            super::super::neurons::normalise(&mut u);
-            let lengths = n.lengths();
-            let best = n.ascend(&mut u, 60).into_iter().fold(0.0, f64::max);
-            let snapped =
-                u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
-            assert!(found.upper >= snapped, "seed {seed}: {} below {snapped}", found.upper);
-            assert!(found.upper <= snapped * 1.05, "seed {seed}, d {d}: {found:?} against {snapped}");
+            let (found, best) = (search(&n, &[], &aim), best_found(&n, seed));
+            assert!(found.upper >= best, "seed {seed}: {} below {best}", found.upper);
+            assert!(found.upper <= best * 1.05, "seed {seed}, d {d}: {found:?} against {best}");
         }
+    }
+
+    /// Three outputs of rank 1, 2 or 3; at any work a bound, with enough of it a tight one.
+    #[test]
+    fn several_outputs_are_bounded_along_cones_of_their_directions() {
+        for seed in 0..18 {
+            let (d, rank) = (3 + seed as usize % 3, 1 + (seed as usize / 3) % 3);
+            let field = gaussian(25, rank, seed + 50) * gaussian(rank, 3, seed + 60);
+            let n = Neurons::of(gaussian(25, d, seed + 70), field);
+            let best = best_found(&n, seed);
+            for work in [0.0, 1e4, 1e5, 1e7] {
+                let aim = Aim { limit: 0.0, tolerance: 3e-3, work, budget: &Default::default() };
+                let found = search(&n, &[], &aim);
+                assert!(found.upper >= best, "seed {seed}, rank {rank}: {} below {best}", found.upper);
+                let close = found.upper <= best * (1.0 + 6e-3);
+                assert!(close || work < 1e7 || rank > 2, "seed {seed}, d {d}, rank {rank}: {found:?} against {best}");
+            }
+        }
+    }
+
+    /// The mutant: cones of outputs bounded by the largest of their values, each of which is right.
+    #[test]
+    fn the_largest_value_of_a_cone_is_no_bound() {
+        let caught = (0..12u64)
+            .filter(|&seed| {
+                let n = Neurons::of(gaussian(25, 3, seed), gaussian(25, 2, seed + 1));
+                let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 1e7, budget: &Default::default() };
+                let output = |o: usize| Neurons::of(n.inputs.clone(), n.field.columns(o, 1).into_owned());
+                let largest = (0..2).map(|o| search(&output(o), &[], &aim).upper).fold(0.0, f64::max);
+                largest < best_found(&n, seed)
+            })
+            .count();
+        assert!(caught > 3, "caught {caught} times");
     }
 }
