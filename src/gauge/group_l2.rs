@@ -24,6 +24,7 @@ pub const KIND: Kind = Kind {
     name: "group_l2",
     summary: "sum over `groups` of the Euclidean norm of the group",
     keys: &["groups"],
+    optional: &[],
     build: |parameters| Ok(Box::new(GroupL2(Groups::from_parameters(parameters)?))),
     examples: |n| vec![Box::new(GroupL2(Groups::example(n)))],
 };

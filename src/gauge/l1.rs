@@ -17,6 +17,7 @@ pub const KIND: Kind = Kind {
     name: "l1",
     summary: "sum of absolute values",
     keys: &[],
+    optional: &[],
     build: |_| Ok(Box::new(L1)),
     examples: |_| vec![Box::new(L1)],
 };

@@ -20,6 +20,7 @@ pub const KIND: Kind = Kind {
     name: "l2",
     summary: "Euclidean norm",
     keys: &[],
+    optional: &[],
     build: |_| Ok(Box::new(L2)),
     examples: |_| vec![Box::new(L2)],
 };

@@ -19,6 +19,7 @@ pub const KIND: Kind = Kind {
     name: "linf",
     summary: "largest absolute value",
     keys: &[],
+    optional: &[],
     build: |_| Ok(Box::new(Linf)),
     examples: |_| vec![Box::new(Linf)],
 };

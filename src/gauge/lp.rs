@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
     name: "lp",
     summary: "p-th root of the sum of p-th powers, `p` >= 1",
     keys: &["p"],
+    optional: &[],
     build,
     examples: |_| vec![Box::new(Lp::new(1.5)), Box::new(Lp::new(3.0))],
 };

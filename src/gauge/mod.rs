@@ -9,6 +9,7 @@
 
 pub mod fused;
 mod gauge_impl;
+pub mod grid;
 pub mod group_l2;
 pub mod l1;
 pub mod l2;
@@ -93,6 +94,8 @@ pub struct Parameters {
     pub p: Option<f64>,
     /// `groups` of `group_l2`: lists of 0-based indices.
     pub groups: Option<Vec<Vec<usize>>>,
+    /// `shape` of `tv`: rows and columns of an image.
+    pub shape: Option<(usize, usize)>,
     /// n.
     pub n: usize,
 }
@@ -103,8 +106,10 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for lists and docs.
     pub summary: &'static str,
-    /// The keys it takes beside `weight`; all of them are required.
+    /// The keys that it needs beside `weight`.
     pub keys: &'static [&'static str],
+    /// The keys that it may have.
+    pub optional: &'static [&'static str],
     /// Builds it; a sentence if the parameters do not make a norm.
     pub build: fn(&Parameters) -> Result<Box<dyn Norm>, String>,
     /// What the laws are tested on: norms on R^n made of this kind.

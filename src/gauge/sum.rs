@@ -5,7 +5,8 @@
 //! prox          of a, c: the fused prox;  of a, e: by groups, of a in shrink;  b on top of either: shrink
 //! dual          b > 0: the t with ||p(t)||_2 = b t, p(t) the prox of t times the rest at y, attained at p(t) / ||p(t)||
 //!               a, c alone: the unit ball's extreme points are +-1 on an interval, 0 elsewhere (coarea formula), so
-//!               max |y(I)| / (a |I| + c cuts(I)) over intervals I, cuts: ends of I inside the line
+//!               max |y(I)| / (a |I| + c cuts(I)) over intervals I, cuts: ends of I inside the line;
+//!               over any sets of an image, cuts: pairs of neighbours of which I has one
 //!               a, e alone: the largest over groups
 //! ```
 //!
@@ -14,7 +15,10 @@
 //! ```text
 //! ||y||° <= max(||p||_2 / b, ||q||° of the rest)
 //! ```
+//!
+//! and in an image from y = p + r + D'z, D the differences: max(||p||_2 / b, max |r_j| / a, max |z_e| / c).
 
+use super::grid::{self, Grid};
 use super::group_l2::Groups;
 use super::root::falling;
 use super::shrink::shrink;
@@ -32,6 +36,8 @@ pub struct Sum {
     pub l2: f64,
     /// c
     pub tv: f64,
+    /// The image that the variation is that of; a line if there is none.
+    pub grid: Option<Grid>,
     /// e and its groups.
     pub groups: Option<(f64, Groups)>,
     /// The orthant that prox and dual are restricted to, for c > 0.
@@ -65,7 +71,10 @@ pub fn build(terms: &[Term]) -> Result<Box<dyn Norm>, String> {
         match term.kind.as_str() {
             "l1" => sum.l1 = term.weight,
             "l2" => sum.l2 = term.weight,
-            "tv" => sum.tv = term.weight,
+            "tv" => {
+                sum.tv = term.weight;
+                sum.grid = image(&term.parameters)?;
+            }
             "group_l2" => sum.groups = Some((term.weight, Groups::from_parameters(&term.parameters)?)),
             other => {
                 return Err(format!(
@@ -82,6 +91,15 @@ pub fn build(terms: &[Term]) -> Result<Box<dyn Norm>, String> {
         return (tv::KIND.build)(&Parameters::default());
     }
     Ok(Box::new(sum))
+}
+
+/// The image of `shape`, which must have as many pixels as the factor has coordinates.
+fn image(p: &Parameters) -> Result<Option<Grid>, String> {
+    let Some((rows, cols)) = p.shape else { return Ok(None) };
+    if rows.checked_mul(cols) != Some(p.n) {
+        return Err(format!("`shape` = [{rows}, {cols}] is not an image of {} pixels", p.n));
+    }
+    Ok(Some(Grid::new((rows, cols))))
 }
 
 /// An interval and the sign it is taken with.
@@ -113,6 +131,9 @@ impl Sum {
                 shrink(&mut part, &Groups::pick(m, group), t * e, None, &|b, m, s| soft(b, m, a * s));
                 Groups::put(b, group, &part);
             }
+        } else if let (Some(g), true) = (&self.grid, c > 0.0) {
+            let x = grid::solve(b, m, a, c, g.edges()).x;
+            b.copy_from_slice(&x);
         } else if c > 0.0 {
             fused(b, m, a, c);
         } else {
@@ -175,13 +196,71 @@ impl Sum {
         out
     }
 
+    /// a, c alone in an image: the same over any sets, each step a minimum cut.
+    fn set_argmax(&self, y: &[f64], grid: &Grid) -> Vec<f64> {
+        let mut out = vec![0.0; y.len()];
+        let mut t = 0.0;
+        for _ in 0..100 {
+            let mut next = t;
+            for sign in signs(self.sign) {
+                let slopes: Vec<f64> = y.iter().map(|y| t * self.l1 - sign * y).collect();
+                let set = grid::least_set(&slopes, t * self.tv, grid.edges());
+                let x: Vec<f64> = set.iter().map(|inside| if *inside { sign } else { 0.0 }).collect();
+                let ratio = dot(y, &x) / self.value(&x);
+                if ratio > next {
+                    (next, out) = (ratio, x);
+                }
+            }
+            if next <= t {
+                break;
+            }
+            t = next;
+        }
+        out
+    }
+
+    /// An upper bound of the dual norm in an image from the prox of t times the rest at y, whose dual variables part y.
+    fn image_upper(&self, y: &[f64], t: f64, grid: &Grid) -> f64 {
+        let n = y.len();
+        let (a, c) = self.scaled(t);
+        let o = grid::solve(y, &vec![1.0; n], a, c, grid.edges());
+        let drift = grid::adjoint(grid.edges(), &o.z, n);
+        let top = o.z.iter().fold(0.0, |top: f64, z| top.max(z.abs()));
+        // what of a part counts: on an orthant the other sign only lowers <part, x>
+        let counted = |v: f64| if self.sign.is_none_or(|s| s * v > 0.0) { v } else { 0.0 };
+        if y.iter().all(|y| counted(*y) == 0.0) {
+            return 0.0;
+        }
+        // y less D'z, with its rounding
+        let part = |j: usize, p: f64| {
+            let rounding = gamma(12) * (y[j].abs() + p.abs() + 8.0 * top);
+            counted(y[j] - p - drift[j]).abs() + rounding
+        };
+        let variation = (top / self.tv).next_up();
+        let (p, r): (Vec<f64>, f64) = if self.l1 == 0.0 {
+            ((0..n).map(|j| part(j, 0.0)).collect(), 0.0)
+        } else if self.l2 == 0.0 {
+            // what of x counts stays with r
+            (Vec::new(), (0..n).map(|j| part(j, o.x[j] - counted(o.x[j]))).fold(0.0, f64::max))
+        } else {
+            (o.x.iter().map(|x| counted(*x)).collect(), (0..n).map(|j| part(j, o.x[j])).fold(0.0, f64::max))
+        };
+        let l2 = if p.is_empty() { 0.0 } else { norm_upper(&p) / self.l2 * (1.0 + gamma(4)) };
+        let l1 = if r > 0.0 { r / self.l1 * (1.0 + gamma(4)) } else { 0.0 };
+        variation.max(l1.next_up()).max(l2.next_up())
+    }
+
     /// The maximiser of <y, x> / ||x||, up to its scale; y brought to unit size, not 0.
     fn argmax(&self, y: &[f64]) -> Vec<f64> {
         if self.l2 > 0.0 {
             return ridge_argmax(y, self.l2, |x| self.value(x), self.sign, |t| self.moved(y, t));
         }
         let Some((e, groups)) = &self.groups else {
-            return if self.tv > 0.0 { self.interval_argmax(y) } else { l1_argmax(y) };
+            return match &self.grid {
+                Some(grid) => self.set_argmax(y, grid),
+                None if self.tv > 0.0 => self.interval_argmax(y),
+                None => l1_argmax(y),
+            };
         };
         let mut best = (0.0, vec![0.0; y.len()]);
         for group in groups.lists() {
@@ -302,7 +381,10 @@ impl Norm for Sum {
             }
         };
         add(self.l1, "l1");
-        add(self.tv, "tv");
+        match &self.grid {
+            Some(grid) => add(self.tv, &format!("tv of {} x {}", grid.shape().0, grid.shape().1)),
+            None => add(self.tv, "tv"),
+        }
         add(self.groups.as_ref().map_or(0.0, |g| g.0), "group_l2");
         add(self.l2, "l2");
         format!("({})", words.join(" + "))
@@ -313,7 +395,11 @@ impl Norm for Sum {
             .groups
             .as_ref()
             .map_or(0.0, |(e, groups)| e * groups.lists().iter().map(|g| L2.value(&Groups::pick(x, g))).sum::<f64>());
-        let variation = if self.tv > 0.0 { self.tv * variation(x) } else { 0.0 };
+        let variation = match &self.grid {
+            Some(grid) => self.tv * grid.variation(x),
+            None if self.tv > 0.0 => self.tv * variation(x),
+            None => 0.0,
+        };
         self.l1 * l1::L1.value(x) + self.l2 * L2.value(x) + variation + groups
     }
 
@@ -331,7 +417,9 @@ impl Norm for Sum {
         let c = unit_scale(y);
         let scaled: Vec<f64> = y.iter().map(|y| y * c).collect();
         let t = self.dual(&scaled);
-        let upper = if self.l2 == 0.0 {
+        let upper = if let Some(grid) = &self.grid {
+            self.image_upper(&scaled, t, grid)
+        } else if self.l2 == 0.0 {
             self.rest_upper(&scaled, t)
         } else {
             let mut p = scaled.clone();

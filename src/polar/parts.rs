@@ -8,7 +8,7 @@
 //! tv on a side                    Z_ab = D'S (S D): <D'S, u v'> = <S, (D u) v'>, with l1 on D u
 //! ```
 //!
-//! D x = (x_2 - x_1, ..). Gauges are plain here: weights have been divided out.
+//! D x = (x_2 - x_1, ..), in an image the differences of all neighbours. Gauges are plain here: weights have been divided out.
 
 use crate::gauge::Norm;
 use crate::linalg::sum::{gamma, norm_upper};
@@ -29,7 +29,8 @@ enum Cells {
 #[derive(Clone, Debug, PartialEq)]
 struct Side {
     cells: Cells,
-    difference: bool,
+    /// D as its pairs of neighbours (j, k): (D x)_e = x_k - x_j.
+    differences: Option<Vec<(usize, usize)>>,
     weight: f64,
 }
 
@@ -47,21 +48,22 @@ pub struct Parts {
     shape: (usize, usize),
 }
 
-/// The norms of a side; `None` if one of them has no part.
-fn sides(norm: &dyn Norm) -> Option<Vec<Side>> {
-    let side = |cells, weight| Side { cells, difference: false, weight };
+/// The norms of a side of length n; `None` if one of them has no part.
+fn sides(norm: &dyn Norm, n: usize) -> Option<Vec<Side>> {
+    let side = |cells, weight| Side { cells, differences: None, weight };
     if let Some(sum) = norm.terms() {
         let mut out = Vec::new();
-        let mut add = |weight: f64, cells, difference| {
+        let mut add = |weight: f64, cells, differences| {
             if weight > 0.0 {
-                out.push(Side { cells, difference, weight });
+                out.push(Side { cells, differences, weight });
             }
         };
-        add(sum.l1, Cells::Each, false);
-        add(sum.l2, Cells::All, false);
-        add(sum.tv, Cells::Each, true);
+        add(sum.l1, Cells::Each, None);
+        add(sum.l2, Cells::All, None);
+        let line = || (1..n).map(|k| (k - 1, k)).collect();
+        add(sum.tv, Cells::Each, Some(sum.grid.as_ref().map_or_else(line, |g| g.edges().to_vec())));
         if let Some((weight, groups)) = &sum.groups {
-            add(*weight, Cells::Groups(groups.lists().to_vec()), false);
+            add(*weight, Cells::Groups(groups.lists().to_vec()), None);
         }
         return Some(out);
     }
@@ -79,7 +81,7 @@ impl Parts {
         if u.terms().is_none() && v.terms().is_none() {
             return None;
         }
-        let (us, vs) = (sides(u)?, sides(v)?);
+        let (us, vs) = (sides(u, shape.0)?, sides(v, shape.1)?);
         let pairs = us.iter().flat_map(|u| vs.iter().map(|v| Pair { u: u.clone(), v: v.clone() })).collect();
         Some(Self { pairs, shape })
     }
@@ -92,7 +94,7 @@ impl Parts {
     /// The shape of part k.
     pub fn part_shape(&self, k: usize) -> (usize, usize) {
         let p = &self.pairs[k];
-        (self.shape.0 - usize::from(p.u.difference), self.shape.1 - usize::from(p.v.difference))
+        (p.u.length(self.shape.0), p.v.length(self.shape.1))
     }
 
     /// All parts 0.
@@ -100,9 +102,10 @@ impl Parts {
         (0..self.count()).map(|k| Mat::zeros(self.part_shape(k).0, self.part_shape(k).1)).collect()
     }
 
-    /// A Lipschitz constant of the gradient of ||sum of parts||^2 / 2: ||D||^2 <= 4.
+    /// A Lipschitz constant of the gradient of ||sum of parts||^2 / 2: ||D||^2 is at most twice the most neighbours that one
+    /// has.
     pub fn lipschitz(&self) -> f64 {
-        self.pairs.iter().map(Pair::spread).map(|s| s * s).sum()
+        self.pairs.iter().map(Pair::spread).sum()
     }
 
     /// sum_k D'S_k D, and a bound of its rounding in the Frobenius norm.
@@ -110,10 +113,11 @@ impl Parts {
         let mut out = Mat::zeros(self.shape.0, self.shape.1);
         let (mut terms, mut size) = (0, 0.0);
         for (pair, s) in self.pairs.iter().zip(parts) {
-            let s_u = if pair.u.difference { spread_rows(s) } else { s.clone() };
-            out += if pair.v.difference { spread_rows(&s_u.transpose()).transpose() } else { s_u };
-            terms += pair.spread() as usize;
-            size += pair.spread() * norm_upper(s.as_slice());
+            let s_u = pair.u.differences.as_ref().map_or_else(|| s.clone(), |d| spread_rows(d, s, self.shape.0));
+            let of_v = |d: &Vec<_>| spread_rows(d, &s_u.transpose(), self.shape.1).transpose();
+            out += pair.v.differences.as_ref().map_or_else(|| s_u.clone(), of_v);
+            terms += pair.u.neighbours() * pair.v.neighbours();
+            size += pair.spread().sqrt().next_up() * norm_upper(s.as_slice());
         }
         (out, size * gamma(2 * terms + 4))
     }
@@ -121,9 +125,9 @@ impl Parts {
     /// S_k <- S_k + step D R D', for every k.
     pub fn add(&self, parts: &mut [Mat], r: &Mat, step: f64) {
         for (pair, s) in self.pairs.iter().zip(parts) {
-            let r_u = if pair.u.difference { differences(r) } else { r.clone() };
-            let r_uv = if pair.v.difference { differences(&r_u.transpose()).transpose() } else { r_u };
-            *s += r_uv * step;
+            let r_u = pair.u.differences.as_ref().map_or_else(|| r.clone(), |d| differences(d, r));
+            let of_v = |d: &Vec<_>| differences(d, &r_u.transpose()).transpose();
+            *s += pair.v.differences.as_ref().map_or_else(|| r_u.clone(), of_v) * step;
         }
     }
 
@@ -137,7 +141,7 @@ impl Parts {
 
     /// The parts with a remainder given to one of them, for each that takes fields as they are.
     pub fn with_remainder(&self, parts: &[Mat], r: &Mat) -> Vec<Vec<Mat>> {
-        let whole = |p: &Pair| !p.u.difference && !p.v.difference;
+        let whole = |p: &Pair| p.u.differences.is_none() && p.v.differences.is_none();
         (0..self.count())
             .filter(|&k| whole(&self.pairs[k]))
             .map(|k| parts.iter().enumerate().map(|(l, s)| if l == k { s + r } else { s.clone() }).collect())
@@ -151,15 +155,44 @@ impl Parts {
     }
 }
 
-/// D'S by rows: (D'S)_i = S_(i-1) - S_i.
-fn spread_rows(s: &Mat) -> Mat {
-    let at = |i: usize, j: usize| if i < s.nrows() { s[(i, j)] } else { 0.0 };
-    Mat::from_fn(s.nrows() + 1, s.ncols(), |i, j| (if i > 0 { at(i - 1, j) } else { 0.0 }) - at(i, j))
+/// D'S by rows, of n: what comes in less what leaves.
+fn spread_rows(edges: &[(usize, usize)], s: &Mat, n: usize) -> Mat {
+    let mut out = Mat::zeros(n, s.ncols());
+    for (mut to, from) in out.column_iter_mut().zip(s.column_iter()) {
+        for (&(j, k), z) in edges.iter().zip(from.iter()) {
+            to[k] += z;
+            to[j] -= z;
+        }
+    }
+    out
 }
 
 /// D R by rows.
-fn differences(r: &Mat) -> Mat {
-    Mat::from_fn(r.nrows().saturating_sub(1), r.ncols(), |i, j| r[(i + 1, j)] - r[(i, j)])
+fn differences(edges: &[(usize, usize)], r: &Mat) -> Mat {
+    Mat::from_fn(edges.len(), r.ncols(), |e, j| r[(edges[e].1, j)] - r[(edges[e].0, j)])
+}
+
+impl Side {
+    /// Rows of a part, for a side of length n.
+    fn length(&self, n: usize) -> usize {
+        self.differences.as_ref().map_or(n, Vec::len)
+    }
+
+    /// The most entries of S that one of D'S sums; 1 without differences.
+    fn neighbours(&self) -> usize {
+        let Some(edges) = &self.differences else { return 1 };
+        let mut count = vec![0; edges.iter().map(|e| e.1 + 1).max().unwrap_or(0)];
+        for &(j, k) in edges {
+            count[j] += 1;
+            count[k] += 1;
+        }
+        count.into_iter().max().unwrap_or(0).max(1)
+    }
+
+    /// A bound of ||D||^2: the largest eigenvalue of a graph's Laplacian is at most twice its largest degree.
+    fn spread(&self) -> f64 {
+        if self.differences.is_some() { 2.0 * self.neighbours() as f64 } else { 1.0 }
+    }
 }
 
 impl Pair {
@@ -167,9 +200,9 @@ impl Pair {
         self.u.weight * self.v.weight
     }
 
-    /// A bound of ||D'S D||_F / ||S||_F, and the number of entries of S that one of it sums.
+    /// A bound of ||D'S D||_F^2 / ||S||_F^2.
     fn spread(&self) -> f64 {
-        (1 << (u8::from(self.u.difference) + u8::from(self.v.difference))) as f64
+        self.u.spread() * self.v.spread()
     }
 
     fn project(&self, s: &mut Mat, radius: f64) -> Option<()> {
@@ -241,6 +274,7 @@ fn scale_columns(s: &mut Mat, radius: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gauge::grid::Grid;
     use crate::gauge::sum::Sum;
     use crate::linalg::lanczos::gaussian;
 
@@ -250,8 +284,11 @@ mod tests {
         let sum = Sum { l1: 0.3, l2: 0.5, tv: 0.7, ..Sum::default() };
         let grouped = (crate::gauge::KINDS.iter().find(|k| k.name == "group_l2").unwrap().examples)(n).remove(0);
         for seed in 0..20 {
-            for v in [&sum as &dyn Norm, grouped.as_ref(), &crate::gauge::l2::L2] {
-                let parts = Parts::new(&sum, v, (m, n)).unwrap();
+            let image = Sum { grid: Some(Grid::new((2, 3))), ..sum.clone() };
+            for (sum, v) in
+                [(&sum, &sum as &dyn Norm), (&sum, grouped.as_ref()), (&image, &sum), (&image, &crate::gauge::l2::L2)]
+            {
+                let parts = Parts::new(sum, v, (m, n)).unwrap();
                 let mut blocks: Vec<Mat> = (0..parts.count())
                     .map(|k| gaussian(parts.part_shape(k).0, parts.part_shape(k).1, seed + 100 * k as u64))
                     .collect();
@@ -275,7 +312,8 @@ mod tests {
     #[test]
     fn the_sum_of_parts_and_its_adjoint_agree() {
         let sum = Sum { l1: 0.3, l2: 0.5, tv: 0.7, ..Sum::default() };
-        let parts = Parts::new(&sum, &sum, (5, 4)).unwrap();
+        let image = Sum { grid: Some(Grid::new((2, 2))), ..sum.clone() };
+        let parts = Parts::new(&sum, &image, (5, 4)).unwrap();
         let blocks: Vec<Mat> =
             (0..parts.count()).map(|k| gaussian(parts.part_shape(k).0, parts.part_shape(k).1, k as u64)).collect();
         let r = gaussian(5, 4, 99);

@@ -106,15 +106,21 @@ fn term(r: &Reader, k: usize, node: &Node, folder: &Path) -> Option<NormSpec> {
 fn refuse_keys(r: &Reader, kind: Option<&str>) {
     for other in gauge::KINDS.iter().filter(|k| Some(k.name) != kind) {
         let owner = format!("norm `{}`", other.name);
-        other.keys.iter().for_each(|key| r.foreign(&[(*key, owner.as_str())]));
+        other.keys.iter().chain(other.optional).for_each(|key| r.foreign(&[(*key, owner.as_str())]));
     }
 }
 
 /// The keys of one norm.
 fn keys(r: &Reader, kind: String, weight: f64, folder: &Path) -> Option<NormSpec> {
     refuse_keys(r, Some(&kind));
-    let wanted = gauge::KINDS.iter().find(|k| k.name == kind)?.keys;
-    let mut out = NormSpec { kind, weight, p: None, groups: None };
+    let registered = gauge::KINDS.iter().find(|k| k.name == kind)?;
+    let wanted = registered.keys;
+    let mut out = NormSpec { kind, weight, p: None, groups: None, shape: None };
+    if registered.optional.contains(&"shape")
+        && let Some(node) = r.get("shape")
+    {
+        out.shape = Some(image(r, node)?);
+    }
     if wanted.contains(&"p") {
         match r.number("p") {
             Some((p, _)) => out.p = Some(p),
@@ -135,6 +141,23 @@ fn keys(r: &Reader, kind: String, weight: f64, folder: &Path) -> Option<NormSpec
         }
     }
     Some(out)
+}
+
+/// `shape = [rows, columns]`.
+fn image(r: &Reader, node: &Node) -> Option<(usize, usize)> {
+    let side = |n: &Node| match n.value {
+        Value::Integer(i) => usize::try_from(i).ok().filter(|i| *i > 0),
+        _ => None,
+    };
+    if let Value::Array(items) = &node.value
+        && let [rows, cols] = items.as_slice()
+        && let (Some(rows), Some(cols)) = (side(rows), side(cols))
+    {
+        return Some((rows, cols));
+    }
+    let expected = Some("rows and columns of an image, such as [8, 8]".into());
+    r.report("shape", &node.origin, format!("found {}", node.value.describe()), expected, None);
+    None
 }
 
 fn groups(r: &Reader, node: &Node, folder: &Path) -> Option<GroupSource> {

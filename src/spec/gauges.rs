@@ -17,7 +17,9 @@ pub fn probe(mapping: Option<&str>, f: &FactorSpec) -> Result<(), String> {
             GroupSource::File(_) => vec![vec![0]],
         });
         let n_of = groups.iter().flatten().flatten().max().map_or(1, |j| j + 1);
-        Parameters { p: n.p, groups, n: n_of }
+        let n_of = n.shape.map_or(n_of, |(rows, cols)| rows.saturating_mul(cols));
+        // whether the image fits the factor is seen once there is one
+        Parameters { p: n.p, groups, shape: None, n: n_of }
     };
     let norm = norm(&f.norms, parameters)?;
     let cone = f.cone.as_ref().map(|c| probe_cone(c)).transpose()?;
@@ -74,8 +76,11 @@ pub fn build(f: &FactorSpec, rows: usize, records: &mut Vec<FileRecord>) -> Resu
         });
     }
     let mut given = groups.into_iter();
-    let parameters: Vec<Parameters> =
-        f.norms.iter().map(|n| Parameters { p: n.p, groups: given.next().flatten(), n: rows }).collect();
+    let parameters: Vec<Parameters> = f
+        .norms
+        .iter()
+        .map(|n| Parameters { p: n.p, groups: given.next().flatten(), shape: n.shape, n: rows })
+        .collect();
     let position = |n: &NormSpec| f.norms.iter().position(|m| std::ptr::eq(m, n)).expect("one of them");
     let norm = norm(&f.norms, |n| parameters[position(n)].clone()).map_err(|problem| misfit(rows, problem))?;
     let cone = f.cone.as_ref().map(|c| build_cone(c, rows, records)).transpose()?;

@@ -47,6 +47,8 @@ pub struct NormSpec {
     pub p: Option<f64>,
     /// `groups`
     pub groups: Option<GroupSource>,
+    /// `shape`: rows and columns.
+    pub shape: Option<(usize, usize)>,
 }
 
 /// `cone` of a factor.

@@ -159,9 +159,12 @@ fn factor(f: &FactorSpec, folder: &Path) -> String {
     out + " }"
 }
 
-/// `p` and `groups`, each after a comma.
+/// `p`, `shape` and `groups`, each after a comma.
 fn norm_keys(n: &NormSpec, folder: &Path) -> String {
     let mut out = String::new();
+    if let Some((rows, cols)) = n.shape {
+        let _ = write!(out, ", shape = [{rows}, {cols}]");
+    }
     if let Some(p) = n.p {
         let _ = write!(out, ", p = {p:?}");
     }

@@ -296,7 +296,11 @@ fn norm_keys() -> Vec<Key> {
     let mut keys: Vec<&'static str> = gauge::KINDS.iter().flat_map(|k| k.keys.iter().copied()).collect();
     keys.sort_unstable();
     keys.dedup();
-    keys.into_iter().map(|key| of(owners(key), required(key, norm_key(key)))).collect()
+    let mut out: Vec<Key> = keys.into_iter().map(|key| of(owners(key), required(key, norm_key(key)))).collect();
+    for kind in gauge::KINDS {
+        out.extend(kind.optional.iter().map(|key| of(vec![kind.name], optional(key, norm_key(key)))));
+    }
+    out
 }
 
 fn norm_key(key: &str) -> Value {
@@ -308,6 +312,10 @@ fn norm_key(key: &str) -> Value {
             vec![lists, shared("file")],
             "Lists of 0-based indices that part the coordinates, or a file with a label for each.",
         ),
+        "shape" => json!({
+            "type": "array", "items": { "type": "integer", "minimum": 1 }, "minItems": 2, "maxItems": 2,
+            "description": "Rows and columns of the image that the coordinates are, the last index fastest.",
+        }),
         _ => json!({}),
     }
 }
