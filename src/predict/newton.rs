@@ -8,6 +8,7 @@
 //! Proximal Newton steps: coordinate descent minimises the model, a line search keeps the objective from rising. Steps end when
 //! q is stationary: the largest distance of -s_i from the subdifferential of h_i, as a share of the largest slope at 0.
 
+use crate::linalg::vector::dot;
 use crate::linalg::{Mat, dense};
 use crate::loss::{Loss, Targets};
 
@@ -95,7 +96,7 @@ pub fn minimise(loss: &dyn Loss, t: Targets, design: &Mat, offset: &[f64], costs
     let slopes = |x: &[f64]| {
         let mut z = vec![0.0; x.len()];
         loss.gradient(t, x, &mut z);
-        times(&design.transpose(), &z)
+        design.column_iter().map(|c| dot(c.as_slice(), &z)).collect::<Vec<f64>>()
     };
     let mut s = slopes(&x);
     let scale = s.iter().zip(costs).fold(0.0f64, |m, (s, h)| m.max(s.abs()).max(h.linear));
