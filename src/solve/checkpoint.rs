@@ -1,6 +1,6 @@
 //! What Algorithm 1 needs to go on from where it was: nothing of it is a claim that a certificate rests on.
 
-use super::{Progress, StopReason};
+use super::Progress;
 use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
@@ -25,8 +25,6 @@ pub struct Checkpoint {
     pub(super) tried: Vec<String>,
     /// How hard the next round works.
     pub(super) progress: Progress,
-    /// Why solving was finished, where it was.
-    pub(super) stopped_by: Option<StopReason>,
 }
 
 impl Checkpoint {
@@ -39,7 +37,6 @@ impl Checkpoint {
         witness: Option<Witness>,
         tried: &[String],
         progress: &Progress,
-        stopped_by: Option<StopReason>,
     ) -> Self {
         Self {
             iter,
@@ -49,7 +46,6 @@ impl Checkpoint {
             witness,
             tried: tried.to_vec(),
             progress: progress.clone(),
-            stopped_by,
         }
     }
 

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// Why solving stopped. Never a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// The proven gap met the target.
     Gap,
@@ -179,10 +179,6 @@ pub fn resume(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
-    if let Some(stopped_by) = from.stopped_by {
-        let witnesses = from.witness.clone().into_iter().collect();
-        return Solution { factors: from.factors(), extras: from.extras.clone(), witnesses, polar: None, stopped_by };
-    }
     let mut keeper = Keeper::new();
     if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
         keeper.offer_witness(problem, &point);
@@ -242,7 +238,7 @@ fn go_on(
             next = iter + 1;
             if iter > first && observer.wants_checkpoint(false) {
                 let witness = keeper.best().map(|b| b.point.to_witness());
-                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, witness, keeper.tried(), &state, None));
+                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, witness, keeper.tried(), &state));
             }
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
@@ -378,21 +374,16 @@ fn go_on(
         unreachable!("the loop ends by one of its breaks")
     };
     let witness = keeper.best().map(|b| b.point.to_witness());
-    let take_down = |x: &Factors, q: &Coefficients, state: &Progress, stopped_by| {
-        Checkpoint::new(next, elapsed(), x, q, witness.clone(), keeper.tried(), state, stopped_by)
-    };
-    let unfinished = matches!(stopped_by, StopReason::Interrupt | StopReason::Time);
-    if unfinished && observer.wants_checkpoint(true) {
+    // where the limits ended it, solving can go on
+    if matches!(stopped_by, StopReason::Interrupt | StopReason::Time) && observer.wants_checkpoint(true) {
         state.step = "resumed".into();
-        observer.checkpoint(take_down(&x, &q, &state, None));
+        let witness = witness.clone();
+        observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, witness, keeper.tried(), &state));
     }
     problem.regularizer.balance(&mut x);
     follow(problem, &x, &mut q);
     problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
     problem.offset = Vec::new();
-    if !unfinished && observer.wants_checkpoint(true) {
-        observer.checkpoint(take_down(&x, &q, &state, Some(stopped_by)));
-    }
     let witnesses = witness.into_iter().collect();
     Solution { factors: x, extras: q, witnesses, polar, stopped_by }
 }
