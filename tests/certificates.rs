@@ -258,13 +258,16 @@ fn relaxation_bounds_stay_below_every_objective_and_certificates_are_consistent(
 }
 
 /// Sums of norms beside each other and beside plain ones, free and on orthants.
-const SUMS: [(Recipe, Recipe); 6] = [
+const SUMS: [(Recipe, Recipe); 8] = [
     (("tv#2", None, false), ("l2", None, false)),
     (("tv#1", Some("nonnegative"), false), ("l2", Some("nonnegative"), false)),
     (("l2", None, false), ("tv#0", None, false)),
     (("tv#2", None, false), ("tv#2", None, false)),
     (("group_l2#0", None, false), ("tv#2", Some("nonpositive"), false)),
     (("l1", None, false), ("tv#1", None, false)),
+    // images
+    (("tv#5", None, false), ("l2", None, false)),
+    (("tv#4", Some("nonnegative"), false), ("tv#5", Some("nonnegative"), false)),
 ];
 
 #[test]

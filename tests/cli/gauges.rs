@@ -45,6 +45,12 @@ fn parameters_are_required_and_checked_where_they_stand() {
         ("{ norm = \"group_l2\", groups = [[0, 2]] }", &["coordinate 1 is in no group"]),
         ("{ norm = \"group_l2\", groups = [[0.5]] }", &["a list of lists of 0-based indices"]),
         ("{ norm = \"tv\" }", &["`tv` alone is 0 on constant vectors"]),
+        (
+            "{ norm = [{ kind = \"tv\", shape = 4 }, { kind = \"l2\" }] }",
+            &["rows and columns of an image, such as [8, 8]"],
+        ),
+        ("{ norm = [{ kind = \"tv\", shape = [4, 0] }, { kind = \"l2\" }] }", &["rows and columns of an image"]),
+        ("{ norm = [{ kind = \"l1\", shape = [2, 2] }] }", &["`shape` belongs to norm `tv`"]),
         ("{ norm = [] }", &["found an empty list"]),
         ("{ norm = [{ kind = \"l1\", weight = -1 }] }", &["found -1 in `regularizer.factors[0].norm[0].weight`"]),
         ("{ norm = [{ kind = \"l1\" }, { kind = \"linf\" }] }", &["no rule is known to be right for `linf` in a sum"]),
@@ -185,6 +191,29 @@ fn total_variation_between_two_columns_is_what_the_formula_says() {
     let expected = row([5.0, 1.0], [3.5, 1.5]) + row([-4.0, -4.5], [-3.75, -3.75]) + row([0.1, 0.2], [0.0, 0.0]);
     close(number(&json, "/objective/total"), expected, 1e-9);
     assert_eq!(json["rank"], 2);
+}
+
+/// The same for images of two by two pixels.
+#[test]
+fn total_variation_in_an_image_is_what_the_formula_says() {
+    let place = Place::new();
+    place.write("Y.csv", "5,1,1,1\n0.1,-0.1,0.2,0\n");
+    let image = |shape: &str| {
+        let sum = format!("[{{ kind = \"tv\", shape = {shape} }}, {{ kind = \"l1\", weight = 0.5 }}]");
+        spec("1.0", "matrix", &format!("{{ norm = \"l1\" }}, {{ norm = {sum} }}"), "[certificate]\ntarget_gap = 1e-8\n")
+    };
+    place.write("spec.toml", image("[2, 2]"));
+    let json = place.run(&["solve", "spec.toml", "-q", "--json", "-o", "run"]).exits(0).json();
+    // the bright pixel is pulled by its two neighbours and to 0; the others share what they gain
+    let (bright, rest) = (2.5, 3.5 / 3.0);
+    let squares = (5.0f64 - bright).powi(2) + 3.0 * (1.0f64 - rest).powi(2) + 0.01 + 0.01 + 0.04;
+    let expected = 0.5 * squares + 2.0 * (bright - rest) + 0.5 * (bright + 3.0 * rest);
+    close(number(&json, "/objective/total"), expected, 1e-9);
+    assert_eq!((&json["rank"], word(&json, "/verdict")), (&1.into(), "global"));
+    place.run(&["check", "run", "-q"]).exits(0);
+    assert!(place.read("run/spec.toml").contains("shape = [2, 2]"));
+    place.write("spec.toml", image("[3, 2]"));
+    place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["`shape` = [3, 2] is not an image of 4 pixels"]);
 }
 
 #[test]
