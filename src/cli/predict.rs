@@ -153,8 +153,7 @@ impl<'a> Job<'a> {
         }
         let text = source.format.or_else(|| Format::of_extension(input)) == Some(Format::Csv);
         if let Some(like) = like.filter(|_| text) {
-            // a header that was there may be missing here; what had none is not mistaken for one
-            source.header = like.header.filter(|h| !h);
+            source.header = header(like);
             source.delimiter = like.delimiter.filter(|_| input.extension().is_none_or(|e| e != "tsv"));
         }
         source.columns = like.and_then(|l| l.columns.clone());
@@ -290,6 +289,11 @@ impl<'a> Job<'a> {
         let sizes: Vec<String> = model.sizes().iter().map(usize::to_string).collect();
         Ok(format!("all of {} predicted", sizes.join(" x ")))
     }
+}
+
+/// What is known of the header of a file like another: where some columns were picked of one without, text in the others makes none.
+pub(super) fn header(like: &Source) -> Option<bool> {
+    like.header.filter(|h| !h && like.columns.is_some())
 }
 
 /// Column of an entry in the unfolding.

@@ -2,7 +2,7 @@
 
 use super::console;
 use super::failure::Usage;
-use super::predict::{Job, Out, index_names, is_dash};
+use super::predict::{Job, Out, header, index_names, is_dash};
 use crate::data::csv::Layout;
 use crate::data::error::Place;
 use crate::data::read::read;
@@ -287,7 +287,7 @@ impl Rows<'_> {
             None => target.format,
         };
         source.delimiter = target.delimiter.filter(|_| file.extension().is_none_or(|e| e != "tsv"));
-        source.header = target.header.filter(|h| !h);
+        source.header = header(target);
         if self.axis == 0 {
             source.columns = target.columns.clone();
         }
