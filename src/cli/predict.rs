@@ -102,6 +102,9 @@ impl<'a> Job<'a> {
         if let Some((flag, _, needs, _)) = flags.iter().find(|(_, given, _, there)| *given && !there) {
             return Err(Usage(format!("{flag} belongs to {needs}")));
         }
+        if args.factor && (args.scores || args.probabilities) {
+            return Err(Usage("--factor writes coefficients: there is nothing to say of their scores".into()));
+        }
         let show = match (args.scores, args.probabilities) {
             (true, _) => Show::Scores,
             (_, true) => Show::Probabilities,

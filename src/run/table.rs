@@ -51,7 +51,7 @@ impl<W: Write> Table<W> {
             Layout::Npy => Ok(Self::Npy { out, numbers: Vec::new(), rows: 0 }),
             Layout::Csv(delimiter) => {
                 let mut writer = ::csv::WriterBuilder::new().delimiter(delimiter).from_writer(out);
-                writer.write_record(names)?;
+                writer.write_record(names).map_err(plain)?;
                 Ok(Self::Csv(Box::new(writer)))
             }
         }
@@ -63,7 +63,7 @@ impl<W: Write> Table<W> {
     /// Whatever the writer says.
     pub fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
         match self {
-            Self::Csv(writer) => Ok(writer.write_record(cells.iter().map(text))?),
+            Self::Csv(writer) => writer.write_record(cells.iter().map(text)).map_err(plain),
             Self::Npy { numbers, rows, .. } => {
                 numbers.extend(cells.iter().filter_map(|c| match c {
                     Cell::Index(_) => None,
@@ -97,6 +97,14 @@ impl<W: Write> Table<W> {
                 Ok(out)
             }
         }
+    }
+}
+
+/// What happened to the writer itself: a closed pipe is told from other errors.
+fn plain(e: ::csv::Error) -> io::Error {
+    match e.into_kind() {
+        ::csv::ErrorKind::Io(e) => e,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

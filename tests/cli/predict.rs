@@ -160,6 +160,12 @@ fn indices_and_files_are_as_the_user_has_them() {
     for k in [0, 20, 65_535, 65_536, 69_999] {
         close(found.at(k, 2), x.at(k % 7, k % 3), 1e-12);
     }
+    // a reader that has seen enough is no error
+    place.write("many.csv", (0..70_000).map(|k| format!("{},{}\n", k % 7 + 1, k % 3 + 1)).collect::<String>());
+    let mut child = place.start(&["predict", "run", "-i", "many.csv"]);
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -614,6 +620,7 @@ fn hostile_input_is_refused_with_its_place() {
     refused(&place, &[], 2, &["--input", "--complete", "--project"]);
     refused(&place, &["--complete", "-i", "ask.csv"], 2, &["cannot be used with"]);
     refused(&place, &["--complete", "--axis", "1"], 2, &["--project"]);
+    refused(&place, &["--project", "ask.csv", "--factor", "--scores"], 2, &["--factor writes coefficients"]);
     refused(&place, &["--complete", "--index-base", "2"], 2, &["--index-base"]);
     place.run(&["predict", "run", "--complete", "-o", "out.xlsx"]).exits(2).says(&["out.xlsx", ".csv, .tsv or .npy"]);
     place.run(&["predict", "nowhere", "--complete"]).exits(3).says(&["nowhere: no such run folder"]);
