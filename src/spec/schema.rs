@@ -41,18 +41,20 @@ fn of(owners: Vec<&'static str>, key: Key) -> Key {
 /// A table of exactly these keys; `kind` names the one that decides which of those with owners go with it.
 fn table_of(kind: &str, keys: Vec<Key>, says: &str) -> Value {
     let all: Vec<&str> = keys.iter().filter(|k| k.required && k.owners.is_none()).map(|k| k.name).collect();
-    let conditions: Vec<Value> = keys
-        .iter()
-        .filter_map(|k| {
-            let owners = k.owners.as_ref()?;
-            let wanted = if k.required { json!({ "required": [k.name] }) } else { json!({}) };
-            Some(json!({
-                "if": { "properties": { kind: { "enum": owners } }, "required": [kind] },
-                "then": wanted,
-                "else": { "properties": { k.name: false } },
-            }))
+    // one condition for all keys that go with the same kinds
+    let mut owners: Vec<&Vec<&str>> = keys.iter().filter_map(|k| k.owners.as_ref()).collect();
+    owners.dedup();
+    let condition = |owners: &Vec<&str>| {
+        let own = || keys.iter().filter(|k| k.owners.as_ref() == Some(owners));
+        let wanted: Vec<&str> = own().filter(|k| k.required).map(|k| k.name).collect();
+        let refused: Map<String, Value> = own().map(|k| (k.name.to_string(), false.into())).collect();
+        json!({
+            "if": { "properties": { kind: { "enum": owners } }, "required": [kind] },
+            "then": { "required": wanted },
+            "else": { "properties": refused },
         })
-        .collect();
+    };
+    let conditions: Vec<Value> = owners.into_iter().map(condition).collect();
     let mut out = json!({ "type": "object", "additionalProperties": false, "description": says });
     if !all.is_empty() {
         out["required"] = json!(all);
