@@ -34,8 +34,6 @@ pub enum StopReason {
     Gap,
     /// No slice above the tolerance was found and descent is finished.
     Stationary,
-    /// What the search finds promises no more than the target gap; the bound does not prove it.
-    Promise,
     /// `solver.max_rank`.
     MaxRank,
     /// `solver.max_outer`.
@@ -44,6 +42,8 @@ pub enum StopReason {
     Time,
     /// Ctrl-C.
     Interrupt,
+    /// What the search finds promises no more than the target gap; the bound does not prove it.
+    Promise,
 }
 
 impl StopReason {
@@ -52,11 +52,11 @@ impl StopReason {
         match self {
             Self::Gap => "gap",
             Self::Stationary => "stationary",
-            Self::Promise => "promise",
             Self::MaxRank => "max_rank",
             Self::MaxOuter => "max_outer",
             Self::Time => "time",
             Self::Interrupt => "interrupt",
+            Self::Promise => "promise",
         }
     }
 }
@@ -126,8 +126,9 @@ const SLOW: f64 = 1e-3;
 /// The share of itself that an objective need not fall by.
 const NEGLIGIBLE: f64 = 1e-9;
 
-/// The share of the target below which a sweep is not worth its while, where the point need only promise to meet it.
-const LOOSE: f64 = 1e-4;
+/// This times the target's square is the relative decrease below which a sweep is not worth its while, where the point need only
+/// promise to meet the target: the gap falls like the root of what is left to gain.
+const LOOSE: f64 = 0.1;
 
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
@@ -230,7 +231,7 @@ fn go_on(
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
-    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP) };
+    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
 
     let mut next;
     let stopped_by = 'outer: {
