@@ -32,7 +32,7 @@ pub enum Command {
     Predict(PredictArgs),
     /// Say what a spec's problem is, what can be proven of it at what cost, and the memory it needs.
     Explain(ExplainArgs),
-    /// Rebuild report.md of a run folder from its certificate.json.
+    /// Rebuild report.md and report.html of a run folder, and of its data where that is at hand.
     Report(ReportArgs),
     /// Print a commented spec to start from; without KIND, list the kinds.
     Init(InitArgs),

@@ -112,7 +112,7 @@ fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<Opened> {
 }
 
 /// One file per block, in the order of the spec; with none, the best extra variables are taken.
-fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Result<Option<Coefficients>> {
+pub(super) fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Result<Option<Coefficients>> {
     let blocks = &session.problem.extras.blocks;
     if files.is_empty() {
         return Ok(None);

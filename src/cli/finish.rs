@@ -3,16 +3,18 @@
 use super::args::OutputArgs;
 use super::console::{self, Console};
 use super::failure;
+use super::portrait;
 use super::session::Session;
 use crate::budget::Budget;
 use crate::certify::Certificate;
 use crate::data::{Dataset, Remembered};
-use crate::extra::{Coefficients, outliers};
+use crate::extra::Coefficients;
 use crate::loss::Targets;
 use crate::mapping::Factors;
 use crate::predict;
 use crate::problem::Problem;
-use crate::report::{markdown, trace};
+use crate::report::portrait::Portrait;
+use crate::report::{html, markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
 use crate::run::{self, Document, Staging};
 use crate::spec::{self, Spec};
@@ -73,7 +75,11 @@ pub fn finish(
         let extras: Vec<run::ExtraShape> = blocks.iter().map(|b| (b.map.name(), b.map.shape())).collect();
         run::write_point(&staging, &resolved, outcome.factors, &extras, outcome.certificate, &document)?;
         staging.write("model.json", Remembered::of(&session.dataset).to_json().as_bytes())?;
-        staging.write("report.md", markdown::report(&document, &session.dataset.notes).as_bytes())?;
+        let notes = &session.dataset.notes;
+        staging.write("report.md", markdown::report(&document, notes).as_bytes())?;
+        let point = Ok(portrait::seen(session, outcome.factors, &outcome.certificate.extras)?);
+        let page = Portrait { document: &document, notes, spec: &resolved, trace: &console.trace, point };
+        staging.write("report.html", html::page(&page).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;
         }
@@ -105,18 +111,7 @@ pub fn holdout(
     q: &Coefficients,
 ) -> anyhow::Result<Option<Holdout>> {
     let Some(held) = &dataset.holdout else { return Ok(None) };
-    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&spec.mapping, &[], Some(inputs)));
-    let mapping = own.as_ref().unwrap_or(&problem.mapping);
-    let mut fitted = mapping.apply(&held.observations, x);
-    if let Some(a) = &held.operator {
-        fitted = a.apply(&fitted);
-    }
-    for (e, q) in spec.extras.iter().zip(q) {
-        // an entry that was not seen has no outlier
-        if e.kind != outliers::KIND.name {
-            spec::build_extra(e, held.places(), &dataset.place_sizes(), &mut Vec::new())?.add(q, &mut fitted);
-        }
-    }
+    let fitted = portrait::predict_held_out(spec, dataset, problem, held, x, q)?;
     let entries = held.y.len();
     let outputs = held.inputs.is_some();
     let scored = predict::Held { at: held.places(), y: &held.y, x: &fitted, outputs };

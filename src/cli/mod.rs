@@ -14,6 +14,7 @@ pub mod man;
 pub mod path;
 pub mod predict;
 mod predict_project;
+mod portrait;
 pub mod report;
 pub mod schema;
 pub mod session;

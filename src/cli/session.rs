@@ -64,18 +64,30 @@ impl Session {
     /// # Errors
     /// Spec, data, or [`SessionError`].
     pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
+        Self::open_with(path, &overrides.overrides(), None)
+    }
+
+    /// The same for the spec of a run, of which lambda_max is known.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn reopen(path: &Path, lambda_max: LambdaMax) -> anyhow::Result<Self> {
+        Self::open_with(path, &[], Some(lambda_max))
+    }
+
+    fn open_with(path: &Path, overrides: &[Override], known: Option<LambdaMax>) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
-        let overrides = overrides.overrides();
         // first: a spec's own files (the matrix of a cone) are decomposed while it is parsed
-        start_threads(threads(&text, &overrides))?;
-        let mut spec = spec::parse(&text, path, &overrides)?;
+        start_threads(threads(&text, overrides))?;
+        let mut spec = spec::parse(&text, path, overrides)?;
         let mut dataset = data::load(&spec.data).map_err(|e| located(e, &spec))?;
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
         let (mut problem, weight_files) = spec::assemble(&spec, &dataset).map_err(|e| located(e, &spec))?;
         // beside a number it is merely reported
-        let lambda_max = polar::lambda_max(&problem, matches!(spec.lambda, Lambda::Relative(_)));
+        let tight = matches!(spec.lambda, Lambda::Relative(_));
+        let lambda_max = known.unwrap_or_else(|| polar::lambda_max(&problem, tight));
         problem.lambda = resolve(spec.lambda, &lambda_max)?;
         let files = dataset.files.iter().cloned().chain(weight_files).collect();
         Ok(Self { spec, dataset, problem, lambda_max, files })

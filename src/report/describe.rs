@@ -2,6 +2,7 @@
 
 use super::number::sci;
 use crate::data::{Observations, memory};
+use crate::gauge::Gauge;
 use crate::polar::{LambdaMax, bound};
 use crate::problem::{Form, Problem};
 use crate::spec::Spec;
@@ -29,18 +30,27 @@ pub fn data(problem: &Problem, loss: &LossSpec) -> String {
     format!("{} {sizes}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
 }
 
+/// A block of extra variables.
+pub fn extra(e: &ExtraSpec) -> String {
+    let axis = e.axis.map_or(String::new(), |a| format!(" of axis {}", a + 1));
+    match e.penalty.parts() {
+        ("none", _) => format!("{}{axis}, free", e.kind),
+        (norm, None) => format!("{}{axis}, {norm}", e.kind),
+        (norm, Some(w)) => format!("{}{axis}, {norm} times {w}", e.kind),
+    }
+}
+
 /// The extra variables, if there are any.
 pub fn extras(spec: &Spec) -> Option<String> {
-    let one = |e: &ExtraSpec| {
-        let axis = e.axis.map_or(String::new(), |a| format!(" of axis {}", a + 1));
-        match e.penalty.parts() {
-            ("none", _) => format!("{}{axis}, free", e.kind),
-            (norm, None) => format!("{}{axis}, {norm}", e.kind),
-            (norm, Some(w)) => format!("{}{axis}, {norm} times {w}", e.kind),
-        }
-    };
-    let all: Vec<String> = spec.extras.iter().map(one).collect();
+    let all: Vec<String> = spec.extras.iter().map(extra).collect();
     (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// A norm, its weights, its cone.
+pub fn gauge(g: &Gauge) -> String {
+    let weight = if g.weights().is_some() { "weighted " } else { "" };
+    let cone = g.cone().map_or(String::new(), |c| format!(" ({})", c.name()));
+    format!("{weight}{}{cone}", g.norm().label())
 }
 
 /// Gauges, form, degree, lambda.
@@ -50,11 +60,6 @@ pub fn regularizer(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> St
 
 /// Gauges, form, degree.
 pub fn gauges(problem: &Problem) -> String {
-    let gauge = |g: &crate::gauge::Gauge| {
-        let weight = if g.weights().is_some() { "weighted " } else { "" };
-        let cone = g.cone().map_or(String::new(), |c| format!(" ({})", c.name()));
-        format!("{weight}{}{cone}", g.norm().label())
-    };
     let gauges: Vec<String> = problem.regularizer.gauges.iter().map(gauge).collect();
     let words = match (gauges.as_slice(), problem.regularizer.form) {
         ([one], _) => format!("square of {one}"),

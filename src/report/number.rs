@@ -41,6 +41,34 @@ pub fn short(x: f64) -> String {
     sci(x, 2)
 }
 
+/// What [`sci`] and its like have written, without an exponent where that is easy to read: `1 320 039`. The digits stay.
+pub fn plain(text: &str) -> String {
+    let Some((mantissa, exponent)) = text.split_once('e').and_then(|(m, e)| Some((m, e.parse::<i32>().ok()?))) else {
+        return text.into();
+    };
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |m| ("\u{2212}", m));
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    if !(-4..=11).contains(&exponent) {
+        return text.replace('-', "\u{2212}");
+    }
+    let (whole, rest) = match usize::try_from(exponent + 1) {
+        Ok(point) if point > 0 => {
+            let whole: String = digits.chars().chain(std::iter::repeat('0')).take(point).collect();
+            (whole, digits.chars().skip(point).collect())
+        }
+        _ => ("0".to_string(), format!("{}{digits}", "0".repeat((-exponent - 1) as usize))),
+    };
+    let mut grouped = String::new();
+    for (k, digit) in whole.chars().enumerate() {
+        if k > 0 && (whole.len() - k).is_multiple_of(3) && whole.len() > 4 {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{grouped}{point}{rest}")
+}
+
 /// As `show` has it, `-` where unknown.
 pub fn shown(x: Option<f64>, show: impl Fn(f64) -> String) -> String {
     x.map_or("-".into(), show)
@@ -62,6 +90,23 @@ mod tests {
             let x = (f64::from(k) * 0.7).sin() * 10f64.powi(k % 600 - 300);
             let (down, up): (f64, f64) = (sci_down(x, 6).parse().unwrap(), sci_up(x, 6).parse().unwrap());
             assert!(down <= x && x <= up && up - down <= 1.1e-6 * x.abs().max(1e-300) * 10.0, "{x:e}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_keep_their_digits() {
+        for (text, wanted) in [
+            ("1.320039e+06", "1\u{202f}320\u{202f}039"),
+            ("1.32003912e+06", "1\u{202f}320\u{202f}039.12"),
+            ("-1.5e+03", "\u{2212}1500"),
+            ("6.29e-03", "0.00629"),
+            ("6.29e-05", "6.29e\u{2212}05"),
+            ("0.00e+00", "0.00"),
+            ("1.0e+20", "1.0e+20"),
+            ("-", "-"),
+            ("inf", "inf"),
+        ] {
+            assert_eq!(plain(text), wanted);
         }
     }
 

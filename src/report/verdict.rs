@@ -1,6 +1,6 @@
 //! A verdict in a sentence that says no more than what is proven.
 
-use super::number::{sci_down, sci_up, shown};
+use super::number::{self, sci_down, sci_up, shown};
 use crate::certify::dual::relative_gap;
 use crate::certify::{FAILURE, Verdict};
 use crate::run::Document;
@@ -18,6 +18,56 @@ pub fn sentence(d: &Document) -> String {
         Verdict::Local => {
             "local: no useful bound is proven; how stationary the point is stands in the conditions".into()
         }
+    }
+}
+
+/// The verdict in one word.
+pub fn word(d: &Document) -> &'static str {
+    match d.verdict {
+        Verdict::Global => "global",
+        Verdict::Within => "within",
+        Verdict::Refuted => "refuted",
+        Verdict::Local => "local",
+    }
+}
+
+/// The verdict in a few words.
+pub fn short(d: &Document) -> String {
+    let gap = shown(d.gap.relative, percent_up);
+    match d.verdict {
+        Verdict::Global => format!("Global optimum, proven to within {gap}"),
+        Verdict::Within => format!("Within {gap} of the global optimum, proven"),
+        Verdict::Refuted => "Refuted: this is not the optimum".into(),
+        Verdict::Local => "Nothing useful is proven of the global optimum".into(),
+    }
+}
+
+/// What the verdict means.
+pub fn plain(d: &Document) -> String {
+    let objective = number::plain(&sci_up(d.objective.total, 6));
+    let proven = d.lower_bound.map(|b| {
+        let (bound, gap) = (number::plain(&sci_down(b, 6)), shown(d.gap.relative, percent_up));
+        format!(
+            "No factors of any rank bring the objective below {bound}; these reach {objective}, at most {gap} away."
+        )
+    });
+    match (d.verdict, proven) {
+        (Verdict::Global | Verdict::Within, Some(proven)) => proven,
+        (Verdict::Refuted, proven) => {
+            let better = "Changing the point along a slice that is at hand lowers the objective.";
+            proven.map_or(better.into(), |p| format!("{better} {p}"))
+        }
+        _ => format!("These factors reach {objective}. How stationary they are stands in the conditions."),
+    }
+}
+
+/// A share in percent, two digits, not below it.
+fn percent_up(share: f64) -> String {
+    let percent = sci_up((share * 100.0).next_up(), 1);
+    match percent.parse::<f64>() {
+        Ok(p) if (1e-3..1e3).contains(&p) => format!("{p} %"),
+        // a percentage of many zeros is none to read
+        _ => format!("{} (relative)", number::plain(&sci_up(share, 1))),
     }
 }
 
@@ -70,4 +120,17 @@ pub fn probabilistic(d: &Document) -> Option<String> {
         "{} (gap {gap}), not proven: fails with probability {FAILURE:e} at most, by Lanczos from a random start",
         sci_down(bound, 10)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_never_rounded_down() {
+        assert_eq!(percent_up(0.001234), "0.13 %");
+        assert_eq!(percent_up(0.5), "51 %");
+        assert_eq!(percent_up(8.65e-5), "0.0087 %");
+        assert_eq!(percent_up(1e-9), "1.0e\u{2212}09 (relative)");
+    }
 }

@@ -57,6 +57,11 @@ pub fn extras<'a>(folder: &Path, kinds: impl Iterator<Item = &'a str>) -> Result
     names.iter().map(|n| Ok(read_factor(&array_source(&folder.join(n), Format::Npy))?.0)).collect()
 }
 
+/// How many factors a run folder has, going by its files.
+pub fn factor_count(folder: &Path) -> usize {
+    (1..).take_while(|k| folder.join(format!("factors/X{k}.npy")).is_file()).count()
+}
+
 /// A file that holds one array.
 pub fn array_source(path: &Path, format: Format) -> Source {
     Source { format: Some(format), ..Source::plain(path.to_path_buf(), path.display().to_string()) }

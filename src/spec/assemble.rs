@@ -1,7 +1,7 @@
 //! A checked spec and its data become a [`Problem`].
 
 use super::gauges;
-use super::model::{ExtraSpec, FactorSpec, LossSpec, Spec};
+use super::model::{ExtraSpec, FactorSpec, Images, LossSpec, Spec};
 use crate::data::{self, DataError, Dataset, FileRecord, Observations};
 use crate::extra::{self, Block, Extra, Extras, Penalty};
 use crate::gauge::Gauge;
@@ -25,6 +25,7 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
     let mut records = Vec::new();
     let factors = one_each(spec, rows.len(), dataset)?;
     refuse_unbalanced(spec, rows.len(), dataset)?;
+    refuse_misfit(spec, &rows)?;
     let gauges =
         factors.iter().zip(&rows).map(|(f, &d)| gauges::build(f, d, &mut records)).collect::<Result<_, _>>()?;
     let (extras, profiled) = build_extras(spec, dataset, &mut records)?;
@@ -45,6 +46,22 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
         lambda: 1.0,
     };
     Ok((problem, records))
+}
+
+/// Images of another size than the columns that are to be shown as such.
+fn refuse_misfit(spec: &Spec, rows: &[usize]) -> Result<(), DataError> {
+    let Some(Images { factor, shape: (height, width) }) = spec.images else { return Ok(()) };
+    let found = match rows.get(factor) {
+        Some(&d) if height.checked_mul(width) == Some(d) => return Ok(()),
+        Some(d) => format!("factor {} has {d} rows", factor + 1),
+        None => format!("the number of factors is {}", rows.len()),
+    };
+    Err(DataError::Shape {
+        file: "output.images".into(),
+        expected: format!("a factor {} of images, {height} x {width} rows", factor + 1),
+        found,
+        hint: None,
+    })
 }
 
 /// A power that is not the degree of the mapping, K.

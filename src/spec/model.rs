@@ -102,6 +102,15 @@ pub struct ExtraSpec {
     pub penalty: Penalty,
 }
 
+/// `output.images`: columns of a factor that are images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// Which factor, from 0.
+    pub factor: usize,
+    /// Rows and columns of an image, which is read line by line.
+    pub shape: (usize, usize),
+}
+
 /// `[certificate]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CertificateSpec {
@@ -142,6 +151,8 @@ pub struct Spec {
     pub certificate: CertificateSpec,
     /// `output.dir`, default `runs/<name>`; relative to the working directory.
     pub output: PathBuf,
+    /// `output.images`, for the report.
+    pub images: Option<Images>,
     /// Where all this was written.
     pub places: Places,
 }

@@ -2,9 +2,9 @@
 
 use super::error::{Origin, SpecError, SpecErrors};
 use super::factor;
-use super::model::{CertificateSpec, FactorSpec, Lambda, LossSpec, Spec};
+use super::model::{CertificateSpec, FactorSpec, Images, Lambda, LossSpec, Spec};
 use super::places::Places;
-use super::tree::{self, Reader, Value};
+use super::tree::{self, Node, Reader, Value};
 use super::{data, extras};
 use crate::certify::Effort;
 use crate::data::dataset::Transform;
@@ -76,7 +76,7 @@ fn read(root: &Reader, file: &Path, places: Places) -> Option<Spec> {
     let (form, power, factors) = regularizer(root, kind.as_ref().map(|k| k.0.as_str()), folder);
     let loss = loss_kind(root);
     let certificate = certificate(root);
-    let output = output(root, &name);
+    let (output, images) = output(root, &name);
     let extras =
         extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), by_data(kind.as_ref().map(|k| &*k.0)), folder);
     if let (Some((mapping, _)), Some(data)) = (&kind, &data) {
@@ -105,6 +105,7 @@ fn read(root: &Reader, file: &Path, places: Places) -> Option<Spec> {
         warm_start,
         certificate,
         output,
+        images,
         places,
     })
 }
@@ -397,13 +398,44 @@ fn certificate(root: &Reader) -> CertificateSpec {
     spec
 }
 
-fn output(root: &Reader, name: &str) -> PathBuf {
+/// The folder, and which columns are images.
+fn output(root: &Reader, name: &str) -> (PathBuf, Option<Images>) {
     let default = Path::new("runs").join(name);
     if root.get("output").is_none() {
-        return default;
+        return (default, None);
     }
-    let Some(t) = root.table("output") else { return default };
+    let Some(t) = root.table("output") else { return (default, None) };
     let dir = t.text("dir").map(|d| PathBuf::from(d.0));
+    let images = images(&t);
     t.finish();
-    dir.unwrap_or(default)
+    (dir.unwrap_or(default), images)
+}
+
+fn images(output: &Reader) -> Option<Images> {
+    output.get("images")?;
+    let t = output.table("images")?;
+    for (key, expected) in [("factor", "a factor, counted from 1"), ("shape", "[rows, columns] of an image")] {
+        if t.get(key).is_none() {
+            t.missing(key, expected);
+        }
+    }
+    let factor = t.count("factor", 1);
+    let shape = t.get("shape").and_then(|node| {
+        let side = |n: &Node| match n.value {
+            Value::Integer(i) => usize::try_from(i).ok().filter(|i| *i > 0),
+            _ => None,
+        };
+        let sides: Option<Vec<usize>> = match &node.value {
+            Value::Array(items) => items.iter().map(side).collect(),
+            _ => None,
+        };
+        if let Some(&[rows, cols]) = sides.as_deref() {
+            return Some((rows, cols));
+        }
+        let found = format!("found {}", node.value.describe());
+        t.report("shape", &node.origin, found, Some("two whole numbers of at least 1, such as [8, 8]".into()), None);
+        None
+    });
+    t.finish();
+    Some(Images { factor: factor? as usize - 1, shape: shape? })
 }

@@ -1,6 +1,6 @@
 //! The resolved spec: every default filled in, lambda as a number, paths usable from the run folder.
 
-use super::model::{ConeSpec, ExtraSpec, FactorSpec, GroupSource, Lambda, NormSpec, NormWeight, Spec};
+use super::model::{ConeSpec, ExtraSpec, FactorSpec, GroupSource, Images, Lambda, NormSpec, NormWeight, Spec};
 use crate::certify::Effort;
 use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
@@ -49,6 +49,9 @@ pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path, notes: &[String]) -> Str
     line(o, format_args!("\n[certificate]\ntarget_gap = {:?}\neffort = \"{effort}\"", spec.certificate.target_gap));
     if let Some(t) = spec.certificate.time_limit {
         line(o, format_args!("time_limit = {:?}", t.as_secs_f64()));
+    }
+    if let Some(Images { factor, shape: (rows, cols) }) = spec.images {
+        line(o, format_args!("\n[output]\nimages = {{ factor = {}, shape = [{rows}, {cols}] }}", factor + 1));
     }
     out
 }

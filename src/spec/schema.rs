@@ -448,7 +448,27 @@ fn certificate() -> Value {
 
 fn output() -> Value {
     table(
-        vec![optional("dir", text("The run folder, relative to the working directory; default: runs/<name>."))],
-        "Where the run is written.",
+        vec![
+            optional("dir", text("The run folder, relative to the working directory; default: runs/<name>.")),
+            optional("images", images()),
+        ],
+        "Where the run is written, and how its report shows it.",
+    )
+}
+
+fn images() -> Value {
+    let side = whole(1, "Pixels");
+    table(
+        vec![
+            required("factor", whole(1, "Which factor, counted from 1.")),
+            required(
+                "shape",
+                json!({
+                    "type": "array", "items": side, "minItems": 2, "maxItems": 2,
+                    "description": "Rows and columns of an image, read line by line.",
+                }),
+            ),
+        ],
+        "Columns of a factor that the report shows as images.",
     )
 }

@@ -14,6 +14,7 @@ mod naive;
 mod networks;
 mod path;
 mod predict;
+mod page;
 mod regressions;
 mod resume;
 mod schema;

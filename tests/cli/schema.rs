@@ -168,6 +168,10 @@ fn broken_specs_are_invalid() {
         ("seed = 0", "time_limit = \"soon\""),
         ("target_gap = 1e-4", "target_gap = 1"),
         ("target_gap = 1e-4", "effort = \"thorogh\""),
+        ("[mapping]", "[output]\nimages = { factor = 0, shape = [2, 2] }\n[mapping]"),
+        ("[mapping]", "[output]\nimages = { factor = 1, shape = [2, 0] }\n[mapping]"),
+        ("[mapping]", "[output]\nimages = { factor = 1, shape = [4] }\n[mapping]"),
+        ("[mapping]", "[output]\nimages = { factor = 1 }\n[mapping]"),
     ];
     for (from, to) in broken {
         assert_eq!(good.matches(from).count(), 1, "{from}");
@@ -232,6 +236,10 @@ fn the_keys_of_every_table_are_those_of_the_reader() {
         ("/properties/solver", base(&format!("{DATA}\n[solver]\nzzz = 1"))),
         ("/properties/certificate", base(&format!("{DATA}\n[certificate]\nzzz = 1"))),
         ("/properties/output", base(&format!("{DATA}\n[output]\nzzz = 1"))),
+        (
+            "/properties/output/properties/images",
+            base(&format!("{DATA}\n[output]\nimages = {{ factor = 1, shape = [2, 2], zzz = 1 }}")),
+        ),
     ];
     for (place, text) in tables {
         let table = schema.pointer(place).unwrap_or_else(|| panic!("no {place} in the schema"));

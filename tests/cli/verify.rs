@@ -124,7 +124,7 @@ fn layout(dir: &Path, c: &Value, text: &str) {
     let names: BTreeSet<String> =
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let mut wanted =
-        BTreeSet::from(["spec.toml", "model.json", "factors", "certificate.json", "report.md"].map(String::from));
+        BTreeSet::from(["spec.toml", "model.json", "factors", "certificate.json", "report.md", "report.html"].map(String::from));
     if !c["lower_bound"].is_null() {
         wanted.insert("dual.npz".into());
     }
@@ -133,9 +133,6 @@ fn layout(dir: &Path, c: &Value, text: &str) {
     }
     if word(c, "/verdict") == "refuted" {
         wanted.insert("refutation".into());
-    }
-    if names.contains("report.html") {
-        wanted.insert("report.html".into());
     }
     if names.contains("path.csv") {
         wanted.extend(["path.csv", "path.svg"].map(String::from));
