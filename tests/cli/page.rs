@@ -114,7 +114,7 @@ fn names_from_outside_are_text_and_nothing_else() {
     let quoted = EVIL.replace('"', "\"\"");
     let rows: String = (0..12).map(|k| format!("{},{},{}\n", f64::from(k) / 3.0, (k * 7 % 5), k % 4)).collect();
     place.write("data.csv", format!("\"{quoted}\",b,y\n{rows}"));
-    let name = toml::Value::String(EVIL.into());
+    let name = toml::Value::String(format!("{EVIL}\u{0}\u{7}"));
     let text_of = format!(
         "name = {name}\nlambda = 0.5\n[data]\ntarget = {{ path = \"data.csv\", columns = [\"y\"] }}\n\
          input = {{ path = \"data.csv\", columns = [1, 2], bias = true, standardize = true }}\n[mapping]\nkind = \"relu\"\n\
@@ -123,7 +123,7 @@ fn names_from_outside_are_text_and_nothing_else() {
     place.write("spec.toml", text_of);
     place.run(&["solve", "spec.toml", "-q", "-o", "run"]);
     let page = sound(&place.read("run/report.html"));
-    assert_eq!(text(&page, "h1"), EVIL);
+    assert_eq!(text(&page, "h1"), format!("{EVIL}  "));
     assert!(
         select(&page, "svg text").iter().any(|t| t.text().collect::<String>().contains("</style>")),
         "an axis names it"
@@ -191,6 +191,26 @@ fn every_kind_of_run_has_a_sound_page() {
     place.run(&["check", "--spec", "spec.toml", "-q", "-o", "refuted", "--factors", "U.csv", "U.csv"]).exits(1);
     let page = sound(&place.read("refuted/report.html"));
     assert!(text(&page, ".verdict.refuted").contains("Refuted") && text(&page, "#progress").contains("checked"));
+}
+
+#[test]
+fn names_of_columns_and_classes_are_on_the_page() {
+    let place = Place::new();
+    let rows: String =
+        (0..9).map(|k| format!("{},{},{}\n", k * k % 7, k % 4, ["red", "blue", "green"][k % 3])).collect();
+    place.write("data.csv", format!("length,width,colour\n{rows}"));
+    let target = "{ path = \"data.csv\", columns = [\"colour\"] }\ninput = { path = \"data.csv\", columns = [\"length\", \"width\"] }";
+    let more = "[loss]\nkind = \"multinomial\"\n[certificate]\ntarget_gap = 0.5";
+    place.write("spec.toml", spec_on(target, "0.05", "relu", "{ norm = \"l2\" }", more));
+    place.run(&["solve", "spec.toml", "-q", "-o", "network"]);
+    let page = sound(&place.read("network/report.html"));
+    for name in ["length", "width", "blue", "green", "red"] {
+        assert!(text(&page, "#factors").contains(name), "{name}");
+    }
+    assert!(text(&page, "#fit table").contains("taken for blue"));
+    place.write("Y.csv", "north,south\n1,2\n3,5\n4,4\n");
+    place.solve(&spec("0.1", "matrix", L2L2, ""), "table", &[], 0);
+    assert!(text(&sound(&place.read("table/report.html")), "#factors").contains("north"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use maud::{Markup, html};
 const IMAGES: usize = 60;
 /// Pixels along a side of an image.
 const PIXELS: usize = 64;
+const SIZE: (u32, u32) = (300, 180);
 /// Columns drawn as lines.
 const CURVES: usize = 6;
 /// Shorter columns are bars.
@@ -93,15 +94,14 @@ fn curves_and_table(factor: &Factor, slices: &[Slice]) -> Markup {
 fn across(factor: &Factor, i: usize, slices: &[Slice]) -> Markup {
     let shown = &slices[..slices.len().min(SHORT)];
     let values: Vec<f64> = shown.iter().map(|s| factor.column(s.column)[i]).collect();
-    let names: Vec<String> = shown.iter().map(|s| s.column.to_string()).collect();
-    let bars = values.iter().enumerate().map(|(k, v)| (k as f64 - 0.4, k as f64 + 0.4, *v)).collect();
+    let bars = values.iter().enumerate().map(|(k, v)| (k as f64 + 0.6, k as f64 + 1.4, *v)).collect();
     let title = factor.names.get(i).cloned().unwrap_or_else(|| format!("coordinate {i}"));
     let chart = Chart {
         says: format!("Coordinate {i} of {} in each slice, the largest slices first.", factor.name),
-        x: Axis::whole("slice", 0, names.len() - 1, 0.6).named(&names),
+        x: Axis::whole("slices by weight", 1, shown.len(), 0.6),
         y: Axis::linear("", values.iter().copied().chain([0.0])),
         marks: vec![Mark::Bars(LINES[0], bars)],
-        size: (300, 190),
+        size: SIZE,
     };
     parts::figure(&title, &[], &chart, "")
 }
@@ -109,18 +109,22 @@ fn across(factor: &Factor, i: usize, slices: &[Slice]) -> Markup {
 fn curve(factor: &Factor, s: &Slice) -> Markup {
     let values = factor.column(s.column);
     let finite = || values.iter().copied();
-    let at = |k: usize| k as f64;
-    let (marks, x) = if values.len() <= SHORT {
-        let bars = values.iter().enumerate().map(|(k, v)| (at(k) - 0.4, at(k) + 0.4, *v)).collect();
-        let x = Axis::whole("", 0, values.len().saturating_sub(1), 0.6);
-        (vec![Mark::Bars(LINES[0], bars)], if factor.names.is_empty() { x } else { x.named(&factor.names) })
-    } else {
-        let points = values.iter().enumerate().map(|(k, v)| (at(k), *v)).collect();
-        (vec![Mark::Line(LINES[0], points)], Axis::whole("", 0, values.len() - 1, 0.0))
-    };
     let (lo, hi) = finite().fold((0.0, 0.0), |(a, b): (f64, f64), x| (a.min(x), b.max(x)));
     let says = format!("Column {} of {}: values from {} to {}.", s.column, factor.name, sci(lo, 2), sci(hi, 2));
-    let chart = Chart { says, x, y: Axis::linear("", finite().chain([0.0])), marks, size: (300, 170) };
+    let sizes = Axis::linear("", finite().chain([0.0]));
+    let at = |(k, v): (usize, &f64)| (k as f64, *v);
+    let last = values.len().saturating_sub(1);
+    let chart = if (1..=NAMED).contains(&factor.names.len()) {
+        let rows = values.iter().enumerate().map(at).map(|(k, v)| (-k - 0.4, 0.4 - k, v)).collect();
+        let size = (300, 50 + 20 * factor.names.len() as u32);
+        Chart { says, x: sizes, y: Axis::names(&factor.names), marks: vec![Mark::Rows(LINES[0], rows)], size }
+    } else if values.len() <= SHORT {
+        let bars = values.iter().enumerate().map(at).map(|(k, v)| (k - 0.4, k + 0.4, v)).collect();
+        Chart { says, x: Axis::whole("", 0, last, 0.6), y: sizes, marks: vec![Mark::Bars(LINES[0], bars)], size: SIZE }
+    } else {
+        let line = values.iter().enumerate().map(at).collect();
+        Chart { says, x: Axis::whole("", 0, last, 0.0), y: sizes, marks: vec![Mark::Line(LINES[0], line)], size: SIZE }
+    };
     parts::figure(&title(s), &[], &chart, "")
 }
 
@@ -143,7 +147,7 @@ fn colours(factor: &Factor, slices: &[Slice]) -> Markup {
             }
             div.table style={ "height:" (height) "px" } {
                 @if !named.is_empty() {
-                    ul aria-hidden="true" { @for name in named { li { (name) } } }
+                    ul aria-hidden="true" { @for name in named { li { (parts::cut(name, 40)) } } }
                 }
                 img src=(table.data_uri(&scale)) width=(table.cols) height=(table.rows)
                     alt={ "All columns of " (factor.name) " as colours: slices from left to right by weight, coordinates from top to bottom" };

@@ -123,18 +123,19 @@ fn agreement(cloud: &Cloud, colour: (u8, u8, u8)) -> Markup {
 
 /// Rows are the classes of the data, columns those of the model.
 fn confusion(names: &[String], counts: &[Vec<usize>]) -> Markup {
-    /// More classes make no table to read.
+    /// More classes make no table to read, nor do longer names.
     const MOST: usize = 30;
+    const NAME: usize = 40;
     if counts.len() > MOST {
         return html! {};
     }
-    let heads: Vec<String> = names.iter().map(|c| format!("taken for {c}")).collect();
+    let heads: Vec<String> = names.iter().map(|c| format!("taken for {}", parts::cut(c, NAME))).collect();
     let heads: Vec<&str> = std::iter::once("class").chain(heads.iter().map(String::as_str)).collect();
     let row = |(i, row): (usize, &Vec<usize>)| {
         let cells = row.iter().enumerate().map(|(j, n)| {
             html! { @if i == j { strong { (n) } } @else if *n == 0 { span.zero { "0" } } @else { (n) } }
         });
-        std::iter::once(cell(&names[i])).chain(cells).collect()
+        std::iter::once(cell(parts::cut(&names[i], NAME))).chain(cells).collect()
     };
     let rows = counts.iter().enumerate().map(row).collect();
     let numbers: Vec<bool> = (0..heads.len()).map(|k| k > 0).collect();

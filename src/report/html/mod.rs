@@ -17,6 +17,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use parts::section;
 
 const STYLE: &str = include_str!("style.css");
+/// A spec may list as many groups as there are coordinates.
+const LONGEST_SPEC: usize = 20_000;
 /// What a page may load: nothing but what it carries.
 const POLICY: &str = include_str!("policy.txt");
 
@@ -61,7 +63,8 @@ pub fn page(p: &Portrait) -> String {
             }
         }
     };
-    markup.into_string() + "\n"
+    // names out of files may hold what no page may
+    markup.into_string().replace(|c: char| c.is_control() && c != '\n', " ") + "\n"
 }
 
 fn problem(p: &Portrait) -> Markup {
@@ -74,7 +77,7 @@ fn problem(p: &Portrait) -> Markup {
             @if !p.spec.is_empty() {
                 details {
                     summary { "The spec, with every default filled in" }
-                    pre tabindex="0" { code { (p.spec) } }
+                    pre tabindex="0" { code { (parts::cut(p.spec, LONGEST_SPEC)) } }
                 }
             }
         },

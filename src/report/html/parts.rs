@@ -49,6 +49,14 @@ pub fn table(caption: &str, heads: &[&str], numbers: &[bool], rows: Vec<Vec<Mark
     }
 }
 
+/// The text, or its beginning if it has more than so many characters.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.into(),
+        Some((end, _)) => format!("{}\u{2026}", &text[..end]),
+    }
+}
+
 /// A cell of plain text.
 pub fn cell(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }

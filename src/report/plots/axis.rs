@@ -71,17 +71,17 @@ impl Axis {
         axis
     }
 
-    /// The same range with names for 0, 1, 2, ..; some are left out where they are many.
-    pub fn named(mut self, names: &[String]) -> Self {
-        const LONGEST: usize = 10;
-        let room = 56 / names.iter().map(|n| n.chars().count().min(LONGEST) + 2).max().unwrap_or(1);
-        let every = names.len().div_ceil(room.max(1)).max(1);
+    /// Names from top to bottom, at 0, -1, -2, ..
+    pub fn names(names: &[String]) -> Self {
+        const LONGEST: usize = 16;
+        let mut axis = Self::whole("", 0, 0, 0.6);
+        (axis.lo, axis.hi) = (-0.6 - names.len().saturating_sub(1) as f64, 0.6);
         let cut = |n: &String| match n.chars().count() {
             ..=LONGEST => n.clone(),
             _ => n.chars().take(LONGEST - 1).chain(['\u{2026}']).collect(),
         };
-        self.ticks = names.iter().enumerate().step_by(every).map(|(k, n)| (self.place(k as f64), cut(n))).collect();
-        self
+        axis.ticks = names.iter().enumerate().map(|(k, n)| (axis.place(-(k as f64)), cut(n))).collect();
+        axis
     }
 
     /// Without labels, from 0 to 1.

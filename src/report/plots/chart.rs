@@ -28,6 +28,8 @@ pub enum Mark {
     Dots(Rgb, Vec<(f64, f64)>),
     /// Bars from 0: left, right, height.
     Bars(Rgb, Vec<(f64, f64, f64)>),
+    /// Bars from 0 to the side: bottom, top, length.
+    Rows(Rgb, Vec<(f64, f64, f64)>),
     /// A dashed line across, at this height.
     Rule(Rgb, f64),
     /// An upright line at this value.
@@ -132,8 +134,8 @@ impl Chart {
             .axis_style(rgb(INK).mix(0.5).stroke_width(FINE))
             .set_tick_mark_size(LabelAreaPosition::Left, 4 * FINE)
             .set_tick_mark_size(LabelAreaPosition::Bottom, 3 * FINE)
-            .label_style(text(15.0))
-            .axis_desc_style(text(15.0))
+            .label_style(text(16.0))
+            .axis_desc_style(text(16.0))
             .x_label_formatter(&x)
             .y_label_formatter(&y)
             .x_desc(self.x.label())
@@ -164,6 +166,11 @@ impl Chart {
                     let bar = |(a, b, h): &(f64, f64, f64)| [at(&(*a, 0.0)), at(&(*b, *h))];
                     let seen = bars.iter().filter(|b| b.2 != 0.0).map(bar).filter(|b| visible(&b[0]) && visible(&b[1]));
                     chart.draw_series(seen.map(|b| Rectangle::new(b, rgb(*c).mix(0.85).filled())))?;
+                }
+                Mark::Rows(c, rows) => {
+                    let row = |(a, b, length): &(f64, f64, f64)| [at(&(0.0, *a)), at(&(*length, *b))];
+                    let seen = rows.iter().filter(|r| r.2 != 0.0).map(row).filter(|r| visible(&r[0]) && visible(&r[1]));
+                    chart.draw_series(seen.map(|r| Rectangle::new(r, rgb(*c).mix(0.85).filled())))?;
                 }
                 Mark::Rule(c, height) => {
                     let y = self.y.place(*height);
