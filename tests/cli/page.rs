@@ -196,15 +196,14 @@ fn every_kind_of_run_has_a_sound_page() {
 #[test]
 fn names_of_columns_and_classes_are_on_the_page() {
     let place = Place::new();
-    let rows: String =
-        (0..9).map(|k| format!("{},{},{}\n", k * k % 7, k % 4, ["red", "blue", "green"][k % 3])).collect();
-    place.write("data.csv", format!("length,width,colour\n{rows}"));
-    let target = "{ path = \"data.csv\", columns = [\"colour\"] }\ninput = { path = \"data.csv\", columns = [\"length\", \"width\"] }";
+    let rows: String = (0..9).map(|k| ["red\n", "blue\n", "green\n"][k * k % 3]).collect();
+    place.write("data.csv", format!("colour\n{rows}green\n"));
+    let target = "{ path = \"data.csv\", columns = [\"colour\"] }";
     let more = "[loss]\nkind = \"multinomial\"\n[certificate]\ntarget_gap = 0.5";
-    place.write("spec.toml", spec_on(target, "0.05", "relu", "{ norm = \"l2\" }", more));
-    place.run(&["solve", "spec.toml", "-q", "-o", "network"]);
-    let page = sound(&place.read("network/report.html"));
-    for name in ["length", "width", "blue", "green", "red"] {
+    place.write("spec.toml", spec_on(target, "0.2", "matrix", L2L2, more));
+    place.run(&["solve", "spec.toml", "-q", "-o", "classes"]);
+    let page = sound(&place.read("classes/report.html"));
+    for name in ["blue", "green", "red"] {
         assert!(text(&page, "#factors").contains(name), "{name}");
     }
     assert!(text(&page, "#fit table").contains("taken for blue"));

@@ -123,8 +123,9 @@ fn layout(dir: &Path, c: &Value, text: &str) {
 
     let names: BTreeSet<String> =
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    let mut wanted =
-        BTreeSet::from(["spec.toml", "model.json", "factors", "certificate.json", "report.md", "report.html"].map(String::from));
+    let mut wanted = BTreeSet::from(
+        ["spec.toml", "model.json", "factors", "certificate.json", "report.md", "report.html"].map(String::from),
+    );
     if !c["lower_bound"].is_null() {
         wanted.insert("dual.npz".into());
     }

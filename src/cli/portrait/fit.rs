@@ -7,8 +7,9 @@ use crate::data::{Dataset, Observations, TargetKind};
 use crate::extra::{Coefficients, outliers};
 use crate::mapping::Factors;
 use crate::predict;
+use crate::problem::Problem;
 use crate::report::portrait::{Fit, Quantity, View};
-use crate::spec;
+use crate::spec::{self, Spec};
 
 /// Phi + A Q at the fitted entries, without outliers, which are the data's and not the model's.
 pub fn predictions(session: &Session, factors: &Factors, extras: &Coefficients) -> Vec<f64> {
@@ -26,20 +27,22 @@ pub fn predictions(session: &Session, factors: &Factors, extras: &Coefficients) 
 /// # Errors
 /// If the side matrix of an extra cannot be read again.
 pub fn predict_held_out(
-    session: &Session,
+    spec: &Spec,
+    dataset: &Dataset,
+    problem: &Problem,
     held: &HeldOut,
     factors: &Factors,
     extras: &Coefficients,
 ) -> anyhow::Result<Vec<f64>> {
-    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&session.spec.mapping, &[], Some(inputs)));
-    let mut prediction = own.as_ref().unwrap_or(&session.problem.mapping).apply(&held.observations, factors);
+    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&spec.mapping, &[], Some(inputs)));
+    let mut prediction = own.as_ref().unwrap_or(&problem.mapping).apply(&held.observations, factors);
     if let Some(a) = &held.operator {
         prediction = a.apply(&prediction);
     }
-    for (e, q) in session.spec.extras.iter().zip(extras) {
+    for (e, q) in spec.extras.iter().zip(extras) {
         // an entry that was not seen has no outlier
         if e.kind != outliers::KIND.name {
-            let sizes = session.dataset.place_sizes();
+            let sizes = dataset.place_sizes();
             spec::build_extra(e, held.places(), &sizes, &mut Vec::new())?.add(q, &mut prediction);
         }
     }
@@ -55,7 +58,8 @@ pub fn fitted(session: &Session, prediction: &[f64]) -> Fit {
 /// How the held-out entries are predicted, if there are any.
 pub fn held_out(session: &Session, factors: &Factors, extras: &Coefficients) -> anyhow::Result<Option<Fit>> {
     let Some(held) = &session.dataset.holdout else { return Ok(None) };
-    let prediction = predict_held_out(session, held, factors, extras)?;
+    let (spec, dataset, problem) = (&session.spec, &session.dataset, &session.problem);
+    let prediction = predict_held_out(spec, dataset, problem, held, factors, extras)?;
     Ok(Some(view(&session.dataset, held.places(), &held.y, &prediction)))
 }
 

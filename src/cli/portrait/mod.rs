@@ -39,9 +39,8 @@ pub fn seen<'a>(session: &Session, factors: &'a Factors, extras: &Coefficients) 
 
 /// The point alone, and why its data is not seen.
 pub fn unseen<'a>(spec: &Spec, factors: &'a Factors, why: String) -> anyhow::Result<Point<'a>> {
-    let rows: Vec<usize> = factors.0.iter().map(|x| x.nrows()).collect();
-    let regularizer = spec::regularizer(spec, &rows)?;
-    let regularizer = regularizer.ok_or_else(|| anyhow::anyhow!("spec.toml is about another number of factors"))?;
+    let rows = factors.0.iter().map(|x| x.nrows());
+    let regularizer = Regularizer { form: spec.form, gauges: spec::build_gauges(spec, rows)? };
     let slices = slices(&regularizer, None, factors);
     Ok(Point { factors: shown(spec, factors, &regularizer), slices, seen: Err(why) })
 }
