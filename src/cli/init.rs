@@ -1,5 +1,5 @@
 //! `homfac init [KIND]`: a commented spec to start from. To add one: a file under `templates`, whose first line says in a
-//! comment what it is for, and its line in [`TEMPLATES`].
+//! comment what it is for, and its line in `TEMPLATES`.
 
 use super::args::InitArgs;
 use super::{console, failure, unknown_name};

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! since the maximum over u is convex in b: [`super::generators`] bounds it. One output has the cones b > 0 and b < 0. H_j comes from
-//! what the box knows of each v_i'u, [`cell`]; parabolas above and below the units there turn the sum into a quadratic, whose maximum on
-//! the sphere is one of eigenvalues, [`proof`]; the best parabolas and multipliers come from a semidefinite relaxation, [`interior`].
+//! what the box knows of each v_i'u, `cell`; parabolas above and below the units there turn the sum into a quadratic, whose maximum on
+//! the sphere is one of eigenvalues, `proof`; the best parabolas and multipliers come from a semidefinite relaxation, `interior`.
 //! Cones are halved while that is what the bound loses most by, boxes where crossing rows cost most.
 
 mod cell;
