@@ -3,6 +3,7 @@
 
 pub mod append;
 pub mod checkpoint;
+mod coarse;
 mod compress;
 pub mod descent;
 pub mod observer;
@@ -130,6 +131,9 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// promise to meet the target: the gap falls like the root of what is left to gain.
 const LOOSE: f64 = 0.1;
 
+/// A start that is settled is not descended from while a sweep brings less than this share of the objective.
+const LEFT: f64 = 1e-6;
+
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
 
@@ -157,7 +161,9 @@ pub fn solve_warm(
 ) -> Solution {
     let mut q = problem.extras.zero();
     follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
-    let x = start.factors.unwrap_or_else(|| random_slices(problem, options));
+    let coarse = if start.factors.is_none() { coarse::start(problem, options, certify, budget) } else { None };
+    let settled = coarse.is_some();
+    let x = start.factors.or(coarse).unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
     // the field of a point is worth little at another
     start
@@ -166,7 +172,7 @@ pub fn solve_warm(
         .filter_map(|w| DualPoint::from_witness(problem, w))
         .filter(|p| !matches!(p.kind, Kind::Field(_)))
         .for_each(|p| keeper.offer(problem, &p));
-    let state = Progress { step: "init".into(), ..Progress::default() };
+    let state = Progress { step: "init".into(), settled, ..Progress::default() };
     let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, state, until: start.until };
     go_on(problem, options, certify, from, budget, observer)
 }
@@ -464,6 +470,8 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Progress {
     step: String,
+    /// Whether the start is nearly stationary already.
+    settled: bool,
     finished: f64,
     loose: f64,
     gain: f64,
@@ -479,7 +487,12 @@ struct Progress {
 impl Progress {
     /// Sweeps for the next descent.
     fn sweeps(&self) -> usize {
-        if self.polishing > 0 { 2000 } else { 300 }
+        match self.polishing {
+            // where it was settled, the search says first what is missing
+            0 if self.settled && self.last_objective.is_none() => SETTLING,
+            0 => 300,
+            _ => 2000,
+        }
     }
 
     /// The decrease per sweep below which appending promises more than descending.
@@ -493,6 +506,7 @@ impl Progress {
             Some(last) if self.missing > 0.0 && self.last_objective.is_some() => {
                 last * (0.25 * self.missing * self.missing).clamp(3e-3, 0.3)
             }
+            None if self.settled => LEFT * objective.abs(),
             _ => WORTHWHILE * self.gain,
         };
         worth.max(floor).max(self.loose * objective.abs())
