@@ -225,7 +225,11 @@ pub fn certify_at(
             } else {
                 // a network's polar is bounded by a search, which goes on until the claim is proven
                 let work = relax::priced::work(options.effort);
-                keeper.offer_toward(problem, &point, &Aim { limit: problem.lambda, tolerance: 0.0, work, budget });
+                keeper.offer_toward(
+                    problem,
+                    &point,
+                    &Aim { limit: problem.lambda, tolerance: 0.0, work, budget, seen: None },
+                );
             }
             keeper.mark(&w.source);
         }
@@ -236,7 +240,9 @@ pub fn certify_at(
     let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
+    // what a search for a bound comes upon counts too
     let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
+    let found = found.with(problem, z, keeper.seen());
     let searched = keeper.polar().filter(|p| upper.is_none_or(|u| p.value < u.value));
     let upper = searched.or(upper);
     let polar = polar_interval(problem, &found, z, upper)?;

@@ -456,7 +456,7 @@ mod tests {
         for seed in 0..40 {
             let (d, q) = (2 + seed as usize % 3, 1 + (seed as usize / 3) % 3);
             let n = instance(seed, d, q);
-            let aim = Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default() };
+            let aim = Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default(), seen: None };
             let found = search(&n, &[], &aim);
             let mut u = gaussian(d, 400, seed);
             super::super::neurons::normalise(&mut u);

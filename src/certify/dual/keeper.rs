@@ -1,6 +1,7 @@
 //! The best of the proven bounds, and what has been tried.
 
 use super::{DualPoint, Kind, Proven, promise, prove, prove_field};
+use crate::mapping::Factors;
 use crate::polar::bound;
 use crate::problem::Problem;
 
@@ -10,6 +11,7 @@ pub struct Keeper {
     best: Option<Proven>,
     tried: Vec<String>,
     polar: Option<bound::Upper>,
+    seen: Option<Factors>,
 }
 
 impl Keeper {
@@ -30,6 +32,16 @@ impl Keeper {
     pub fn offer_witness(&mut self, problem: &Problem, point: &DualPoint) {
         let proven = self.worth(problem, point);
         self.keep(proven.map(|p| Proven { point: point.clone(), ..p }));
+    }
+
+    /// Notes a slice that a search for a bound has come upon.
+    pub fn see(&mut self, slice: Option<Factors>) {
+        self.seen = slice.or(self.seen.take());
+    }
+
+    /// The last one.
+    pub fn seen(&self) -> Option<&Factors> {
+        self.seen.as_ref()
     }
 
     /// Proves a point, unless that is expensive and promises nothing.

@@ -13,6 +13,7 @@ use crate::certify::dual::{self, Keeper, relative_gap};
 use crate::polar::bound::{self, Aim, Upper};
 use crate::polar::neurons;
 use crate::problem::Problem;
+use std::cell::RefCell;
 
 /// The residual, its polar searched.
 #[derive(Debug)]
@@ -49,9 +50,11 @@ impl Relaxation for Priced {
         let z = problem.dual_field(&problem.predict(x));
         let limit = threshold(problem, &z, goal);
         let tolerance = (0.5 * (limit / problem.lambda - 1.0)).max(1e-9);
-        let aim = Aim { limit, tolerance, work: work(effort), budget };
+        let seen = RefCell::new(None);
+        let aim = Aim { limit, tolerance, work: work(effort), budget, seen: Some(&seen) };
         if let Some(upper) = bound::upper_toward(problem, &z, &aim) {
             keeper.bound_polar(upper);
+            keeper.see(seen.into_inner());
             let spared = Upper { value: upper.value * (1.0 + SPARE), ..upper };
             keeper.keep(dual::prove_field(problem, &source(self), &z, spared));
         }

@@ -29,7 +29,7 @@ impl PolarBound for Cones {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited() };
+        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
         self.upper_toward(problem, z, &aim)
     }
 
@@ -45,7 +45,11 @@ impl PolarBound for Cones {
             n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
         // what the coordinates cost is not the search's to win back
         let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
-        Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "cones", exact: false }
+        let reached = search(&n, &known, &aim);
+        if let Some(seen) = aim.seen {
+            seen.replace(Some(n.slices(problem, &[reached.direction]).0));
+        }
+        Upper { value: n.polar_upper(reached.upper), method: "cones", exact: false }
     }
 
     fn flops(&self, problem: &Problem) -> f64 {

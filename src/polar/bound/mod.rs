@@ -24,8 +24,10 @@ pub mod unfoldings;
 
 use crate::budget::Budget;
 use crate::linalg::sum::{gamma, norm_upper};
+use crate::mapping::Factors;
 use crate::polar::search::Found;
 use crate::problem::Problem;
+use std::cell::RefCell;
 
 /// A proven upper bound of the polar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub struct Aim<'a> {
     pub work: f64,
     /// When to stop all the same.
     pub budget: &'a Budget,
+    /// Where a search puts the best slice it has come upon, with g = 1.
+    pub seen: Option<&'a RefCell<Option<Factors>>>,
 }
 
 /// A method that bounds the polar from above.

@@ -14,6 +14,8 @@ pub struct Moments;
 /// What a bound costs that is asked for in passing, and its relative width.
 const WORK: f64 = 1e6;
 const TOLERANCE: f64 = 1e-3;
+/// Flops that a unit of work stands for.
+const FLOPS: f64 = 1e3;
 /// Numbers that a relaxation may hold: the products of two inputs of every row.
 const NUMBERS: usize = 30_000_000;
 
@@ -29,7 +31,7 @@ impl PolarBound for Moments {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited() };
+        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
         self.upper_toward(problem, z, &aim)
     }
 
@@ -48,7 +50,15 @@ impl PolarBound for Moments {
             n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
         // what the coordinates cost is not the search's to win back
         let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
-        Upper { value: n.polar_upper(search(&n, &known, &aim).upper), method: "moments", exact: false }
+        let reached = search(&n, &known, &aim);
+        if let Some(seen) = aim.seen {
+            seen.replace(Some(n.slices(problem, &[reached.direction]).0));
+        }
+        Upper { value: n.polar_upper(reached.upper), method: "moments", exact: false }
+    }
+
+    fn flops(&self, problem: &Problem) -> f64 {
+        FLOPS * WORK * problem.shape().1 as f64
     }
 
     fn describe(&self) -> &'static str {

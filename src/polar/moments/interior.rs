@@ -318,7 +318,10 @@ impl<'a> Relaxation<'a> {
         for (p, c) in next.prices.iter_mut().zip(&step.prices) {
             (0..3).for_each(|r| p[r] += dual * c[r].price);
         }
-        next.m.iter().all(|x| x.is_finite()).then_some(next)
+        let numbers = next.m.iter().chain(&next.z).chain(&next.levels).chain(next.prices.iter().flatten());
+        let pairs = next.ranges.iter().chain(&next.box_sides);
+        let finite = numbers.sum::<f64>() + pairs.map(|p| p.slack + p.price).sum::<f64>();
+        finite.is_finite().then_some(next)
     }
 
     /// How far M and the slacks, and their multipliers, can go along a step: `share` of the way to where one vanishes, at most 1.

@@ -449,7 +449,7 @@ mod tests {
         for seed in 0..24 {
             let d = 3 + seed as usize % 4;
             let n = instance(seed, d);
-            let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 3e6, budget: &Default::default() };
+            let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 3e6, budget: &Default::default(), seen: None };
             let (found, best) = (search(&n, &[], &aim), best_found(&n, seed));
             assert!(found.upper >= best, "seed {seed}: {} below {best}", found.upper);
             assert!(found.upper <= best * 1.05, "seed {seed}, d {d}: {found:?} against {best}");
@@ -465,7 +465,7 @@ mod tests {
             let n = Neurons::of(gaussian(25, d, seed + 70), field);
             let best = best_found(&n, seed);
             for work in [0.0, 1e4, 1e5, 1e7] {
-                let aim = Aim { limit: 0.0, tolerance: 3e-3, work, budget: &Default::default() };
+                let aim = Aim { limit: 0.0, tolerance: 3e-3, work, budget: &Default::default(), seen: None };
                 let found = search(&n, &[], &aim);
                 assert!(found.upper >= best, "seed {seed}, rank {rank}: {} below {best}", found.upper);
                 let close = found.upper <= best * (1.0 + 6e-3);
@@ -480,7 +480,7 @@ mod tests {
         let caught = (0..12u64)
             .filter(|&seed| {
                 let n = Neurons::of(gaussian(25, 3, seed), gaussian(25, 2, seed + 1));
-                let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 1e7, budget: &Default::default() };
+                let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 1e7, budget: &Default::default(), seen: None };
                 let output = |o: usize| Neurons::of(n.inputs.clone(), n.field.columns(o, 1).into_owned());
                 let largest = (0..2).map(|o| search(&output(o), &[], &aim).upper).fold(0.0, f64::max);
                 largest < best_found(&n, seed)

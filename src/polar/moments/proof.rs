@@ -69,9 +69,12 @@ impl Quadratic {
         Self { constant, linear, matrix, rounding }
     }
 
-    /// Its maximum on the sphere, computed, and where: `None` if the eigenvalues did not converge.
+    /// Its maximum on the sphere, computed, and where: `None` where numbers are lost or the eigenvalues did not converge.
     pub fn top(&self) -> Option<Top> {
         let d = self.linear.len();
+        if self.matrix.iter().chain(&self.linear).any(|x| !x.is_finite()) {
+            return None;
+        }
         let (values, vectors) = dense::symmetric_eigen(&self.matrix)?;
         let b: Vec<f64> = (0..d).map(|k| 0.5 * inner(vectors.column(k).as_slice(), &self.linear)).collect();
         let half = b.iter().map(|b| b * b).sum::<f64>().sqrt();

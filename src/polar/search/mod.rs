@@ -58,6 +58,16 @@ impl Found {
         self.values.first().copied().unwrap_or(0.0).max(0.0)
     }
 
+    /// With another slice of g = 1, if there is one, for the field over the observed entries.
+    pub fn with(self, problem: &Problem, z: &[f64], slice: Option<&Factors>) -> Self {
+        let Some(slice) = slice.filter(|s| s.rank() == 1) else { return self };
+        let value: f64 = problem.apply(slice).iter().zip(z).map(|(p, z)| p * z).sum();
+        let mut slices = self.slices;
+        slices.append(slice);
+        let values: Vec<f64> = self.values.into_iter().chain([value]).collect();
+        Self::distinct(slices, &values, values.len())
+    }
+
     /// How many stand out: those before the first jump in value that exceeds what as many of the others, a few at least, fall
     /// by; else all.
     pub fn outstanding(&self) -> usize {
