@@ -109,6 +109,33 @@ fn several_outputs_classes_and_missing_targets_are_certified() {
 }
 
 #[test]
+fn nine_inputs_are_certified_and_their_dual_point_is_proven_again() {
+    let place = Place::new();
+    let names: Vec<String> = (0..8).map(|j| format!("x{j}")).collect();
+    let mut text = format!("{},y,z\n", names.join(","));
+    for i in 0..40 {
+        let x: Vec<f64> = (0..8).map(|j| (1.7 * f64::from(i * (j + 1)) + f64::from(j)).sin()).collect();
+        let y = (x[0] + x[1]).max(0.0) - x[2].max(0.0) + 0.2 * x[3];
+        let inputs = x.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+        text.push_str(&format!("{inputs},{y},{}\n", y - x[4].abs()));
+    }
+    place.write("t.csv", text);
+    let columns = names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+    let input = format!("input = {{ path = \"t.csv\", columns = [{columns}], bias = true, standardize = true }}");
+    for target in ["\"y\"", "\"y\", \"z\""] {
+        let target = format!("{{ path = \"t.csv\", columns = [{target}] }}");
+        let more = format!("{input}\n[certificate]\ntarget_gap = 1e-2");
+        let spec = spec_on(&target, "{ relative = 0.5 }", "relu", "{ norm = \"l2\" }", &more);
+        place.write("spec.toml", spec);
+        let c = place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "run"]).exits(0).json();
+        let again = place.run(&["check", "run", "-q", "--json"]).exits(0).json();
+        assert_eq!(c["polar"]["method"], "moments");
+        let bounds = [&c, &again].map(|c| c["lower_bound"].as_f64().unwrap());
+        assert!((bounds[0] - bounds[1]).abs() <= 1e-6 * bounds[0], "{bounds:?}");
+    }
+}
+
+#[test]
 fn every_loss_is_certified_on_one_input() {
     let place = Place::new();
     let mut text = "a,y\n".to_string();
