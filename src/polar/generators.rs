@@ -6,8 +6,8 @@
 //! sum_j a_j <= 1 / sqrt(min g_j'g_k),    a_j <= 1 / ||g_j||
 //! ```
 //!
-//! The inequality corrects itself: y comes from a quadratic program, and need not solve it. Products g_j'g_k of vectors of one orthant
-//! are >= 0 without rounding errors in the sign.
+//! The inequality corrects itself: y comes from a quadratic program, and need not solve it. Products g_j'g_k of
+//! vectors of one orthant are >= 0 without rounding errors in the sign.
 
 use crate::linalg::nnls::quadratic;
 use crate::linalg::sum::gamma;

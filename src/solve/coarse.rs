@@ -5,8 +5,8 @@
 //! r_b^2 = sum_i w_i r_i^2,    r_b y_b = sum_i w_i r_i y_i,    v_b = sum_i w_i r_i v_i / r_b
 //! ```
 //!
-//! for every network that is linear between the directions of a group. What is left to do on all samples is little, and each
-//! of them is seen a few times only.
+//! for every network that is linear between the directions of a group. What is left to do on all samples is little, and
+//! each of them is seen a few times only.
 
 use super::{SolverOptions, observer::Silent, solve};
 use crate::budget::Budget;

@@ -1,10 +1,12 @@
-//! A box that meets the sphere, what the rows of a network's inputs do in it, and parabolas above and below their units there.
+//! A box that meets the sphere, what the rows of a network's inputs do in it, and parabolas above and below their units
+//! there.
 //!
 //! ```text
-//! t_i = v_i'u in [l_i, h_i] on {||u|| = 1, lo <= u <= hi}:   v'u <= ||y|| + sum_j max((v - y)_j lo_j, (v - y)_j hi_j)    for any y
+//! t_i = v_i'u in [l_i, h_i] on {||u|| = 1, lo <= u <= hi}:
+//!     v'u <= ||y|| + sum_j max((v - y)_j lo_j, (v - y)_j hi_j)        for any y
 //! above (t)_+ on [l, h], m = min(-l, h):
 //!     (t + tau)^2 / (4 tau)                                   0 < tau <= m
-//!     (m / T^2) (t - l)^2 + (1 - 2 m / T) (t - l)             2 m <= T, where -l <= h;    else its mirror image q(-t) + t
+//!     (m / T^2) (t - l)^2 + (1 - 2 m / T) (t - l)         2 m <= T, where -l <= h;  else its mirror image q(-t) + t
 //! below:  0,   t,   (t^2 - l t) / (h - l)
 //! ```
 
@@ -212,8 +214,8 @@ impl Crossing {
         self.high.min(-self.low)
     }
 
-    /// The parabola above (t)_+ on [l, h] that is lowest at moments (t, s), with the curvature of that value: the second derivatives in
-    /// (t, t), (t, s), (s, s), negated.
+    /// The parabola above (t)_+ on [l, h] that is lowest at moments (t, s), with the curvature of that value: the
+    /// second derivatives in (t, t), (t, s), (s, s), negated.
     pub fn above(&self, t: f64, s: f64) -> (Parabola, [f64; 3]) {
         let (m, far) = (self.near(), self.far());
         // a narrower parabola gains next to nothing and is only harder to compute with

@@ -1,14 +1,15 @@
-//! The relaxation of a cell by moments, solved by a primal-dual interior point method that stops as soon as its multipliers prove
-//! enough.
+//! The relaxation of a cell by moments, solved by a primal-dual interior point method that stops as soon as its
+//! multipliers prove enough.
 //!
 //! ```text
 //! maximise  a'u + sum_(w_i > 0) w_i above_i(t_i, s_i) - sum_(w_i < 0) |w_i| x_i       M = [1 u'; u U] >= 0,  tr U = 1
-//! t_i = v_i'u,  s_i = v_i'U v_i;   x_i >= 0, t_i, (s_i - l_i t_i) / (h_i - l_i);   rows of the ranges and of the box, [`super::proof`]
+//! t_i = v_i'u,  s_i = v_i'U v_i;   x_i >= 0, t_i, (s_i - l_i t_i) / (h_i - l_i);   rows of the ranges and of the box
 //! ```
 //!
-//! above_i is the lowest mean of a parabola above (t)_+, in closed form, so the unknowns are M alone: (d + 1)(d + 2) / 2 - 1 of them,
-//! whatever the number of rows. The direction is that of Helmberg, Rendl, Vanderbei, Wolkowicz; Kojima, Shindoh, Hara; and Monteiro,
-//! with Mehrotra's correction. Nothing here is believed: the value of a cell is what [`super::proof`] makes of its multipliers.
+//! above_i is the lowest mean of a parabola above (t)_+, in closed form, so the unknowns are M alone: (d + 1)(d + 2) /
+//! 2 - 1 of them, whatever the number of rows. The direction is that of Helmberg, Rendl, Vanderbei, Wolkowicz; Kojima,
+//! Shindoh, Hara; and Monteiro, with Mehrotra's correction. Nothing here is believed: the value of a cell is what
+//! [`super::proof`] makes of its multipliers.
 
 use super::cell::{Cell, Crossing, Sides, Units, inner};
 use super::proof::{Multipliers, Quadratic};
@@ -324,7 +325,8 @@ impl<'a> Relaxation<'a> {
         finite.is_finite().then_some(next)
     }
 
-    /// How far M and the slacks, and their multipliers, can go along a step: `share` of the way to where one vanishes, at most 1.
+    /// How far M and the slacks, and their multipliers, can go along a step: `share` of the way to where one vanishes,
+    /// at most 1.
     fn lengths(&self, state: &State, step: &Step, t: &[f64], s: &[f64], share: f64) -> Option<(f64, f64)> {
         let (mut primal, mut dual) = (reach(&state.m, &step.m)?, reach(&state.z, &step.z)?);
         let limit = |x: f64, dx: f64| if dx < 0.0 { -x / dx } else { f64::INFINITY };

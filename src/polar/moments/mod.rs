@@ -1,14 +1,15 @@
 //! Networks on many inputs: branch and bound over boxes of directions, each bounded by its moments.
 //!
 //! ```text
-//! f(u) = max over ||b|| = 1 of h(b, u),    h(b, u) = sum_i (w_i'b) (v_i'u)_+,    ||u||_2 = 1,  u in principal axes of V
+//! f(u) = max over ||b|| = 1 of h(b, u),    h(b, u) = sum_i (w_i'b) (v_i'u)_+,    ||u|| = 1,  u in principal axes of V
 //! on a box of u and a cone of b = sum_j a_j g_j:    max_u h(b, u) <= sum_j a_j H_j,   H_j >= h(g_j, u) on the box
 //! ```
 //!
-//! since the maximum over u is convex in b: [`super::generators`] bounds it. One output has the cones b > 0 and b < 0. H_j comes from
-//! what the box knows of each v_i'u, `cell`; parabolas above and below the units there turn the sum into a quadratic, whose maximum on
-//! the sphere is one of eigenvalues, `proof`; the best parabolas and multipliers come from a semidefinite relaxation, `interior`.
-//! Cones are halved while that is what the bound loses most by, boxes where crossing rows cost most.
+//! since the maximum over u is convex in b: [`super::generators`] bounds it. One output has the cones b > 0 and b < 0.
+//! H_j comes from what the box knows of each v_i'u, `cell`; parabolas above and below the units there turn the sum
+//! into a quadratic, whose maximum on the sphere is one of eigenvalues, `proof`; the best parabolas and multipliers
+//! come from a semidefinite relaxation, `interior`. Cones are halved while that is what the bound loses most by,
+//! boxes where crossing rows cost most.
 
 mod cell;
 mod interior;
@@ -73,8 +74,8 @@ pub fn applies(n: &Neurons) -> bool {
     n.rank() <= INPUTS && outputs::rank(n) <= outputs::LIMIT
 }
 
-/// A bound of f on the unit ball; the work counted is of multiplications, some hundreds to the unit. `known` are directions worth
-/// trying.
+/// A bound of f on the unit ball; the work counted is of multiplications, some hundreds to the unit. `known` are
+/// directions worth trying.
 pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     let mut found = Found { upper: 0.0, lower: 0.0, direction: vec![0.0; n.rank()], cells: 0 };
     for u in known {

@@ -4,7 +4,8 @@
 //! W = A C' + E,   C of r columns, nearly orthonormal:     ||W'(V u)_+|| <= ||C||_2 ||A'(V u)_+|| + ||E||_F ||V||_F
 //! ```
 //!
-//! The scores of classes sum to 0 in every row, as do the residuals of centred classes: r is one less than their number.
+//! The scores of classes sum to 0 in every row, as do the residuals of centred classes: r is one less than their
+//! number.
 
 use super::cell::Units;
 use crate::linalg::sum::{gamma, norm_upper};

@@ -69,7 +69,7 @@ impl Quadratic {
         Self { constant, linear, matrix, rounding }
     }
 
-    /// Its maximum on the sphere, computed, and where: `None` where numbers are lost or the eigenvalues did not converge.
+    /// Its maximum on the sphere, computed, and where: `None` where numbers are lost or eigenvalues did not converge.
     pub fn top(&self) -> Option<Top> {
         let d = self.linear.len();
         if self.matrix.iter().chain(&self.linear).any(|x| !x.is_finite()) {
