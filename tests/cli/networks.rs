@@ -131,7 +131,9 @@ fn nine_inputs_are_certified_and_their_dual_point_is_proven_again() {
         let again = place.run(&["check", "run", "-q", "--json"]).exits(0).json();
         assert_eq!(c["polar"]["method"], "moments");
         let bounds = [&c, &again].map(|c| c["lower_bound"].as_f64().unwrap());
-        assert!((bounds[0] - bounds[1]).abs() <= 1e-6 * bounds[0], "{bounds:?}");
+        // a search of its own may end elsewhere, but not below what the witness proves
+        assert!(bounds[1] >= bounds[0] * (1.0 - 1e-6), "{bounds:?}");
+        assert!(bounds[1] <= c["objective"]["total"].as_f64().unwrap());
     }
 }
 
