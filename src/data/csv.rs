@@ -7,6 +7,9 @@ use super::array::Array;
 use super::error::{DataError, Place};
 use super::source::{Column, Source};
 
+/// Indices of an entry at most.
+pub(super) const MOST_INDICES: usize = 32;
+
 /// The cells of a file, row by row.
 struct Table {
     header: Option<Vec<String>>,
@@ -107,7 +110,7 @@ pub(super) fn pick_columns(
         found,
         hint: None,
     };
-    let mut picked = Vec::new();
+    let (mut picked, mut taken) = (Vec::new(), vec![false; width]);
     for c in columns {
         let column = match c {
             Column::Number(k) if (1..=width).contains(k) => k - 1,
@@ -134,7 +137,7 @@ pub(super) fn pick_columns(
                 }
             }
         };
-        if picked.contains(&column) {
+        if std::mem::replace(&mut taken[column], true) {
             let found = format!("column {} by its name and by its number", column + 1);
             return Err(misfit("each column once in `columns`", found));
         }
@@ -182,20 +185,13 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(0, |r| r.1.len()), Vec::len);
     let columns = pick_columns(source.columns.as_deref(), table.header.as_deref(), width, file)?;
     let (m, n) = (table.rows.len(), columns.len());
+    refuse_ragged(&table, width, file)?;
     let mut values = vec![0.0; m * n];
     let labels = match columns.as_slice() {
         [c] if labels => label_names(&table, *c),
         _ => None,
     };
     for (i, (line, record)) in table.rows.iter().enumerate() {
-        if record.len() != width {
-            return Err(DataError::Shape {
-                file: file.clone(),
-                expected: format!("{width} cells in row {line}"),
-                found: record.len().to_string(),
-                hint: None,
-            });
-        }
         for (j, &c) in columns.iter().enumerate() {
             let name = || table.header.as_ref().map(|h| h[c].clone());
             let place = || Place { row: *line, column: c + 1, name: name() };
@@ -211,6 +207,19 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
     let names = table.header.map(|h| columns.iter().map(|&c| h[c].clone()).collect());
     let layout = Layout { rows: table.rows.iter().map(|r| r.0).collect(), columns, names };
     Ok(Dense { array: Array::Dense { shape: vec![m, n], values }, layout, labels })
+}
+
+/// Every row has as many cells as the first, so the table is no larger than its file.
+fn refuse_ragged(table: &Table, width: usize, file: &str) -> Result<(), DataError> {
+    match table.rows.iter().find(|(_, record)| record.len() != width) {
+        None => Ok(()),
+        Some((line, record)) => Err(DataError::Shape {
+            file: file.into(),
+            expected: format!("{width} cells in row {line}"),
+            found: record.len().to_string(),
+            hint: None,
+        }),
+    }
 }
 
 /// The sorted distinct texts of a column that holds text.
@@ -239,17 +248,18 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
             hint: Some("for a dense table say `format = \"csv\"`".into()),
         });
     }
+    if order > MOST_INDICES {
+        return Err(DataError::Shape {
+            file: file.clone(),
+            expected: format!("at most {MOST_INDICES} indices and a value"),
+            found: format!("{width} columns"),
+            hint: Some("for a dense table say `format = \"csv\"`".into()),
+        });
+    }
+    refuse_ragged(&table, width, file)?;
     let base = source.index_base.unwrap_or(0);
     let (mut index, mut values, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for (line, record) in &table.rows {
-        if record.len() != width {
-            return Err(DataError::Shape {
-                file: file.clone(),
-                expected: format!("{width} cells in row {line}"),
-                found: record.len().to_string(),
-                hint: None,
-            });
-        }
         let place = |c: usize| Place { row: *line, column: c + 1, name: table.header.as_ref().map(|h| h[c].clone()) };
         for k in 0..order {
             index.push(parse_index(&record[k], base, source.shape.as_ref().map(|s| s[k]), file, || place(k))?);
@@ -293,8 +303,10 @@ pub(super) fn parse_index(
     let cell_value: usize = cell.trim().parse().map_err(|_| bad("a nonnegative whole number as index", None))?;
     let index = cell_value.checked_sub(base).ok_or_else(|| bad("an index of at least `index_base`", None))?;
     match size {
+        Some(0) => Err(bad("no index, as the size is 0", None)),
         Some(size) if index >= size => {
-            Err(bad("an index inside `shape`", Some(format!("the shape allows {base} to {}", size + base - 1))))
+            let last = (size - 1).saturating_add(base);
+            Err(bad("an index inside `shape`", Some(format!("the shape allows {base} to {last}"))))
         }
         None if index >= u32::MAX as usize => Err(bad("an index below 2^32", None)),
         _ => Ok(index),

@@ -70,7 +70,7 @@ pub enum DataError {
         found: String,
     },
     /// A name that does not exist.
-    #[error("{file}: no {what} `{name}`; expected one of: {}{}", .known.join(", "), did_you_mean(.name, .known))]
+    #[error("{file}: no {what} `{name}`; expected one of: {}{}", some(.known), did_you_mean(.name, .known))]
     Unknown {
         /// The file.
         file: String,
@@ -184,10 +184,21 @@ fn with_hint(hint: &Option<String>) -> String {
     hint.as_ref().map_or(String::new(), |h| format!("\n  hint: {h}"))
 }
 
+/// The first of these names: a file may hold as many as it likes.
+fn some(known: &[String]) -> String {
+    const SHOWN: usize = 50;
+    let more = if known.len() > SHOWN { ", .." } else { "" };
+    format!("{}{more}", known[..known.len().min(SHOWN)].join(", "))
+}
+
+/// Names longer than this are like no other: comparing takes the product of their lengths.
+const LONGEST_NAME: usize = 200;
+
 /// "; did you mean `x`?" for the nearest known name, if it is near.
 fn did_you_mean(name: &str, known: &[String]) -> String {
     known
         .iter()
+        .filter(|k| name.len() <= LONGEST_NAME && k.len() <= LONGEST_NAME)
         .map(|k| (strsim::jaro_winkler(name, k), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))

@@ -186,7 +186,8 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
             hint: None,
         });
     }
-    let everywhere = || -> Vec<(u32, u32)> { (0..n as u32).flat_map(|j| (0..m as u32).map(move |i| (i, j))).collect() };
+    let columns = if m == 0 { 0 } else { n as u32 };
+    let everywhere = || -> Vec<(u32, u32)> { (0..columns).flat_map(|j| (0..m as u32).map(move |i| (i, j))).collect() };
     let full_bytes = m as f64 * n as f64 * 64.0;
     match array {
         Array::Dense { values, .. } => {
@@ -194,6 +195,7 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
             Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None, layout: None })
         }
         Array::Coordinates { index, values, rows, .. } => {
+            refuse_unlikely(&sizes, values.len(), source)?;
             memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
             let at: Vec<(u32, u32)> = index.chunks_exact(sizes.len()).map(|e| unfolded(&sizes, e)).collect();
             refuse_duplicates(&at, &rows, &sizes, source)?;
@@ -206,6 +208,33 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
             Ok(Cells { sizes, m, n, at: everywhere(), y, w: None, layout: None })
         }
     }
+}
+
+/// Rows and columns that a file may have without listing anything in them, and how many more for each entry that it lists.
+pub(super) const UNLISTED: (usize, usize) = (1 << 24, 64);
+
+/// Entries that are zero for not being listed, and how many more for each that is.
+const ZEROS: (usize, usize) = (1 << 23, 32);
+
+/// Whether `count` entries make a size likely.
+pub(super) fn is_likely(size: usize, count: usize, (some, each): (usize, usize)) -> bool {
+    size <= each.saturating_mul(count).saturating_add(some)
+}
+
+/// A few entries far out make a large array, for which memory is taken: only the spec is believed that it is meant.
+fn refuse_unlikely(sizes: &[usize], count: usize, source: &Source) -> Result<(), DataError> {
+    let product = |sizes: &[usize]| sizes.iter().fold(1, |n: usize, d| n.saturating_mul(*d));
+    let lines = sizes[0].saturating_add(product(&sizes[1..]));
+    let zeros = source.absent == Absent::Zero && !is_likely(product(sizes), count, ZEROS);
+    if source.shape.is_some() || (is_likely(lines, count, UNLISTED) && !zeros) {
+        return Ok(());
+    }
+    Err(DataError::Shape {
+        file: source.shown.clone(),
+        expected: format!("a shape that its {count} entries make likely"),
+        found: format!("{sizes:?}"),
+        hint: Some(format!("if it is right, say so: `shape = {sizes:?}`")),
+    })
 }
 
 /// Sizes of the target, two at least.
@@ -240,8 +269,12 @@ pub(super) fn entry_error(
     expected: &'static str,
     found: f64,
 ) -> DataError {
-    let index = folded(sizes, position);
-    match index[..] {
+    index_error(file, &folded(sizes, position), expected, found)
+}
+
+/// The same for the entry of these indices.
+fn index_error(file: &str, index: &[usize], expected: &'static str, found: f64) -> DataError {
+    match *index {
         [i] => cell_error(file, (i, 0), expected, found),
         [i, j] => cell_error(file, (i, j), expected, found),
         _ => DataError::Entry {
@@ -360,14 +393,11 @@ fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
     let (Array::Dense { values, .. } | Array::Coordinates { values, .. }) = array;
     let Some(k) = values.iter().position(|w| *w < 0.0 || w.is_infinite()) else { return Ok(()) };
     let shape = array.shape();
-    let position = match array {
-        Array::Dense { .. } => k,
-        Array::Coordinates { index, .. } => {
-            let entry = &index[shape.len() * k..shape.len() * (k + 1)];
-            entry.iter().zip(shape).rev().fold(0, |p, (i, d)| p * d + i)
-        }
+    let index = match array {
+        Array::Dense { .. } => folded(shape, k),
+        Array::Coordinates { index, .. } => index[shape.len() * k..shape.len() * (k + 1)].to_vec(),
     };
-    Err(entry_error(file, shape, position, "a finite nonnegative weight", values[k]))
+    Err(index_error(file, &index, "a finite nonnegative weight", values[k]))
 }
 
 fn apply_transform(
@@ -415,9 +445,16 @@ fn apply_transform(
             AppliedTransform::Columns { offset, scale }
         }
     };
-    for (&(_, j), y) in cells.at.iter().zip(&mut cells.y) {
-        *y = applied.apply(j as usize, *y);
+    let changed: Vec<f64> = cells.at.iter().zip(&cells.y).map(|(e, y)| applied.apply(e.1 as usize, *y)).collect();
+    // sums and squares of large numbers are infinite; what is divided by that would be 0
+    let infinite = match &applied {
+        AppliedTransform::Columns { scale, .. } => cells.at.iter().position(|e| scale[e.1 as usize].is_infinite()),
+        _ => None,
+    };
+    if let Some(k) = changed.iter().position(|y| !y.is_finite()).or(infinite) {
+        return Err(cells.error(file, cells.at[k], "a value small enough for the transform", cells.y[k]));
     }
+    cells.y = changed;
     Ok(Some(applied))
 }
 
@@ -495,9 +532,9 @@ fn make_symmetric(
     }
     for k in 0..cells.at.len() {
         if let (Some(a), Some(b)) = (value.get(&cells.at[k]), mirrored(cells.at[k])) {
-            cells.y[k] = 0.5 * (a.0 + b.0);
+            cells.y[k] = f64::midpoint(a.0, b.0);
             if let Some(w) = &mut cells.w {
-                w[k] = 0.5 * (a.1 + b.1);
+                w[k] = f64::midpoint(a.1, b.1);
             }
         }
     }

@@ -3,7 +3,6 @@
 
 use super::array::Array;
 use super::error::DataError;
-use super::memory;
 
 fn error(file: &str, expected: impl Into<String>, found: impl Into<String>) -> DataError {
     let found: String = found.into();
@@ -89,7 +88,8 @@ fn read_coordinates<'a>(
         let (i, j) = (next_index(m), next_index(n));
         let value = if pattern { Some(1.0) } else { words.next().and_then(|w| w.parse::<f64>().ok()) };
         let (Some(i), Some(j), Some(v)) = (i, j, value.filter(|v| !v.is_infinite())) else {
-            let (last_i, last_j) = ((m + base).saturating_sub(1), (n + base).saturating_sub(1));
+            let last = |size: usize| size.saturating_add(base).saturating_sub(1);
+            let (last_i, last_j) = (last(m), last(n));
             let expected = format!("two indices in {base}..{last_i}, {base}..{last_j} and a finite value in line {at}");
             return Err(error(file, expected, line));
         };
@@ -128,14 +128,21 @@ fn read_array<'a>(
         Symmetry::Symmetric => j,
         Symmetry::Skew => j + 1,
     };
-    memory::require(file, m as f64 * n as f64 * 8.0)?;
-    let wanted: usize = (0..n).map(|j| m.saturating_sub(first(j))).sum();
-    if listed.len() != wanted {
+    // in numbers that hold the product of any two sizes; a symmetric matrix is square
+    let all = m as u128 * n as u128;
+    let wanted = match symmetry {
+        Symmetry::General => all,
+        Symmetry::Symmetric => (all + n as u128) / 2,
+        Symmetry::Skew => (all - n as u128) / 2,
+    };
+    if listed.len() as u128 != wanted {
         return Err(error(file, format!("{wanted} values, as its size line says"), listed.len().to_string()));
     }
     let mut values = vec![0.0; m * n];
+    // a matrix without rows may say that it has any number of columns
+    let n_listed = if m == 0 { 0 } else { n };
     let mut next = listed.into_iter();
-    for j in 0..n {
+    for j in 0..n_listed {
         for i in first(j)..m {
             let v = next.next().unwrap_or(f64::NAN);
             values[j * m + i] = v;

@@ -8,8 +8,10 @@ use npyz::{DType, NpyFile, Order};
 use std::io::Write;
 
 /// Longest header accepted: room for any plain array's, and too short to nest deeply.
-const LONGEST_HEADER: usize = 2048;
+pub(super) const LONGEST_HEADER: usize = 2048;
 const FORMAT: &str = "NPY";
+/// What helps where an archive shrinks its arrays by more than is likely.
+pub(super) const UNCOMPRESSED: &str = "in a compressed file of this size (save it uncompressed if it is right)";
 
 fn error(file: &str, expected: impl Into<String>, found: impl Into<String>) -> DataError {
     DataError::Format { file: file.into(), format: FORMAT, expected: expected.into(), found: found.into() }
@@ -20,6 +22,11 @@ fn error(file: &str, expected: impl Into<String>, found: impl Into<String>) -> D
 /// # Errors
 /// [`DataError::Format`] if the bytes are not an array of numbers of exactly the size the header says.
 pub fn read(bytes: &[u8], file: &str) -> Result<Array, DataError> {
+    read_within(bytes, file, usize::MAX)
+}
+
+/// The same, of at most so many numbers.
+pub(super) fn read_within(bytes: &[u8], file: &str, most: usize) -> Result<Array, DataError> {
     check_preamble(bytes, file)?;
     let mut rest = bytes;
     let npy = NpyFile::new(&mut rest).map_err(|e| error(file, "a NumPy header", e.to_string()))?;
@@ -35,6 +42,9 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Array, DataError> {
     let data = header_end(bytes).map_or(0, |end| bytes.len() - end);
     if wanted != Some(data) {
         return Err(error(file, format!("{kind} data of shape {shape:?}"), format!("{data} bytes of data")));
+    }
+    if let Some(count) = count.filter(|c| *c > most) {
+        return Err(error(file, format!("at most {most} numbers {UNCOMPRESSED}"), count.to_string()));
     }
     macro_rules! decode {
         ($($code:literal => $t:ty),*) => {

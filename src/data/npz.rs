@@ -2,7 +2,6 @@
 
 use super::array::Array;
 use super::error::DataError;
-use super::memory::machine_bytes;
 use super::npy;
 use std::io::{Cursor, Read, Seek, Write};
 use zip::write::SimpleFileOptions;
@@ -19,15 +18,25 @@ fn error(file: &str, expected: impl Into<String>, found: impl Into<String>) -> D
 /// [`DataError`] if the bytes are not a zip archive of arrays.
 pub fn read_all(bytes: &[u8], file: &str) -> Result<Vec<(String, Array)>, DataError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| error(file, "a zip archive", e.to_string()))?;
+    // members may share the bytes that they inflate from
+    let mut left = most_numbers(bytes.len());
     (0..zip.len())
         .map(|i| {
             let entry = zip.by_index(i).map_err(|e| error(file, "a readable member", e.to_string()))?;
             let name = entry.name().map_err(|e| error(file, "a member's name", e.to_string()))?.into_owned();
-            let content = inflate(entry, file, &name)?;
+            let content = inflate(entry, left, file, &name)?;
             let key = name.strip_suffix(".npy").unwrap_or(&name).to_string();
-            Ok((key, npy::read(&content, &format!("{file}[{name}]"))?))
+            let shown = format!("{file}[{name}]");
+            let array = npy::read_within(&content, &shown, left)?;
+            left -= array.shape().iter().product::<usize>();
+            Ok((key, array))
         })
         .collect()
+}
+
+/// How many numbers an archive of so many bytes may hold: more than any that is not compressed does.
+fn most_numbers(bytes: usize) -> usize {
+    (1 << 23) + 4 * bytes
 }
 
 /// Reads one array: `key`, or the only one there is. Returns its key too.
@@ -49,16 +58,17 @@ pub fn read(bytes: &[u8], file: &str, key: Option<&str>) -> Result<(String, Arra
     }
 }
 
-/// At most a quarter of the machine's memory.
-fn inflate(entry: impl Read, file: &str, name: &str) -> Result<Vec<u8>, DataError> {
-    let limit = machine_bytes() / 4;
+/// At most what `numbers` doubles take.
+fn inflate(entry: impl Read, numbers: usize, file: &str, name: &str) -> Result<Vec<u8>, DataError> {
+    let limit = 8 * numbers as u64 + npy::LONGEST_HEADER as u64;
     let mut content = Vec::new();
     entry
         .take(limit + 1)
         .read_to_end(&mut content)
         .map_err(|e| error(file, format!("member `{name}` to inflate"), e.to_string()))?;
     if content.len() as u64 > limit {
-        return Err(error(file, format!("member `{name}` of at most {limit} bytes"), "more"));
+        let expected = format!("member `{name}` of at most {limit} bytes {}", npy::UNCOMPRESSED);
+        return Err(error(file, expected, "more"));
     }
     Ok(content)
 }

@@ -1,5 +1,6 @@
 //! What a prediction must know of the data that was fitted.
 
+use super::csv::MOST_INDICES;
 use super::dataset::{AppliedTransform, Dataset, Meaning};
 use serde::{Deserialize, Serialize};
 
@@ -60,11 +61,15 @@ impl Remembered {
     /// A sentence saying what is wrong with it.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let read: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        let product = read.sizes.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let columns = read.sizes.iter().skip(1).try_fold(1usize, |n, d| n.checked_mul(*d));
+        let most = i32::MAX as usize;
         if read.format != FORMAT {
             return Err(format!("format {}, this version reads {FORMAT}", read.format));
         }
-        if read.sizes.len() < 2 || read.sizes.iter().any(|d| *d > i32::MAX as usize) || product.is_none() {
+        if !(2..=MOST_INDICES).contains(&read.sizes.len())
+            || !read.sizes.iter().all(|d| (1..=most).contains(d))
+            || columns.is_none_or(|n| n > most)
+        {
             return Err(format!("sizes {:?} are not those of an array", read.sizes));
         }
         let fits = match &read.transform {

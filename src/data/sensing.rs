@@ -3,6 +3,7 @@
 use super::array::Array;
 use super::dataset::{FileRecord, OperatorSource};
 use super::error::DataError;
+use super::load::{UNLISTED, is_likely};
 use super::memory;
 use super::operator::Operator;
 use super::read::{cell_error, read};
@@ -48,7 +49,7 @@ pub fn read_operator(
         ([_, width], None) if width.isqrt() * width.isqrt() == *width => (width.isqrt(), width.isqrt()),
         (_, dims) => {
             let expected = match dims {
-                Some((a, b)) => format!("m x {a} x {b}, or m x {} with rows of {a} x {b} entries", a * b),
+                Some((a, b)) => format!("m x {a} x {b}, or a matrix with m rows of {a} x {b} entries"),
                 None => {
                     "an array m x d1 x d2, or a matrix with rows of d x d entries (`dims = [d1, d2]` for others)".into()
                 }
@@ -58,6 +59,16 @@ pub fn read_operator(
     };
     if square && dims.0 != dims.1 {
         return Err(misfit(&file, "square matrices for the psd mapping".into(), format!("{} x {}", dims.0, dims.1)));
+    }
+    let listed = if let Array::Coordinates { values, .. } = &loaded.array { Some(values.len()) } else { None };
+    let said = request.dims.is_some() || request.source.shape.is_some();
+    if listed.is_some_and(|count| !said && !is_likely(dims.0.saturating_mul(dims.1), count, UNLISTED)) {
+        return Err(DataError::Shape {
+            file,
+            expected: "matrices of a size that its entries make likely".into(),
+            found: format!("{} x {}", dims.0, dims.1),
+            hint: Some(format!("if it is right, say so: `dims = [{}, {}]`", dims.0, dims.1)),
+        });
     }
     if shape.len() == 2 {
         request.dims = Some(dims);

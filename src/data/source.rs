@@ -77,7 +77,7 @@ impl Absent {
 }
 
 /// A column picked by name or by 1-based number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Column {
     /// By header name.
     Name(String),

@@ -1,12 +1,9 @@
 //! FROSTT text tensors: one line per entry, K indices and a value, parted by blanks; `#` starts a comment.
 
 use super::array::Array;
-use super::csv::{infer_shape, number, parse_index};
+use super::csv::{MOST_INDICES as MOST, infer_shape, number, parse_index};
 use super::error::{DataError, Place};
 use super::source::Source;
-
-/// Indices of an entry at most.
-const MOST: usize = 32;
 
 /// Reads a list of entries.
 ///

@@ -10,6 +10,7 @@
 
 use super::{Kind, Norm, Parameters, l2::L2};
 use crate::linalg::sum::gamma;
+use std::collections::HashMap;
 
 /// sum_G ||x_G||_2.
 #[derive(Debug)]
@@ -37,24 +38,24 @@ impl Groups {
     pub fn from_parameters(parameters: &Parameters) -> Result<Self, String> {
         let groups = parameters.groups.clone().ok_or("`group_l2` needs `groups`")?;
         let n = parameters.n;
-        let mut home = vec![None; n];
+        // n may be what a list says: nothing is made of that length before the lists are known to cover it
+        let mut home = HashMap::new();
         for (g, group) in groups.iter().enumerate() {
             if group.is_empty() {
                 return Err(format!("`groups[{g}]` is empty"));
             }
             for &j in group {
-                let Some(home) = home.get_mut(j) else {
+                if j >= n {
                     return Err(format!("`groups[{g}]` names coordinate {j}, but the factor has {n}, counted from 0"));
-                };
-                if let Some(first) = home {
+                }
+                if let Some(first) = home.insert(j, g) {
                     return Err(format!(
                         "coordinate {j} is in `groups[{first}]` and in `groups[{g}]`: groups must not overlap"
                     ));
                 }
-                *home = Some(g);
             }
         }
-        match home.iter().position(Option::is_none) {
+        match (0..n).find(|j| !home.contains_key(j)) {
             Some(j) => {
                 Err(format!("coordinate {j} is in no group, so the norm would be 0 on it: give it one of its own"))
             }

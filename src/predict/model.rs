@@ -85,6 +85,10 @@ impl Model {
         let mut addends = Vec::new();
         for (number, (e, q)) in spec.extras.iter().zip(extras).enumerate().filter(|(_, (e, _))| predicts(&e.kind)) {
             let side = e.side.as_ref().map(|s| Ok::<_, DataError>(read_factor(s)?.0)).transpose()?;
+            if let Some(axis) = e.axis.filter(|a| *a >= sizes.len()) {
+                let expected = format!("an axis from 1 to {} of extra `{}`", sizes.len(), e.kind);
+                return Err(misfit(format!("{run}/spec.toml"), expected, (axis + 1).to_string()));
+            }
             let length = e.axis.and_then(|a| sizes.get(a)).copied();
             if let (Some(side), Some(source)) = (side.as_ref().filter(|s| Some(s.nrows()) != length), &e.side) {
                 let expected = format!("{} rows, one per index of its axis", length.unwrap_or(0));
@@ -93,7 +97,8 @@ impl Model {
             addends.push(Addend { number, side, q });
         }
         let model = Self { spec, remembered, factors, addends, mapping };
-        if model.spec.data.operator.is_none() {
+        if model.spec.data.operator.is_none() && !model.addends.is_empty() {
+            memory::require(&format!("{run}/model.json"), (m as f64 + n as f64) * 16.0)?;
             let nowhere = Observations::Coordinates(Pattern::new(m, n, &[]).expect("no entry twice").0);
             for a in &model.addends {
                 let (found, expected) = (a.q.shape(), model.map(a, &nowhere).shape());

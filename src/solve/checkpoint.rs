@@ -52,7 +52,10 @@ impl Checkpoint {
     /// Whether it is of a problem with factors of these rows and extra variables of these lengths.
     pub fn fits(&self, rows: &[usize], extras: &Coefficients) -> bool {
         let rank = self.factors.first().map_or(0, |f| f.1);
-        self.factors.len() == rows.len()
+        // an iteration that nothing has ever reached is none to count on from
+        self.iter.max(self.progress.polishing) <= u32::MAX as usize
+            && self.elapsed_s.is_finite()
+            && self.factors.len() == rows.len()
             && self.factors.iter().zip(rows).all(|((m, r, x), rows)| {
                 m == rows && *r == rank && m.checked_mul(*r) == Some(x.len()) && x.iter().all(|x| x.is_finite())
             })

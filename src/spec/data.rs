@@ -5,6 +5,7 @@ use super::tree::{Node, Reader, Value};
 use crate::data::dataset::{DataRequest, HoldoutRequest, InputSource, OperatorSource, Transform, WeightSource};
 use crate::data::source::{Absent, Column, Format};
 use crate::data::{Source, TargetKind};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Transforms that have a name.
@@ -153,7 +154,8 @@ fn columns(t: &Reader, node: &Node) -> Option<Vec<Column>> {
             }
         })
         .collect::<Option<_>>()?;
-    if let Some(k) = (1..columns.len()).find(|&k| columns[..k].contains(&columns[k])) {
+    let mut seen = HashSet::new();
+    if let Some(k) = columns.iter().position(|c| !seen.insert(c)) {
         let found = format!("found {} twice", items[k].value.describe());
         t.report("columns", &items[k].origin, found, Some("each column once".into()), None);
         return None;

@@ -61,10 +61,15 @@ impl fmt::Display for SpecErrors {
 
 impl std::error::Error for SpecErrors {}
 
+/// Names longer than this are like no other.
+const LONGEST_NAME: usize = 200;
+
 /// "did you mean `x`?" for the nearest known name, if it is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     known
         .into_iter()
+        // comparing takes the product of the lengths
+        .filter(|_| name.len() <= LONGEST_NAME)
         .map(|k| (strsim::jaro_winkler(name, k), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))

@@ -144,7 +144,7 @@ fn keys(r: &Reader, kind: String, weight: f64, folder: &Path) -> Option<NormSpec
 }
 
 /// `shape = [rows, columns]`.
-fn image(r: &Reader, node: &Node) -> Option<(usize, usize)> {
+pub fn image(r: &Reader, node: &Node) -> Option<(usize, usize)> {
     let side = |n: &Node| match n.value {
         Value::Integer(i) => usize::try_from(i).ok().filter(|i| *i > 0),
         _ => None,

@@ -4,7 +4,7 @@ use super::error::{Origin, SpecError, SpecErrors};
 use super::factor;
 use super::model::{CertificateSpec, FactorSpec, Images, Lambda, LossSpec, Spec};
 use super::places::Places;
-use super::tree::{self, Node, Reader, Value};
+use super::tree::{self, Reader, Value};
 use super::{data, extras};
 use crate::certify::Effort;
 use crate::data::dataset::Transform;
@@ -14,7 +14,7 @@ use crate::solve::descent;
 use crate::solve::options::SolverOptions;
 use crate::{loss, mapping};
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A key set from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -400,15 +400,21 @@ fn certificate(root: &Reader) -> CertificateSpec {
 
 /// The folder, and which columns are images.
 fn output(root: &Reader, name: &str) -> (PathBuf, Option<Images>) {
-    let default = Path::new("runs").join(name);
-    if root.get("output").is_none() {
-        return (default, None);
+    let table = root.get("output").and_then(|_| root.table("output"));
+    let (dir, images) = table.map_or((None, None), |t| {
+        let found = (t.text("dir").map(|d| PathBuf::from(d.0)), images(&t));
+        t.finish();
+        found
+    });
+    if let (None, Some(node)) = (&dir, root.get("name")) {
+        let inside = |name: &str| Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
+        if matches!(&node.value, Value::Text(name) if name.is_empty() || !inside(name)) {
+            let expected = Some("the name of a folder below `runs`, where the run is written".into());
+            let hint = Some("`dir` under [output] says another place".into());
+            root.report("name", &node.origin, format!("found {}", node.value.describe()), expected, hint);
+        }
     }
-    let Some(t) = root.table("output") else { return (default, None) };
-    let dir = t.text("dir").map(|d| PathBuf::from(d.0));
-    let images = images(&t);
-    t.finish();
-    (dir.unwrap_or(default), images)
+    (dir.unwrap_or_else(|| Path::new("runs").join(name)), images)
 }
 
 fn images(output: &Reader) -> Option<Images> {
@@ -420,22 +426,7 @@ fn images(output: &Reader) -> Option<Images> {
         }
     }
     let factor = t.count("factor", 1);
-    let shape = t.get("shape").and_then(|node| {
-        let side = |n: &Node| match n.value {
-            Value::Integer(i) => usize::try_from(i).ok().filter(|i| *i > 0),
-            _ => None,
-        };
-        let sides: Option<Vec<usize>> = match &node.value {
-            Value::Array(items) => items.iter().map(side).collect(),
-            _ => None,
-        };
-        if let Some(&[rows, cols]) = sides.as_deref() {
-            return Some((rows, cols));
-        }
-        let found = format!("found {}", node.value.describe());
-        t.report("shape", &node.origin, found, Some("two whole numbers of at least 1, such as [8, 8]".into()), None);
-        None
-    });
+    let shape = t.get("shape").and_then(|node| factor::image(&t, node));
     t.finish();
     Some(Images { factor: factor? as usize - 1, shape: shape? })
 }

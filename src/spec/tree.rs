@@ -55,9 +55,18 @@ fn is_whole(x: f64) -> bool {
     x.fract() == 0.0 && x.abs() < 1e15
 }
 
-/// Line (from 1) of a byte offset.
-pub fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count()
+/// Where the lines of a text end, so that a place is found without reading all before it.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect())
+    }
+
+    /// Line (from 1) of a byte offset.
+    fn at(&self, offset: usize) -> Origin {
+        Origin::Line(1 + self.0.partition_point(|end| *end < offset))
+    }
 }
 
 /// Parses a document.
@@ -65,15 +74,16 @@ pub fn line_of(text: &str, offset: usize) -> usize {
 /// # Errors
 /// The syntax error, with its line.
 pub fn parse(text: &str) -> Result<Node, SpecError> {
+    let lines = Lines::of(text);
     let syntax = |e: toml::de::Error| SpecError {
-        origin: Origin::Line(line_of(text, e.span().map_or(0, |s| s.start))),
+        origin: lines.at(e.span().map_or(0, |s| s.start)),
         key: String::new(),
         found: format!("not valid TOML: {}", e.message()),
         expected: None,
         hint: None,
     };
     let document = DeTable::parse(text).map_err(syntax)?;
-    Ok(Node { value: table(document.get_ref(), &|at| Origin::Line(line_of(text, at))), origin: Origin::Line(1) })
+    Ok(Node { value: table(document.get_ref(), &|at| lines.at(at)), origin: Origin::Line(1) })
 }
 
 /// Parses the value of an override: TOML, or else a bare string.

@@ -159,3 +159,155 @@ fn check_reproduces_the_bound_of_a_saved_dual_point() {
     }
     assert!(bounds[1] >= bounds[0] && bounds[2] >= bounds[1], "{bounds:?}");
 }
+
+/// A CSV file whose first row is wide was given room for all rows to be so before their cells were counted.
+#[test]
+fn a_wide_row_above_narrow_ones_takes_no_room() {
+    let place = Place::new();
+    place.write("Y.csv", [",".repeat(400_000), "\n1".repeat(200_000)].concat());
+    let text = spec_on("{ path = \"Y.csv\", header = false }", "1.0", "matrix", L2L2, "");
+    refused(&place, &text, 3, &["Y.csv: expected 400001 cells in row 2, found 1"]);
+}
+
+/// A size line with the largest number, or with columns and no rows, overflowed or was counted one by one.
+#[test]
+fn absurd_sizes_of_a_matrix_market_file_are_errors_of_the_file() {
+    let head = "%%MatrixMarket matrix";
+    let cases = [
+        ("coordinate real general\n18446744073709551615 2 1\n0 1 1\n", "two indices in 1..18446744073709551615, 1..2"),
+        ("coordinate real general\n1 1 1000000000000000000\n1 1 1\n", "expected 1000000000000000000 entries"),
+        ("array real general\n0 1000000000000000000\n", "expected sizes below 2^31, found 1000000000000000000"),
+        ("array real general\n10000000000 10000000000\n1\n", "expected 100000000000000000000 values"),
+        ("array real symmetric\n4294967296 4294967296\n1\n", "expected 9223372039002259456 values"),
+        ("coordinate real general\n100000000 100000000 1\n1 1 1\n", "a shape that its 1 entries make likely"),
+    ];
+    for (rest, said) in cases {
+        let place = Place::new();
+        place.write("Y.mtx", format!("{head} {rest}"));
+        refused(&place, &spec_on("\"Y.mtx\"", "1.0", "matrix", L2L2, ""), 3, &["Y.mtx", said]);
+    }
+}
+
+/// Three entries far out took gigabytes; a shape that the spec says is believed, as is one that the entries make likely.
+#[test]
+fn a_few_entries_far_out_are_no_shape() {
+    let place = Place::new();
+    place.write("Y.csv", "0,0,1\n1,100000000,2\n");
+    let target = |more: &str| format!("{{ path = \"Y.csv\", format = \"triplets\"{more} }}");
+    let hint = "hint: if it is right, say so: `shape = [2, 100000001]`";
+    refused(&place, &spec_on(&target(""), "1.0", "matrix", L2L2, ""), 3, &["make likely, found [2, 100000001]", hint]);
+    place.write("Y.csv", "0,0,1\n9999,9999,2\n");
+    let text = spec_on(&target(", absent = \"zero\""), "1.0", "matrix", L2L2, "");
+    refused(&place, &text, 3, &["make likely, found [10000, 10000]"]);
+    place.write("Y.csv", "0,0,3\n1,100000,2\n");
+    place.solve(&spec_on(&target(""), "1.0", "matrix", L2L2, ""), "run", &["--time-limit", "20s"], 0);
+}
+
+/// Groups up to a huge coordinate were given room for every coordinate below it.
+#[test]
+fn a_group_of_a_huge_coordinate_takes_no_room() {
+    for last in ["9223372036854775807", "90000000000"] {
+        let norm = format!("{{ norm = \"group_l2\", groups = [[0, {last}]] }}");
+        refused(&Place::new(), &spec("1.0", "matrix", &norm, ""), 2, &["coordinate 1 is in no group"]);
+    }
+}
+
+/// The line of every value was counted from the first: a long spec took minutes.
+#[test]
+fn a_long_spec_is_read_at_once() {
+    let numbers: String = (2..100_000).map(|k| format!(",\n{k}")).collect();
+    let target = format!("{{ path = \"Y.csv\", columns = [1{numbers},\n7] }}");
+    let clock = std::time::Instant::now();
+    refused(&Place::new(), &spec_on(&target, "1.0", "matrix", L2L2, ""), 2, &["found the number 7 twice"]);
+    assert!(clock.elapsed().as_secs() < 20, "{:?}", clock.elapsed());
+}
+
+/// A long name was compared with every other letter by letter, and all of them were listed.
+#[test]
+fn a_long_unknown_name_is_refused_at_once() {
+    let place = Place::new();
+    let name = "x".repeat(200_000);
+    place.write("Y.csv", (0..20_000).map(|k| format!("column{k},")).collect::<String>() + &name[1..] + "\n");
+    let target = format!("{{ path = \"Y.csv\", columns = [\"{name}\"] }}");
+    refused(&place, &spec_on(&target, "1.0", "matrix", L2L2, ""), 3, &["no column `xxx", "column49, .."]);
+}
+
+/// Small archives inflated to a quarter of the memory, as often as they had members.
+#[test]
+fn what_an_archive_inflates_to_is_bounded_by_its_size() {
+    let place = Place::new();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["X.npy", "Z.npy"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, &npy_with("(6000, 1000)", "|b1", &vec![1; 6_000_000])).unwrap();
+    }
+    place.write("Y.npz", zip.finish().unwrap().into_inner());
+    let said = "Y.npz[Z.npy]: not a valid NPY file: expected at most";
+    let text = spec_on("{ path = \"Y.npz\", key = \"X\" }", "1.0", "matrix", L2L2, "");
+    refused(&place, &text, 3, &[said, "(save it uncompressed if it is right), found 6000000"]);
+}
+
+/// A weight far out overflowed while its place was computed.
+#[test]
+fn a_negative_weight_far_out_has_its_place() {
+    let place = Place::new();
+    place.write("Y.csv", "1,2\n3,4\n");
+    place.write("w.tns", format!("{}-1\n", "4294967295 ".repeat(32)));
+    let pieces = ["w.tns: entry (4294967295, 4294967295, ", "expected a finite nonnegative weight, found `-1`"];
+    refused(&place, &spec("1.0", "matrix", L2L2, "weights = \"w.tns\""), 3, &pieces);
+}
+
+/// Dimensions of an operator were multiplied before it was known that they fit.
+#[test]
+fn huge_dims_of_an_operator_are_an_error() {
+    let place = Place::new();
+    place.write("y.csv", "1\n2\n");
+    place.write("A.csv", "1,2,3,4\n5,6,7,8\n");
+    let more = "operator = { path = \"A.csv\", dims = [4294967296, 4294967296] }";
+    let text = spec_on("\"y.csv\"", "1.0", "matrix", L2L2, more);
+    refused(&place, &text, 3, &["A.csv: expected m x 4294967296 x 4294967296", "found shape [2, 4]"]);
+    place.write("A.mtx", "%%MatrixMarket matrix coordinate real general\n2 1000000000000000000 1\n1 1 1\n");
+    let text = spec_on("\"y.csv\"", "1.0", "matrix", L2L2, "operator = \"A.mtx\"");
+    refused(&place, &text, 3, &["A.mtx: expected matrices of a size that its entries make likely"]);
+}
+
+/// Sums of large numbers made targets infinite or 0 without a word.
+#[test]
+fn a_transform_that_overflows_is_an_error_of_its_cell() {
+    let place = Place::new();
+    place.write("Y.csv", "1e308,1\n1e308,2\n-1e308,3\n");
+    for transform in ["center", "standardize"] {
+        let text = spec("1.0", "matrix", L2L2, &format!("transform = \"{transform}\""));
+        refused(&place, &text, 3, &["Y.csv: row 1, column 1: expected a value small enough for the transform"]);
+    }
+}
+
+/// A name that leads out of `runs` was taken for a folder.
+#[test]
+fn a_name_does_not_lead_out_of_runs() {
+    let place = Place::new();
+    place.write("Y.csv", "3,4\n");
+    for name in ["../elsewhere", "/tmp/elsewhere", "a/../..", ""] {
+        let text = format!("name = \"{name}\"\n{}", spec("1.0", "matrix", L2L2, ""));
+        refused(&place, &text, 2, &["in `name`", "the name of a folder below `runs`"]);
+    }
+    let text = format!("name = \"../x\"\n{}", spec("1.0", "matrix", L2L2, "[output]\ndir = \"here\""));
+    place.solve(&text, "run", &[], 0);
+}
+
+/// Sizes of a damaged model.json were multiplied, divided by, or given room for.
+#[test]
+fn absurd_sizes_of_a_model_are_an_error_of_its_file() {
+    let place = Place::new();
+    place.write("Y.csv", "3,4\n1,2\n");
+    place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
+    let good = place.read("run/model.json");
+    let (head, rest) = good.split_once("\"sizes\": [").unwrap();
+    let rest = rest.split_once(']').unwrap().1;
+    place.write("ask.csv", "0,0\n");
+    for sizes in ["0, 2", "2", "2, 2147483647, 2147483647", "2, 9223372036854775807, 2"] {
+        place.write("run/model.json", format!("{head}\"sizes\": [{sizes}]{rest}"));
+        let out = place.run(&["predict", "run", "--input", "ask.csv"]).exits(3);
+        out.says(&["model.json", "are not those of an array"]);
+    }
+}
