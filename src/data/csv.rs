@@ -73,7 +73,7 @@ fn read_table(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<Strin
     let delimiter = delimiter(source);
     let mut reader =
         ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(bytes);
-    let mut rows = Vec::new();
+    let mut rows: Vec<(usize, ::csv::StringRecord)> = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| DataError::Format {
             file: file.clone(),
@@ -82,7 +82,12 @@ fn read_table(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<Strin
             found: e.to_string(),
         })?;
         let line = record.position().map_or(rows.len() + 1, |p| p.line() as usize + blank_lines(bytes, p.byte()));
+        let ragged = rows.first().is_some_and(|(_, first)| first.len() != record.len());
         rows.push((line, record));
+        // every record takes the room of the widest before it: what will be refused for its first ragged row ends with it
+        if ragged {
+            break;
+        }
     }
     let text = rows.first().is_some_and(|(_, r)| r.iter().any(|c| !is_missing(c) && !is_number(c)));
     let detected = text && (!labels || header_above_labels(&rows));

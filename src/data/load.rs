@@ -194,10 +194,10 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
             memory::require(file, full_bytes)?;
             Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None, layout: None })
         }
-        Array::Coordinates { index, values, rows, .. } => {
+        Array::Coordinates { index, values, rows, shape } => {
             refuse_unlikely(&sizes, values.len(), source)?;
             memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
-            let at: Vec<(u32, u32)> = index.chunks_exact(sizes.len()).map(|e| unfolded(&sizes, e)).collect();
+            let at: Vec<(u32, u32)> = index.chunks_exact(shape.len()).map(|e| unfolded(&sizes, e)).collect();
             refuse_duplicates(&at, &rows, &sizes, source)?;
             if source.absent == Absent::Missing {
                 return Ok(Cells { sizes, m, n, at, y: values, w: None, layout: None });
@@ -328,8 +328,8 @@ pub(super) fn lookup<'a>(
     }
     let listed: HashMap<(u32, u32), f64> = match array {
         Array::Dense { .. } => HashMap::new(),
-        Array::Coordinates { index, values, .. } => {
-            index.chunks_exact(sizes.len()).map(|e| unfolded(sizes, e)).zip(values.iter().copied()).collect()
+        Array::Coordinates { index, values, shape, .. } => {
+            index.chunks_exact(shape.len()).map(|e| unfolded(sizes, e)).zip(values.iter().copied()).collect()
         }
     };
     Ok(move |(i, j): (u32, u32)| match array {

@@ -95,13 +95,14 @@ fn operator(array: Array, (d1, d2): (usize, usize), m: usize, file: &str) -> Res
             (0..d1 * d2).for_each(|c| rows.set_column(column(c), &all.column(c)));
             Ok(Operator::dense(rows, (d1, d2)))
         }
-        Array::Coordinates { index, values, .. } => {
+        Array::Coordinates { shape, index, values, .. } => {
             let mut rows = vec![Vec::new(); m];
-            for (e, &v) in index.chunks_exact(2).zip(&values) {
+            for (e, &v) in index.chunks_exact(shape.len()).zip(&values) {
                 if !v.is_finite() {
                     return bad((e[0], e[1]), v);
                 }
-                let at = u32::try_from(column(e[1])).map_err(|_| DataError::Shape {
+                let position = if let [_, i, j] = *e { i + d1 * j } else { column(e[1]) };
+                let at = u32::try_from(position).map_err(|_| DataError::Shape {
                     file: file.into(),
                     expected: "matrices of fewer than 2^32 entries".into(),
                     found: format!("{d1} x {d2}"),

@@ -6,6 +6,7 @@ use super::tree::{Node, Reader, Value};
 use crate::data::TargetKind;
 use crate::extra::{self, Axis, Penalty, penalty};
 use crate::loss;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Reads `[[extra]]`; `loss` is unknown where its own error has been reported. `arrays`: the data decides how many axes there are.
@@ -19,9 +20,9 @@ pub fn read(root: &Reader, loss: Option<&str>, arrays: bool, folder: &Path) -> O
     let read: Vec<Option<ExtraSpec>> =
         items.iter().enumerate().map(|(k, item)| block(root, k, item, loss, arrays, folder)).collect();
     let read: Vec<ExtraSpec> = read.into_iter().collect::<Option<_>>()?;
+    let mut seen = HashSet::new();
     for (k, b) in read.iter().enumerate() {
-        let alike = |a: &&ExtraSpec| a.kind == b.kind && a.axis == b.axis && a.side == b.side;
-        if read[..k].iter().any(|a| alike(&a)) {
+        if !seen.insert(format!("{:?}", (&b.kind, b.axis, &b.side))) {
             let found = format!("`{}` with the same `axis` is there already", b.kind);
             root.report_at(format!("extra[{k}]"), &items[k].origin, found, None, None);
             return None;

@@ -311,3 +311,23 @@ fn absurd_sizes_of_a_model_are_an_error_of_its_file() {
         out.says(&["model.json", "are not those of an array"]);
     }
 }
+
+/// A list of entries with one index each lost them all, and an error among them had no place.
+#[test]
+fn a_list_of_entries_of_a_vector_is_a_column() {
+    let place = Place::new();
+    place.write("Y.tns", "1 3\n2 4\n3 5\n");
+    place.solve(&spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, ""), "run", &[], 0);
+    let text = spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, "[loss]\nkind = \"logistic\"");
+    place.write("spec.toml", text);
+    place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["Y.tns: row 1, column 1: expected -1 or 1"]);
+}
+
+/// Every record of a CSV file took the room of the widest before it.
+#[test]
+fn a_wide_row_does_not_make_the_next_ones_wide() {
+    let place = Place::new();
+    place.write("Y.csv", [",".repeat(1000), "\n1".repeat(500_000)].concat());
+    let text = spec_on("{ path = \"Y.csv\", header = false }", "1.0", "matrix", L2L2, "");
+    refused(&place, &text, 3, &["Y.csv: expected 1001 cells in row 2, found 1"]);
+}

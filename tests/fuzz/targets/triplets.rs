@@ -1,0 +1,5 @@
+#![no_main]
+
+use homfac::data::source::Format;
+
+libfuzzer_sys::fuzz_target!(init: homfac_fuzz::sow("triplets"), |bytes: &[u8]| homfac_fuzz::data_file(Format::Triplets, bytes));
