@@ -60,6 +60,9 @@ pub fn read_operator(
     if square && dims.0 != dims.1 {
         return Err(misfit(&file, "square matrices for the psd mapping".into(), format!("{} x {}", dims.0, dims.1)));
     }
+    if dims.0 == 0 || dims.1 == 0 {
+        return Err(misfit(&file, "matrices with entries".into(), format!("{} x {}", dims.0, dims.1)));
+    }
     let listed = if let Array::Coordinates { values, .. } = &loaded.array { Some(values.len()) } else { None };
     let said = request.dims.is_some() || request.source.shape.is_some();
     if listed.is_some_and(|count| !said && !is_likely(dims.0.saturating_mul(dims.1), count, UNLISTED)) {

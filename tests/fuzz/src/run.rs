@@ -43,16 +43,25 @@ thread_local! {
     static OPEN: RefCell<[Option<Fixture>; FIXTURES.len()]> = const { RefCell::new([const { None }; FIXTURES.len()]) };
 }
 
+fn solved(number: usize) -> Fixture {
+    let (folder, opened, objective) = fixture::make(number, scratch(), &mut Silent);
+    Fixture { folder, opened, objective }
+}
+
+/// Solves the fixtures, before anyone looks at the clock.
+pub fn prepare() {
+    OPEN.with_borrow_mut(|open| {
+        open.iter_mut().enumerate().for_each(|(k, fixture)| *fixture = Some(solved(k)));
+    });
+}
+
 /// Checks a run folder with one file replaced, and predicts from it.
 pub fn run_file(bytes: &[u8]) {
     let [which, content @ ..] = bytes else { return };
     let which = usize::from(*which);
     let (number, file) = (which / FILES.len() % FIXTURES.len(), FILES[which % FILES.len()]);
     OPEN.with_borrow_mut(|open| {
-        let fixture = open[number].get_or_insert_with(|| {
-            let (folder, opened, objective) = fixture::make(number, scratch(), &mut Silent);
-            Fixture { folder, opened, objective }
-        });
+        let fixture = open[number].get_or_insert_with(|| solved(number));
         let inside = format!("{}/run/{file}", FIXTURES[number].0);
         let original = std::fs::read(scratch().join(&inside)).ok();
         let path = put(&inside, content);

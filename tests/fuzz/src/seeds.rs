@@ -2,7 +2,7 @@
 //! They are written into the corpus when a target starts.
 
 use crate::fixture::{self, FIXTURES};
-use crate::run::FILES;
+use crate::run::{self, FILES};
 use crate::{checkpoint, scratch};
 use homfac::data::{npy, npz};
 use homfac::solve::observer::Silent;
@@ -358,12 +358,13 @@ fn tns() -> Vec<Vec<u8>> {
 }
 
 fn runs() -> Vec<Vec<u8>> {
+    run::prepare();
     let mut out = Vec::new();
     for k in 0..FIXTURES.len() {
-        let (run, ..) = fixture::make(k, &scratch().join("seeds"), &mut Silent);
+        let (folder, ..) = fixture::make(k, &scratch().join("seeds"), &mut Silent);
         for (f, file) in FILES.iter().enumerate() {
             let which = (k * FILES.len() + f) as u8;
-            let mut hostile = vec![std::fs::read(run.join(file)).unwrap_or_default()];
+            let mut hostile = vec![std::fs::read(folder.join(file)).unwrap_or_default()];
             match *file {
                 "model.json" => hostile.extend(models()),
                 "dual.npz" => hostile.extend(witnesses()),
