@@ -88,7 +88,7 @@ fn read_coordinates<'a>(
         let (i, j) = (next_index(m), next_index(n));
         let value = if pattern { Some(1.0) } else { words.next().and_then(|w| w.parse::<f64>().ok()) };
         let (Some(i), Some(j), Some(v)) = (i, j, value.filter(|v| !v.is_infinite())) else {
-            let last = |size: usize| size.saturating_add(base).saturating_sub(1);
+            let last = |size: usize| (size as u128 + base as u128).saturating_sub(1);
             let (last_i, last_j) = (last(m), last(n));
             let expected = format!("two indices in {base}..{last_i}, {base}..{last_j} and a finite value in line {at}");
             return Err(error(file, expected, line));

@@ -35,6 +35,8 @@ pub fn read_operator(
             format!("{m} x {n}"),
         ));
     }
+    // what reading finds out is not what the spec says
+    let said = request.dims.is_some() || request.source.shape.is_some();
     let loaded = read(&request.source, notes)?;
     request.source = loaded.source;
     let shape = loaded.array.shape().to_vec();
@@ -64,7 +66,6 @@ pub fn read_operator(
         return Err(misfit(&file, "matrices with entries".into(), format!("{} x {}", dims.0, dims.1)));
     }
     let listed = if let Array::Coordinates { values, .. } = &loaded.array { Some(values.len()) } else { None };
-    let said = request.dims.is_some() || request.source.shape.is_some();
     if listed.is_some_and(|count| !said && !is_likely(dims.0.saturating_mul(dims.1), count, UNLISTED)) {
         return Err(DataError::Shape {
             file,

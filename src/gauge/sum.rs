@@ -437,7 +437,9 @@ impl Norm for Sum {
             };
             rest.max(((p_size + left) / self.l2 * (1.0 + gamma(4))).next_up())
         };
-        (upper / c).next_up() + f64::MIN_POSITIVE
+        // entries that vanished when y was scaled
+        let vanished = f64::MIN_POSITIVE * self.l1_radius(y.len());
+        ((upper + vanished) / c).next_up() + f64::MIN_POSITIVE
     }
 
     fn dual_argmax(&self, y: &mut [f64]) {

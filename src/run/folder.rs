@@ -69,7 +69,8 @@ impl Staging {
         refuse_existing(&self.target, self.replace)?;
         let from = self.hidden.path();
         readable_by_default(from).map_err(io(&self.target, "set permissions"))?;
-        let flags = if self.target.exists() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+        // what has appeared since it was looked for is not this run's to replace
+        let flags = if self.replace && self.target.exists() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         let moved = renameat_with(CWD, from, CWD, &self.target, flags).map_err(std::io::Error::from);
         match moved {
             Ok(()) => {}
@@ -77,6 +78,7 @@ impl Staging {
             // a file system without these flags: the old folder steps aside first
             Err(_) => {
                 let aside = from.with_extension("old");
+                refuse_existing(&self.target, self.replace)?;
                 if self.target.exists() {
                     fs::rename(&self.target, &aside).map_err(io(&self.target, "move the old folder aside"))?;
                 }

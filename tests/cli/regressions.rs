@@ -200,7 +200,8 @@ fn a_few_entries_far_out_are_no_shape() {
     let text = spec_on(&target(", absent = \"zero\""), "1.0", "matrix", L2L2, "");
     refused(&place, &text, 3, &["make likely, found [10000, 10000]"]);
     place.write("Y.csv", "0,0,3\n1,100000,2\n");
-    place.solve(&spec_on(&target(""), "1.0", "matrix", L2L2, ""), "run", &["--time-limit", "20s"], 0);
+    place.write("spec.toml", spec_on(&target(""), "1.0", "matrix", L2L2, ""));
+    place.run(&["solve", "spec.toml", "-q", "-o", "run", "--time-limit", "20s"]).exits(0);
 }
 
 /// Groups up to a huge coordinate were given room for every coordinate below it.
@@ -317,7 +318,9 @@ fn absurd_sizes_of_a_model_are_an_error_of_its_file() {
 fn a_list_of_entries_of_a_vector_is_a_column() {
     let place = Place::new();
     place.write("Y.tns", "1 3\n2 4\n3 5\n");
-    place.solve(&spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, ""), "run", &[], 0);
+    place.write("spec.toml", spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, ""));
+    let c = place.run(&["solve", "spec.toml", "-q", "--json", "-o", "run"]).exits(0).json();
+    assert_eq!(c["data"][0]["shape"], serde_json::json!([3]));
     let text = spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, "[loss]\nkind = \"logistic\"");
     place.write("spec.toml", text);
     place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["Y.tns: row 1, column 1: expected -1 or 1"]);

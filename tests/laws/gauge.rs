@@ -4,6 +4,8 @@
 use crate::draw::{
     EPS, Rng, claim, dot, dot_size, holds, log_uniform, moved, norm, normals, rejects, scaled, uniforms,
 };
+use homfac::gauge::grid::Grid;
+use homfac::gauge::sum::Sum;
 use homfac::gauge::{Gauge, KINDS, pairs};
 use homfac::{cone, gauge};
 use rand::RngExt;
@@ -535,5 +537,18 @@ fn the_radii_of_every_norm_hold_and_the_law_rejects_shorter_ones() {
             holds(&label, |rng| radius_holds(size, &|x| norm.value(x), radius, rng));
             rejects(&label, |rng| radius_holds(size, &|x| norm.value(x), 0.3 * radius, rng));
         }
+    }
+}
+
+/// What vanishes beside the largest entry when a vector is scaled still counts on an orthant that the largest one lies outside of.
+#[test]
+fn an_upper_end_counts_what_scaling_makes_vanish() {
+    let nonnegative = homfac::cone::KINDS.iter().find(|k| k.name == "nonnegative").unwrap();
+    for grid in [None, Some(Grid::new((1, 3)))] {
+        let sum = Sum { l1: 1.658, tv: 0.18, grid, ..Sum::default() };
+        let gauge = Gauge::new(Box::new(sum), None, Some((nonnegative.example)(3))).unwrap();
+        let upper = gauge.polar_upper(&[2.2e-219, -1.7e-286, -1.5e240]);
+        let attained = 2.2e-219 / gauge.value(&[1.0, 0.0, 0.0]);
+        assert!(upper >= attained && attained > 1e-219, "{upper:e} below {attained:e}");
     }
 }
