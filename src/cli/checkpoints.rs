@@ -8,6 +8,7 @@ use crate::run::{RunError, Staging};
 use crate::solve::checkpoint::Checkpoint;
 use crate::solve::observer::{Iteration, Observer};
 use crate::spec;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,8 @@ impl Observer for Recorder<'_> {
             && !std::mem::replace(&mut self.failed, true)
         {
             let path = checkpoint::path_of(self.folder);
-            self.console.log(&format!("  warning: {}: no checkpoint could be written: {e}\n", path.display()));
+            let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+            self.console.log(&format!("  warning: {}: no checkpoint could be written: {why}\n", path.display()));
         }
         self.written = Instant::now();
     }

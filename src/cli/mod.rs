@@ -14,7 +14,6 @@ pub mod man;
 pub mod path;
 mod portrait;
 pub mod predict;
-mod predict_project;
 pub mod report;
 pub mod schema;
 pub mod session;

@@ -7,7 +7,7 @@ use crate::data::DataError;
 use crate::mapping::Factors;
 use crate::report::portrait::{Point, Portrait};
 use crate::report::{html, markdown, trace};
-use crate::run::{self, Document, RunError, load};
+use crate::run::{self, Document, RunError, Whole, load};
 use crate::spec;
 use anyhow::Context;
 use std::path::Path;
@@ -42,11 +42,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
         Portrait { document: &document, notes: &notes, spec: &resolved, trace: trace.as_deref().unwrap_or(&[]), point };
     for (name, text) in [("report.md", markdown::report(&document, &notes)), ("report.html", html::page(&page))] {
         let report = folder.join(name);
-        write_whole(folder, &report, text.as_bytes()).map_err(|source| RunError::Io {
-            path: report.clone(),
-            doing: "write",
-            source,
-        })?;
+        Whole::put(&report, &[text.as_bytes()])?;
         console::complain(&format!("{}\n", report.display()));
     }
     Ok(failure::DONE)
@@ -77,16 +73,4 @@ fn with_data<'a>(folder: &Path, document: &Document, factors: &'a Factors) -> an
     let files: Vec<_> = names.iter().map(|n| folder.join(n)).collect();
     let extras = check::read_extras(&session, &files)?.unwrap_or_default();
     portrait::seen(&session, factors, &extras).context("the data of the run")
-}
-
-/// Beside, then renamed: the file is the old one or the new one.
-fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut file = tempfile::Builder::new().prefix(".report-").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    // temporary files are private: as readable as the certificate
-    file.as_file().set_permissions(std::fs::metadata(folder.join("certificate.json"))?.permissions())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -2,13 +2,13 @@
 
 use super::array::Array;
 use super::csv::Layout;
-use super::dataset::{
-    AppliedTransform, DataRequest, Dataset, FileRecord, Meaning, TargetKind, Transform, WeightSource,
-};
+use super::dataset::{DataRequest, Dataset, FileRecord, Meaning, TargetKind, WeightSource};
 use super::error::DataError;
 use super::holdout::{hold_out, split, split_samples};
 use super::read::{cell_at, cell_error, format_of, matrix_shape, read, read_with};
 use super::source::{Absent, Source};
+use super::symmetric::make_symmetric;
+use super::transform::apply_transform;
 use super::{Observations, inputs, memory, sensing, target};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -398,146 +398,4 @@ fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
         Array::Coordinates { index, .. } => index[shape.len() * k..shape.len() * (k + 1)].to_vec(),
     };
     Err(index_error(file, &index, "a finite nonnegative weight", values[k]))
-}
-
-fn apply_transform(
-    cells: &mut Cells,
-    held: &[bool],
-    transform: &Transform,
-    file: &str,
-    names: Option<&[String]>,
-) -> Result<Option<AppliedTransform>, DataError> {
-    let applied = match transform {
-        Transform::None => return Ok(None),
-        Transform::Log1p => {
-            if let Some(k) = cells.y.iter().position(|y| *y <= -1.0) {
-                return Err(cells.error(file, cells.at[k], "a value above -1 for log1p", cells.y[k]));
-            }
-            AppliedTransform::Log1p
-        }
-        Transform::Subtract(c) => AppliedTransform::Subtract(*c),
-        Transform::Center | Transform::Scale | Transform::Standardize => {
-            if cells.sizes.len() > 2 {
-                return Err(DataError::Shape {
-                    file: file.into(),
-                    expected: "a matrix for a transform by columns".into(),
-                    found: format!("an array of shape {:?}", cells.sizes),
-                    hint: Some("none, log1p and { subtract = c } work on every shape".into()),
-                });
-            }
-            let (mean, deviation) = column_moments(cells, held);
-            let (mut offset, mut scale) = (vec![0.0; cells.n], vec![1.0; cells.n]);
-            if *transform != Transform::Scale {
-                offset = mean;
-            }
-            if *transform != Transform::Center {
-                if let Some(j) = deviation.iter().position(|d| *d == 0.0) {
-                    let name = names.map_or_else(|| (j + 1).to_string(), |n| format!("{} (`{}`)", j + 1, n[j]));
-                    return Err(DataError::Shape {
-                        file: file.into(),
-                        expected: "columns that vary, to divide by their deviation".into(),
-                        found: format!("column {name} is constant"),
-                        hint: Some("leave it out with `columns`, or use `transform = \"center\"`".into()),
-                    });
-                }
-                scale = deviation.into_iter().map(|d| if d.is_nan() { 1.0 } else { d }).collect();
-            }
-            AppliedTransform::Columns { offset, scale }
-        }
-    };
-    let changed: Vec<f64> = cells.at.iter().zip(&cells.y).map(|(e, y)| applied.apply(e.1 as usize, *y)).collect();
-    // sums and squares of large numbers are infinite; what is divided by that would be 0
-    let infinite = match &applied {
-        AppliedTransform::Columns { scale, .. } => cells.at.iter().position(|e| scale[e.1 as usize].is_infinite()),
-        _ => None,
-    };
-    if let Some(k) = changed.iter().position(|y| !y.is_finite()).or(infinite) {
-        return Err(cells.error(file, cells.at[k], "a value small enough for the transform", cells.y[k]));
-    }
-    cells.y = changed;
-    Ok(Some(applied))
-}
-
-/// Mean and population deviation of every column over its fitted entries (0 and NaN for a column without any).
-fn column_moments(cells: &Cells, held: &[bool]) -> (Vec<f64>, Vec<f64>) {
-    let fitted = || cells.at.iter().zip(&cells.y).zip(held).filter(|(_, h)| !**h).map(|((e, y), _)| (e.1 as usize, *y));
-    let mut count = vec![0.0; cells.n];
-    let mut mean = vec![0.0; cells.n];
-    for (j, y) in fitted() {
-        count[j] += 1.0;
-        mean[j] += y;
-    }
-    mean.iter_mut().zip(&count).for_each(|(m, c)| *m /= f64::max(*c, 1.0));
-    let mut square = vec![0.0; cells.n];
-    for (j, y) in fitted() {
-        square[j] += (y - mean[j]) * (y - mean[j]);
-    }
-    let deviation = square.iter().zip(&count).map(|(s, c)| (s / c).sqrt()).collect();
-    (mean, deviation)
-}
-
-/// Checks that (i, j) and (j, i) agree, or averages them.
-fn make_symmetric(
-    cells: &mut Cells,
-    symmetrize: bool,
-    transform: &Transform,
-    file: &str,
-    notes: &mut Vec<String>,
-) -> Result<(), DataError> {
-    if matches!(transform, Transform::Center | Transform::Scale | Transform::Standardize) {
-        return Err(DataError::Shape {
-            file: file.into(),
-            expected: "a transform that keeps the target symmetric (none, log1p, { subtract = c })".into(),
-            found: format!("`{transform:?}` by columns").to_lowercase(),
-            hint: None,
-        });
-    }
-    if cells.m != cells.n {
-        return Err(DataError::Shape {
-            file: file.into(),
-            expected: "a square target for the psd mapping".into(),
-            found: format!("{} x {}", cells.m, cells.n),
-            hint: None,
-        });
-    }
-    let value: HashMap<(u32, u32), (f64, f64)> =
-        (0..cells.at.len()).map(|k| (cells.at[k], (cells.y[k], cells.w.as_ref().map_or(1.0, |w| w[k])))).collect();
-    let mirrored = |(i, j): (u32, u32)| value.get(&(j, i));
-    let differs = (0..cells.at.len()).find(|&k| mirrored(cells.at[k]) != value.get(&cells.at[k]));
-    let Some(k) = differs else { return Ok(()) };
-    let (i, j) = cells.at[k];
-    if !symmetrize {
-        let show = |v: Option<&(f64, f64)>| {
-            v.map_or(
-                "missing".to_string(),
-                |(y, w)| if *w == 1.0 { y.to_string() } else { format!("{y} with weight {w}") },
-            )
-        };
-        return Err(DataError::Asymmetric {
-            file: file.into(),
-            i: i as usize + 1,
-            j: j as usize + 1,
-            upper: show(value.get(&(i, j))),
-            lower: show(mirrored((i, j))),
-        });
-    }
-    let missing: Vec<(u32, u32)> = cells.at.iter().map(|&(i, j)| (j, i)).filter(|e| !value.contains_key(e)).collect();
-    for e in missing {
-        let (y, w) = value[&(e.1, e.0)];
-        cells.at.push(e);
-        cells.y.push(y);
-        if let Some(weights) = &mut cells.w {
-            weights.push(w);
-        }
-    }
-    for k in 0..cells.at.len() {
-        if let (Some(a), Some(b)) = (value.get(&cells.at[k]), mirrored(cells.at[k])) {
-            cells.y[k] = f64::midpoint(a.0, b.0);
-            if let Some(w) = &mut cells.w {
-                w[k] = f64::midpoint(a.1, b.1);
-            }
-        }
-    }
-    notes.push(format!("{file}: symmetrised: entries (i, j) and (j, i) were averaged"));
-    Ok(())
 }

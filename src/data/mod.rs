@@ -21,8 +21,10 @@ pub mod remember;
 mod sensing;
 pub mod source;
 pub mod stream;
+mod symmetric;
 mod target;
 pub mod tns;
+mod transform;
 
 pub use array::Array;
 pub use dataset::{DataRequest, Dataset, FileRecord, TargetKind};

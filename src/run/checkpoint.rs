@@ -4,12 +4,13 @@
 //! file is told from a good one before anything in it is believed.
 
 use super::error::RunError;
+use super::whole::Whole;
 use crate::data::hash::sha256;
 use crate::solve::checkpoint::Checkpoint;
 use crate::solve::observer::Iteration;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The first line; a new layout has a new one.
@@ -41,19 +42,14 @@ pub fn path_of(folder: &Path) -> PathBuf {
 /// Writes the checkpoint of a run folder, in place of an older one.
 ///
 /// # Errors
-/// Whatever the file system says.
-pub fn write(folder: &Path, saved: &Saved) -> io::Result<()> {
+/// [`RunError::Io`].
+pub fn write(folder: &Path, saved: &Saved) -> Result<(), RunError> {
     let path = path_of(folder);
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let body = postcard::to_stdvec(saved).map_err(io::Error::other)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut file = tempfile::Builder::new().prefix(&format!(".{name}.partial-")).tempfile_in(parent)?;
-    file.write_all(HEAD.as_bytes())?;
-    file.write_all(sha256(&body).as_bytes())?;
-    file.write_all(&body)?;
-    file.as_file().sync_all()?;
-    file.persist(&path)?;
-    Ok(())
+    let body = postcard::to_stdvec(saved).map_err(|e| {
+        let source = io::Error::other(e);
+        RunError::Io { path: path.clone(), doing: "write", source }
+    })?;
+    Whole::put(&path, &[HEAD.as_bytes(), sha256(&body).as_bytes(), &body])
 }
 
 /// Reads the checkpoint of a run folder; `None` if it has none.

@@ -47,6 +47,16 @@ impl Whole {
         Ok(Self { hidden: BufWriter::new(hidden), target: target.to_path_buf(), replace })
     }
 
+    /// Writes a file all of which is at hand, in place of an older one.
+    ///
+    /// # Errors
+    /// [`RunError`]; an old file, if any, is left as it was.
+    pub fn put(target: &Path, parts: &[&[u8]]) -> Result<(), RunError> {
+        let mut file = Self::create(target, true)?;
+        parts.iter().try_for_each(|part| file.write_all(part)).map_err(io(target, "write"))?;
+        file.publish()
+    }
+
     /// Makes the file appear.
     ///
     /// # Errors

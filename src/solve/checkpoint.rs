@@ -1,6 +1,6 @@
 //! What Algorithm 1 needs to go on from where it was: nothing of it is a claim that a certificate rests on.
 
-use super::Progress;
+use super::progress::Progress;
 use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;

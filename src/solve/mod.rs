@@ -9,6 +9,7 @@ pub mod descent;
 pub mod observer;
 pub mod options;
 pub mod path;
+mod progress;
 pub mod reduce;
 
 use crate::budget::Budget;
@@ -25,7 +26,7 @@ use compress::Compressed;
 use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
-use serde::{Deserialize, Serialize};
+use progress::{FINISHED, Progress, SETTLING};
 use std::time::Instant;
 
 /// Why solving stopped. Never a verdict.
@@ -100,9 +101,6 @@ pub struct Warm<'a> {
     pub until: Until,
 }
 
-/// Relative decrease below which descent counts as finished where the polar is exact and the gap can close.
-const FINISHED: f64 = 1e-15;
-
 /// The share of the target that a gap met while solving may take: what is certified is rounded again.
 const MARGIN: f64 = 0.98;
 
@@ -115,14 +113,8 @@ const POLISH_BELOW: f64 = 1e-4;
 /// Up to this many slices appended at once are left to the descent.
 const FEW: usize = 8;
 
-/// Sweeps before the others are weighed again.
-const SETTLING: usize = 5;
-
 /// Polar excess of a point that is good enough for relaxations to start from.
 const GOOD: f64 = 1e-5;
-
-/// An objective that falls by this share of itself falls slowly.
-const SLOW: f64 = 1e-3;
 
 /// The share of itself that an objective need not fall by.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -130,12 +122,6 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// This times the target's square is the relative decrease below which a sweep is not worth its while, where the point need only
 /// promise to meet the target: the gap falls like the root of what is left to gain.
 const LOOSE: f64 = 0.1;
-
-/// A start that is settled is not descended from while a sweep brings less than this share of the objective.
-const LEFT: f64 = 1e-6;
-
-/// Descent goes on while a sweep brings this share of what the last slices appended brought.
-const WORTHWHILE: f64 = 4e-3;
 
 /// Algorithm 1 from `start`, or from `initial_rank` random slices. The problem holds the extra variables of the moment while it is
 /// solved, and none afterwards.
@@ -464,111 +450,4 @@ fn random_slices(problem: &Problem, options: &SolverOptions) -> Factors {
     }
     append::weigh(problem, &mut x);
     x
-}
-
-/// What the outer loop remembers to decide how hard the next round works.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Progress {
-    step: String,
-    /// Whether the start is nearly stationary already.
-    settled: bool,
-    finished: f64,
-    loose: f64,
-    gain: f64,
-    polishing: usize,
-    appended: usize,
-    last_decrease: Option<f64>,
-    missing: f64,
-    last_objective: Option<f64>,
-    last_excess: f64,
-    proven_excess: f64,
-}
-
-impl Progress {
-    /// Sweeps for the next descent.
-    fn sweeps(&self) -> usize {
-        match self.polishing {
-            // where it was settled, the search says first what is missing
-            0 if self.settled && self.last_objective.is_none() => SETTLING,
-            0 => 300,
-            _ => 2000,
-        }
-    }
-
-    /// The decrease per sweep below which appending promises more than descending.
-    fn worthwhile(&self, objective: f64) -> f64 {
-        let floor = self.finished * objective.abs();
-        if self.polishing > 0 {
-            return floor;
-        }
-        let worth = match self.last_decrease {
-            // the gap falls like the root of what is left to gain
-            Some(last) if self.missing > 0.0 && self.last_objective.is_some() => {
-                last * (0.25 * self.missing * self.missing).clamp(3e-3, 0.3)
-            }
-            None if self.settled => LEFT * objective.abs(),
-            _ => WORTHWHILE * self.gain,
-        };
-        worth.max(floor).max(self.loose * objective.abs())
-    }
-
-    /// Whether to prove the polar at this point: where that costs little, where it promises to meet the target, and, for a
-    /// polar that is only bounded, once the point has become much better since.
-    fn worth_proving(&mut self, problem: &Problem, exact: bool, excess: f64, promising: bool) -> bool {
-        let (m, n) = problem.shape();
-        let worth = if exact {
-            m.min(n) <= bound::QUICK_SIDE || promising
-        } else {
-            self.last_objective.is_none() || excess < 0.3 * self.proven_excess.min(0.03)
-        };
-        if worth {
-            self.proven_excess = excess;
-        }
-        worth
-    }
-
-    /// Whether the objective falls by little, so that it will not be long until the gap depends on the bound.
-    fn is_slow(&self, objective: f64) -> bool {
-        self.last_objective.is_some_and(|last| last - objective <= SLOW * objective.abs())
-    }
-
-    /// Effort of the next search.
-    fn search(&self, problem: &Problem) -> search::Effort {
-        let starts = match self.last_excess {
-            _ if self.polishing > 0 => 200,
-            e if e < 2e-2 && self.last_objective.is_some() => 200,
-            _ if !problem.mapping.is_multilinear() => 200,
-            // more of them find the same few maxima that overlap
-            _ => 14,
-        };
-        // early on any good direction will do; at the end the excess itself is what is asked for
-        let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
-        search::Effort { starts, precision, floor: problem.lambda, ..search::Effort::default() }
-    }
-
-    /// Notes what appending brought.
-    fn gained(&mut self, gain: f64) {
-        self.gain = gain.max(0.0);
-    }
-
-    /// Slices are appended above this excess.
-    fn worth_appending(&self, tolerance: f64) -> f64 {
-        if self.polishing > 1 { 0.0 } else { tolerance }
-    }
-
-    /// Whether nothing more is to be gained: after a polish, the search finds nothing above the tolerance and, where the
-    /// polar is exact, neither objective nor excess still fall.
-    fn finished(&mut self, objective: f64, excess: f64, tolerance: f64, exact: bool, negligible: f64) -> bool {
-        // slices that bring next to nothing only keep the others from settling
-        let useless = !exact && self.last_objective.is_some() && self.gain <= negligible;
-        let settled = excess <= tolerance || useless;
-        let idle = excess <= tolerance || self.last_objective.is_some_and(|last| last - objective <= negligible);
-        let stalled = self.last_objective.is_some_and(|last| last - objective <= FINISHED * objective.abs())
-            && (excess <= 0.0 || excess >= 0.9 * self.last_excess);
-        let done = (settled && idle && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
-        self.polishing = if settled || stalled { self.polishing + 1 } else { 0 };
-        self.last_objective = Some(objective);
-        self.last_excess = excess;
-        done
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Aim, PolarBound, Upper};
 use crate::budget::Budget;
-use crate::polar::cones::{RANK_LIMIT, search};
+use crate::polar::cones::{Found, RANK_LIMIT, search};
 use crate::polar::neurons::{self, Neurons};
 use crate::polar::{arcs, search as polar_search};
 use crate::problem::Problem;
@@ -40,16 +40,7 @@ impl PolarBound for Cones {
         if n.rank() <= arcs::RANK_LIMIT {
             return Upper { value: n.polar_upper(arcs::pass(&n).upper), method: "arcs", exact: true };
         }
-        let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
-        let known: Vec<Vec<f64>> =
-            n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
-        // what the coordinates cost is not the search's to win back
-        let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
-        let reached = search(&n, &known, &aim);
-        if let Some(seen) = aim.seen {
-            seen.replace(Some(n.slices(problem, &[reached.direction]).0));
-        }
-        Upper { value: n.polar_upper(reached.upper), method: "cones", exact: false }
+        searched(problem, z, &n, aim, self.name(), search)
     }
 
     fn flops(&self, problem: &Problem) -> f64 {
@@ -59,4 +50,25 @@ impl PolarBound for Cones {
     fn describe(&self) -> &'static str {
         "inputs of rank 3 to 7: branch and bound over simplicial cones, with a bound that corrects itself"
     }
+}
+
+/// The polar by a search over directions of the inputs, which starts from what is found of it and tells the aim what it saw.
+pub(super) fn searched(
+    problem: &Problem,
+    z: &[f64],
+    n: &Neurons,
+    aim: &Aim,
+    method: &'static str,
+    search: fn(&Neurons, &[Vec<f64>], &Aim) -> Found,
+) -> Upper {
+    let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
+    let known: Vec<Vec<f64>> =
+        n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
+    // what the coordinates cost is not the search's to win back
+    let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
+    let reached = search(n, &known, &aim);
+    if let Some(seen) = aim.seen {
+        seen.replace(Some(n.slices(problem, &[reached.direction]).0));
+    }
+    Upper { value: n.polar_upper(reached.upper), method, exact: false }
 }

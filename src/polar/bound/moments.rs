@@ -4,7 +4,6 @@ use super::{Aim, PolarBound, Upper, cones};
 use crate::budget::Budget;
 use crate::polar::moments::{INPUTS, applies, search};
 use crate::polar::neurons::{self, Neurons};
-use crate::polar::search as polar_search;
 use crate::problem::Problem;
 
 /// Branch and bound over boxes.
@@ -45,16 +44,7 @@ impl PolarBound for Moments {
         if !applies(&n) {
             return Upper { value: f64::INFINITY, method: "none", exact: false };
         }
-        let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
-        let known: Vec<Vec<f64>> =
-            n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
-        // what the coordinates cost is not the search's to win back
-        let aim = Aim { limit: n.in_units(aim.limit) - 2.0 * n.rounding, ..*aim };
-        let reached = search(&n, &known, &aim);
-        if let Some(seen) = aim.seen {
-            seen.replace(Some(n.slices(problem, &[reached.direction]).0));
-        }
-        Upper { value: n.polar_upper(reached.upper), method: "moments", exact: false }
+        cones::searched(problem, z, &n, aim, self.name(), search)
     }
 
     fn flops(&self, problem: &Problem) -> f64 {

@@ -1,6 +1,7 @@
 //! `path.svg`: what changes along a path, in panels over lambda.
 
 use super::Point;
+use crate::report::plots::colour::{LINES, Rgb};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
@@ -9,11 +10,15 @@ use std::ops::Range;
 /// Width of the picture, height of a panel.
 const SIZE: (u32, u32) = (760, 230);
 
-// of Okabe and Ito's palette, told apart by every kind of colour vision, and by their marks without any
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const ORANGE: RGBColor = RGBColor(213, 94, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+// told apart by every kind of colour vision, and by their marks without any
+const BLUE: RGBColor = rgb(LINES[0]);
+const ORANGE: RGBColor = rgb(LINES[1]);
+const GREEN: RGBColor = rgb(LINES[2]);
 const GREY: RGBColor = RGBColor(90, 90, 90);
+
+const fn rgb((r, g, b): Rgb) -> RGBColor {
+    RGBColor(r, g, b)
+}
 
 /// A line of a panel; errors reach as far to both sides.
 struct Line {

@@ -1,8 +1,10 @@
 //! `homfac predict RUN`: what the model of a run says of entries, of everything, of new inputs.
 
+mod project;
+
 use super::args::PredictArgs;
+use super::console;
 use super::failure::{self, Usage};
-use super::{console, predict_project};
 use crate::data::source::{Column, Format};
 use crate::data::stream::Stream;
 use crate::data::{DataError, Remembered, Source, npy};
@@ -27,7 +29,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<u8> {
     let outcome = match (&args.input, &args.project) {
         (Some(input), _) if model.is_network() => job.network(input),
         (Some(input), _) => job.entries(input),
-        (None, Some(file)) => predict_project::run(&job, file),
+        (None, Some(file)) => project::run(&job, file),
         (None, None) => job.everything(),
     };
     // a reader that went away is not an error
@@ -51,7 +53,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<u8> {
     }
 }
 
-pub(super) fn is_dash(path: &Path) -> bool {
+fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -82,11 +84,11 @@ fn again(folder: &Path, spec: &spec::Spec) -> anyhow::Result<Remembered> {
 }
 
 /// What is asked for, and how it is to be said.
-pub(super) struct Job<'a> {
-    pub(super) args: &'a PredictArgs,
-    pub(super) model: &'a Model,
-    pub(super) show: Show,
-    pub(super) layout: Layout,
+struct Job<'a> {
+    args: &'a PredictArgs,
+    model: &'a Model,
+    show: Show,
+    layout: Layout,
 }
 
 impl<'a> Job<'a> {
@@ -131,23 +133,23 @@ impl<'a> Job<'a> {
     }
 
     /// What indices are counted from.
-    pub(super) fn base(&self) -> usize {
+    fn base(&self) -> usize {
         self.args.index_base.map(usize::from).or(self.model.spec.data.target.index_base).unwrap_or(0)
     }
 
-    pub(super) fn out(&self) -> Result<Out, RunError> {
+    fn out(&self) -> Result<Out, RunError> {
         if is_dash(&self.args.out) {
             return Ok(Out::Standard(BufWriter::new(io::stdout())));
         }
         Whole::create(&self.args.out, self.args.force).map(Out::File)
     }
 
-    pub(super) fn written<T>(&self, result: io::Result<T>) -> Result<T, RunError> {
+    fn written<T>(&self, result: io::Result<T>) -> Result<T, RunError> {
         result.map_err(|source| RunError::Io { path: self.args.out.clone(), doing: "write", source })
     }
 
     /// A file of rows, named on the command line.
-    pub(super) fn stream(&self, input: &Path, like: Option<&Source>) -> Result<Stream, DataError> {
+    fn stream(&self, input: &Path, like: Option<&Source>) -> Result<Stream, DataError> {
         let stdin = is_dash(input);
         let shown = if stdin { "standard input".into() } else { input.display().to_string() };
         let mut source = Source::plain(input.to_path_buf(), shown);
@@ -167,13 +169,7 @@ impl<'a> Job<'a> {
         Stream::open(&source, stdin)
     }
 
-    pub(super) fn expect_columns(
-        &self,
-        input: &Path,
-        stream: &Stream,
-        wanted: usize,
-        what: &str,
-    ) -> Result<(), DataError> {
+    fn expect_columns(&self, input: &Path, stream: &Stream, wanted: usize, what: &str) -> Result<(), DataError> {
         if stream.columns() == wanted {
             return Ok(());
         }
@@ -295,7 +291,7 @@ impl<'a> Job<'a> {
 }
 
 /// What is known of the header of a file like another: where some columns were picked of one without, text in the others makes none.
-pub(super) fn header(like: &Source) -> Option<bool> {
+fn header(like: &Source) -> Option<bool> {
     like.header.filter(|h| !h && like.columns.is_some())
 }
 
@@ -305,7 +301,7 @@ fn column(sizes: &[usize], index: &[usize]) -> usize {
 }
 
 /// i, j, k, or i1, i2, ..
-pub(super) fn index_names(count: usize) -> Vec<String> {
+fn index_names(count: usize) -> Vec<String> {
     match count {
         0..=3 => ["i", "j", "k"][..count].iter().map(|n| n.to_string()).collect(),
         _ => (1..=count).map(|k| format!("i{k}")).collect(),
@@ -313,7 +309,7 @@ pub(super) fn index_names(count: usize) -> Vec<String> {
 }
 
 /// Where predictions go.
-pub(super) enum Out {
+enum Out {
     /// A file that appears whole.
     File(Whole),
     /// Standard output.
@@ -322,7 +318,7 @@ pub(super) enum Out {
 
 impl Out {
     /// All has been written.
-    pub(super) fn publish(self) -> Result<(), RunError> {
+    fn publish(self) -> Result<(), RunError> {
         match self {
             Self::File(whole) => whole.publish(),
             Self::Standard(mut out) => out.flush().map_err(|source| RunError::Io {

@@ -1,8 +1,8 @@
 //! `homfac predict RUN --project F`: new rows are read, fitted to the other factors, and written completed or as coefficients.
 
-use super::console;
-use super::failure::Usage;
-use super::predict::{Job, Out, header, index_names, is_dash};
+use super::{Job, Out, header, index_names, is_dash};
+use crate::cli::console;
+use crate::cli::failure::Usage;
 use crate::data::csv::Layout;
 use crate::data::error::Place;
 use crate::data::read::read;
