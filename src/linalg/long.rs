@@ -6,7 +6,7 @@ use super::vector;
 use rayon::prelude::*;
 
 /// A few vectors' pieces of this length fit the cache of a core.
-const PIECE: usize = 4096;
+pub const PIECE: usize = 4096;
 
 /// a'b.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -14,7 +14,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// a_i'b for every a_i.
-pub fn dots(a: &[&[f64]], b: &[f64]) -> Vec<f64> {
+pub fn dots<T: Copy + Into<f64> + Sync>(a: &[&[T]], b: &[f64]) -> Vec<f64> {
     sums(b.len(), a.len(), |at, out| {
         vectorised(
             #[inline(always)]
@@ -54,6 +54,25 @@ pub fn sums(length: usize, count: usize, of: impl Fn(std::ops::Range<usize>, &mu
     parts.par_chunks_mut(count.max(1)).enumerate().for_each(|(piece, out)| {
         of(piece * PIECE..length.min((piece + 1) * PIECE), out);
     });
+    total(&parts, count)
+}
+
+/// The same where every piece of two vectors is written on the way.
+pub fn sums_writing<T: Send>(
+    (a, b): (&mut [T], &mut [T]),
+    count: usize,
+    of: impl Fn(std::ops::Range<usize>, (&mut [T], &mut [T]), &mut [f64]) + Sync,
+) -> Vec<f64> {
+    let mut parts = vec![0.0; a.len().div_ceil(PIECE) * count];
+    let pieces = a.par_chunks_mut(PIECE).zip(b.par_chunks_mut(PIECE));
+    pieces.zip(parts.par_chunks_mut(count.max(1))).enumerate().for_each(|(piece, ((a, b), out))| {
+        of(piece * PIECE..piece * PIECE + a.len(), (a, b), out);
+    });
+    total(&parts, count)
+}
+
+/// Sums over pieces, in their order.
+fn total(parts: &[f64], count: usize) -> Vec<f64> {
     let mut total = vec![0.0; count];
     for part in parts.chunks(count.max(1)) {
         total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
@@ -62,7 +81,7 @@ pub fn sums(length: usize, count: usize, of: impl Fn(std::ops::Range<usize>, &mu
 }
 
 /// y <- a y + sum_i c_i x_i.
-pub fn combine(y: &mut [f64], a: f64, c: &[f64], x: &[&[f64]]) {
+pub fn combine<T: Copy + Into<f64> + Sync>(y: &mut [f64], a: f64, c: &[f64], x: &[&[T]]) {
     y.par_chunks_mut(PIECE).enumerate().for_each(|(piece, y)| {
         let at = piece * PIECE..piece * PIECE + y.len();
         vectorised(

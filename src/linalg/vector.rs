@@ -1,17 +1,17 @@
 //! Plain vectors: products in a fixed order that still vectorise.
 
-/// a'b with eight partial sums, added in a fixed order.
+/// a'b with eight partial sums, added in a fixed order; a may be of half the precision.
 #[inline(always)]
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     let mut s = [0.0; 8];
     let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
     let mut tail = 0.0;
     for (x, y) in ca.remainder().iter().zip(cb.remainder()) {
-        tail += x * y;
+        tail += (*x).into() * y;
     }
     for (x, y) in ca.zip(cb) {
         for k in 0..8 {
-            s[k] += x[k] * y[k];
+            s[k] += x[k].into() * y[k];
         }
     }
     ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) + tail
@@ -19,9 +19,9 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// y <- y + a x.
 #[inline(always)]
-pub fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
+pub fn axpy<T: Copy + Into<f64>>(a: f64, x: &[T], y: &mut [f64]) {
     for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
+        *y += a * (*x).into();
     }
 }
 

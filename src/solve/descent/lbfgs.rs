@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::data::Observations;
 use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::long::{self, dot};
+use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
@@ -56,7 +57,7 @@ pub(super) fn descend_smooth(problem: &Problem, x: &mut Factors, effort: Effort,
     problem.regularizer.balance(x);
     if x.rank() > 0 {
         let balanced = Balanced::new(problem, x, false);
-        let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
+        let mut joined = balanced.join(x);
         minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
         *x = balanced.factors(&joined);
     }
@@ -99,7 +100,7 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
     problem.regularizer.balance(x);
     reduce::orthogonalise(problem, x);
     let balanced = Balanced::new(problem, x, true);
-    let mut joined: Vec<f64> = x.0.iter().flat_map(|x| x.iter().copied()).collect();
+    let mut joined = balanced.join(x);
     for (k, b) in balanced.blocks() {
         let parted = l1_weight(b).is_some();
         joined.extend(q[k].iter().map(|q| if parted { q.max(0.0) } else { *q }));
@@ -117,6 +118,8 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
 struct Balanced<'a> {
     problem: &'a Problem,
     rank: usize,
+    /// The pattern of listed entries, which are reached line by line: the factors are then joined line by line.
+    lines: Option<&'a Pattern>,
     metric: Vec<Metric>,
     /// ||Y||^2 / 2 where the loss needs no prediction.
     half_norm: Option<f64>,
@@ -144,8 +147,9 @@ fn power(problem: &Problem) -> (i32, f64) {
 struct Metric {
     /// Q, or none for the identity.
     rotation: Option<Mat>,
-    /// One over the diagonal, d x r.
+    /// One over the diagonal, d x r; r x d where the factors are joined line by line.
     inverse: Mat,
+    by_lines: bool,
 }
 
 impl Metric {
@@ -187,18 +191,28 @@ impl Metric {
             let d = gauge.weights().map_or(1.0, |w| w[i]);
             line.iter_mut().zip(sizes.iter()).for_each(|(h, mu)| *h = 1.0 / (*h + mu * d * d));
         }
-        Self { rotation, inverse }
+        Self { rotation, inverse, by_lines: false }
     }
 
-    /// H^-1 applied to a d x r block.
+    /// The same for blocks that are transposed.
+    fn by_lines(self) -> Self {
+        Self { inverse: dense::transpose(&self.inverse), by_lines: true, ..self }
+    }
+
+    /// H^-1 applied to a block.
     fn apply(&self, block: &mut [f64]) {
         let Some(q) = &self.rotation else {
             long::multiply(block, self.inverse.as_slice());
             return;
         };
         let (d, r) = self.inverse.shape();
-        let turned = dense::mul(&Mat::from_column_slice(d, r, block), q).component_mul(&self.inverse);
-        block.copy_from_slice(dense::mul_tr(&turned, q).as_slice());
+        let given = Mat::from_column_slice(d, r, block);
+        let result = if self.by_lines {
+            dense::mul(q, &dense::tr_mul(q, &given).component_mul(&self.inverse))
+        } else {
+            dense::mul_tr(&dense::mul(&given, q).component_mul(&self.inverse), q)
+        };
+        block.copy_from_slice(result.as_slice());
     }
 }
 
@@ -227,7 +241,12 @@ fn principal_axes(gram: &Mat) -> Option<Mat> {
 
 impl<'a> Balanced<'a> {
     fn new(problem: &'a Problem, x: &Factors, joint: bool) -> Self {
-        let metric = (0..x.0.len()).map(|k| Metric::new(problem, x, k)).collect();
+        let lines = match &problem.observations {
+            Observations::Coordinates(p) if problem.operator.is_none() && problem.mapping.name() == "matrix" => Some(p),
+            _ => None,
+        };
+        let metric = |k| Metric::new(problem, x, k);
+        let metric = (0..x.0.len()).map(|k| if lines.is_some() { metric(k).by_lines() } else { metric(k) }).collect();
         let half_norm = by_gram(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
         let extra_metric = joint.then(|| {
             let curvature = problem.curvature_at(|| problem.predict(x));
@@ -243,7 +262,7 @@ impl<'a> Balanced<'a> {
             let z = problem.dual_field(&prediction);
             prediction.iter().zip(&z).map(|(p, z)| (p * z).abs()).sum()
         });
-        Self { problem, rank: x.rank(), metric, half_norm, extra_metric, noise: NOISE * size }
+        Self { problem, rank: x.rank(), lines, metric, half_norm, extra_metric, noise: NOISE * size }
     }
 
     /// The blocks of extra variables that move along.
@@ -262,13 +281,26 @@ impl<'a> Balanced<'a> {
         self.blocks().map(part).collect()
     }
 
+    /// The factors in one vector.
+    fn join(&self, x: &Factors) -> Vec<f64> {
+        let turned = |x: &Mat| if self.lines.is_some() { dense::transpose(x) } else { x.clone() };
+        x.0.iter().flat_map(|x| Vec::from(turned(x).data)).collect()
+    }
+
     fn factors(&self, joined: &[f64]) -> Factors {
+        let parts = self.parts(joined);
+        if self.lines.is_some() { Factors(parts.0.iter().map(dense::transpose).collect()) } else { parts }
+    }
+
+    /// The factors as they are joined.
+    fn parts(&self, joined: &[f64]) -> Factors {
         let mut rest = joined;
         let rows = self.problem.factor_rows();
         let factor = |&d: &usize| {
             let (head, tail) = rest.split_at(d * self.rank);
             rest = tail;
-            Mat::from_column_slice(d, self.rank, head)
+            let (d, r) = if self.lines.is_some() { (self.rank, d) } else { (d, self.rank) };
+            Mat::from_column_slice(d, r, head)
         };
         Factors(rows.iter().map(factor).collect())
     }
@@ -300,25 +332,29 @@ impl<'a> Balanced<'a> {
     /// f(x), and its gradient in `out` unless f is above `ceiling`.
     fn evaluate(&self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
-        let factors = self.factors(x);
+        let factors = self.parts(x);
         let (degree, share) = power(p);
         let mut penalty = 0.0;
         let mut rest = &mut *out;
         for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
             let (part, tail) = rest.split_at_mut(factor.len());
             let scale = f64::from(degree) * share * p.lambda;
-            let weights = gauge.weights();
-            for (x, g) in factor.as_slice().chunks_exact(factor.nrows()).zip(part.chunks_exact_mut(factor.nrows())) {
+            let columns = factor.as_slice().chunks_exact(factor.nrows());
+            for (i, (x, g)) in columns.zip(part.chunks_exact_mut(factor.nrows())).enumerate() {
                 let size = if degree == 2 { 1.0 } else { gauge.value(x).powi(degree - 2) };
-                for i in 0..x.len() {
-                    let w = weights.map_or(1.0, |w| w[i] * w[i]);
-                    g[i] = scale * size * w * x[i];
-                    penalty += size * w * x[i] * x[i];
+                match gauge.weights() {
+                    Some(w) if self.lines.is_none() => {
+                        g.iter_mut().zip(x).zip(w).for_each(|((g, x), w)| *g = scale * size * w * w * x);
+                    }
+                    w => {
+                        let w = w.map_or(1.0, |w| w[i] * w[i]);
+                        g.iter_mut().zip(x).for_each(|(g, x)| *g = scale * size * w * x);
+                    }
                 }
             }
+            penalty += dot(factor.as_slice(), part) / f64::from(degree);
             rest = tail;
         }
-        let mut penalty = share * p.lambda * penalty;
         let parts = self.extras(x);
         for ((_, b), q) in self.blocks().zip(&parts) {
             let (part, tail) = rest.split_at_mut(q.len());
@@ -338,17 +374,13 @@ impl<'a> Balanced<'a> {
         }
     }
 
-    /// l(Phi_r(X) + A Q); its gradient is added to `out` unless it is above `ceiling`.
+    /// l(Phi_r(X) + A Q) for the factors as they are joined; its gradient is added to `out` unless it is above `ceiling`.
     fn loss(&self, x: &Factors, q: &[&[f64]], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
-        // listed entries are reached line by line: both factors are turned once for all three products
-        let lines = match &p.observations {
-            Observations::Coordinates(pattern) if p.operator.is_none() && p.mapping.name() == "matrix" => {
-                Some((pattern, dense::transpose(&x.0[0]), dense::transpose(&x.0[1])))
-            }
-            _ => None,
+        let mut prediction = match self.lines {
+            Some(at) => at.sampled_product_lines(&x.0[0], &x.0[1]),
+            None => p.apply(x),
         };
-        let mut prediction = lines.as_ref().map_or_else(|| p.apply(x), |(at, u, v)| at.sampled_product_lines(u, v));
         if self.extra_metric.is_some() {
             self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(&coefficients(b, q), &mut prediction));
         } else {
@@ -357,10 +389,10 @@ impl<'a> Balanced<'a> {
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
-            let pulls = (0..x.0.len()).map(|k| match (&lines, k) {
+            let pulls = (0..x.0.len()).map(|k| match (self.lines, k) {
                 (None, _) => p.pullback(&z, x, k),
-                (Some((at, _, v)), 0) => dense::transpose(&at.mul_lines(&z, v)),
-                (Some((at, u, _)), _) => dense::transpose(&at.tr_mul_lines(&z, u)),
+                (Some(at), 0) => at.mul_lines(&z, &x.0[1]),
+                (Some(at), _) => at.tr_mul_lines(&z, &x.0[0]),
             });
             let extras = self.blocks().zip(q).map(|((_, b), q)| {
                 let held = matches!(b.penalty, Penalty::L2(_)) && q.iter().all(|q| *q == 0.0);
