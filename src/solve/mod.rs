@@ -292,7 +292,7 @@ fn go_on(
                 keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
                 polar = Some(bounded);
             }
-            if proving && excess < 0.1 && (ready || state.is_slow(objective)) {
+            if proving && excess < 0.1 && (ready || state.is_slow(objective, target)) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let good = excess < GOOD || (excess < 1e-3 && state.polishing > 0);

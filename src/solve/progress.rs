@@ -16,8 +16,8 @@ const LEFT: f64 = 1e-6;
 /// Descent goes on while a sweep brings this share of what the last slices appended brought.
 const WORTHWHILE: f64 = 4e-3;
 
-/// An objective that falls by this share of itself falls slowly.
-const SLOW: f64 = 1e-3;
+/// An objective that falls by this share of itself, or by the target gap's if that is more, falls slowly.
+const SLOW: f64 = 1e-4;
 
 /// What the outer loop remembers to decide how hard the next round works.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -81,8 +81,8 @@ impl Progress {
     }
 
     /// Whether the objective falls by little, so that it will not be long until the gap depends on the bound.
-    pub(super) fn is_slow(&self, objective: f64) -> bool {
-        self.last_objective.is_some_and(|last| last - objective <= SLOW * objective.abs())
+    pub(super) fn is_slow(&self, objective: f64, target: f64) -> bool {
+        self.last_objective.is_some_and(|last| last - objective <= SLOW.max(target) * objective.abs())
     }
 
     /// Effort of the next search.
