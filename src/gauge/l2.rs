@@ -10,6 +10,8 @@
 //! Newton on psi(s)^(-1/2) - 1, which is increasing and concave: from below the root it converges monotonically.
 
 use super::{Kind, Norm};
+use crate::linalg::simd::vectorised;
+use crate::linalg::vector::dot;
 
 /// ||x||_2.
 #[derive(Debug)]
@@ -31,10 +33,17 @@ impl Norm for L2 {
     }
 
     fn value(&self, x: &[f64]) -> f64 {
-        let scale = x.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         // squares neither overflow nor vanish in this range
-        if scale == 0.0 || !scale.is_finite() || (1e-140..1e140).contains(&scale) {
-            return x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let plain = vectorised(
+            #[inline(always)]
+            || dot(x, x),
+        );
+        if (1e-260..1e300).contains(&plain) {
+            return plain.sqrt();
+        }
+        let scale = x.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        if scale == 0.0 || !scale.is_finite() {
+            return scale;
         }
         scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
     }

@@ -23,6 +23,12 @@ use rayon::prelude::*;
 #[derive(Debug)]
 pub struct Rowwise;
 
+/// Rows that move at once where the rank is narrow: one after the other, each waits for its coordinates.
+const ROWS: usize = 16;
+
+/// Beyond this rank most entries are zero and stay zero, which a row alone passes over.
+const NARROW: usize = 64;
+
 /// A pass over a row goes on while it moves at least this share (squared) of what the first one did.
 const PASS_AGAIN: f64 = 0.01;
 
@@ -104,17 +110,106 @@ fn half_sweep(problem: &Problem, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
     let gram = dense::mul_tr(other, other);
     let sign = problem.regularizer.gauges[k].orthant().unwrap_or(0.0);
     let passes = 1 + (problem.y.len() / (x[k].ncols() * r)).min(20);
-    x[k].as_mut_slice().par_chunks_mut(r).zip(p.as_slice().par_chunks(r)).with_min_len(32).for_each_init(
-        || vec![0.0; r],
-        |slope, (u, p)| {
-            slope.copy_from_slice(p);
-            vectorised(
-                #[inline(always)]
-                || descend_row(u, slope, gram.as_slice(), problem.lambda, sign, passes),
-            );
-        },
-    );
+    if r <= NARROW {
+        let inverse: Vec<f64> = gram.diagonal().iter().map(|g| 1.0 / (g + problem.lambda)).collect();
+        Model { gram: gram.as_slice(), inverse: &inverse, sign, passes }.descend(&mut x[k], &p, &gram);
+    } else {
+        x[k].as_mut_slice().par_chunks_mut(r).zip(p.as_slice().par_chunks(r)).with_min_len(32).for_each_init(
+            || vec![0.0; r],
+            |slope, (u, p)| {
+                slope.copy_from_slice(p);
+                vectorised(
+                    #[inline(always)]
+                    || descend_row(u, slope, gram.as_slice(), problem.lambda, sign, passes),
+                );
+            },
+        );
+    }
     (p, gram)
+}
+
+/// The transpose of lines of this length.
+#[inline(always)]
+fn turn(lines: &[f64], length: usize, out: &mut [f64]) {
+    let count = lines.len() / length;
+    for (i, line) in lines.chunks_exact(length).enumerate() {
+        line.iter().enumerate().for_each(|(j, x)| out[j * count + i] = *x);
+    }
+}
+
+/// What the rows of a factor have in common.
+struct Model<'a> {
+    /// G.
+    gram: &'a [f64],
+    /// 1 / (G_ss + lambda).
+    inverse: &'a [f64],
+    sign: f64,
+    passes: usize,
+}
+
+impl Model<'_> {
+    /// Coordinate descent on every row of a factor held transposed; P likewise.
+    fn descend(&self, x: &mut Mat, p: &Mat, gram: &Mat) {
+        let r = self.inverse.len();
+        let slope = p - dense::mul(gram, x);
+        x.as_mut_slice().par_chunks_mut(r * ROWS).zip(slope.as_slice().par_chunks(r * ROWS)).for_each_init(
+            || [vec![0.0; ROWS * r], vec![0.0; ROWS * r]],
+            |[u, slope], (rows, slopes)| {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let count = rows.len() / r;
+                        let (u, slope) = (&mut u[..rows.len()], &mut slope[..rows.len()]);
+                        turn(slopes, r, slope);
+                        turn(rows, r, u);
+                        self.descend_block(u, slope, count);
+                        turn(u, count, rows);
+                    },
+                );
+            },
+        );
+    }
+
+    /// Coordinate descent on `count` rows u, coordinate by coordinate; `slope` is p - G u.
+    #[inline(always)]
+    fn descend_block(&self, u: &mut [f64], slope: &mut [f64], count: usize) {
+        let r = self.inverse.len();
+        let mut step = [0.0; ROWS];
+        let step = &mut step[..count];
+        let mut first = [0.0; ROWS];
+        for pass in 0..self.passes {
+            let mut moved = [0.0; ROWS];
+            for (s, u) in u.chunks_exact_mut(count).enumerate() {
+                let line = &self.gram[s * r..(s + 1) * r];
+                let slope_s = &slope[s * count..(s + 1) * count];
+                for (((u, slope), step), moved) in u.iter_mut().zip(slope_s).zip(step.iter_mut()).zip(&mut moved) {
+                    let new = (slope + line[s] * *u) * self.inverse[s];
+                    let new = if self.sign * new < 0.0 { 0.0 } else { new };
+                    *step = new - *u;
+                    *u = new;
+                    *moved += *step * *step * line[s];
+                }
+                follow(slope, line, step);
+            }
+            if pass == 0 {
+                first = moved;
+            }
+            if moved.iter().zip(&first).all(|(moved, first)| *moved <= PASS_AGAIN * first) {
+                break;
+            }
+        }
+    }
+}
+
+/// slope <- slope - line step', unless no row moves.
+#[inline(always)]
+fn follow(slope: &mut [f64], line: &[f64], step: &[f64]) {
+    if step.iter().all(|s| *s == 0.0) {
+        return;
+    }
+    for (slope, g) in slope.chunks_exact_mut(step.len()).zip(line) {
+        slope.iter_mut().zip(step).for_each(|(slope, step)| *slope -= g * step);
+    }
 }
 
 /// Coordinate descent on one row; `slope` comes as p and is kept as p - G u.
