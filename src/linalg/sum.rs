@@ -12,6 +12,9 @@ use rayon::prelude::*;
 /// Terms summed one after the other.
 const PIECE: usize = 4096;
 
+/// Running sums side by side.
+const LANES: usize = 4;
+
 /// Unit roundoff of f64, 2^-53.
 pub const UNIT_ROUNDOFF: f64 = f64::EPSILON / 2.0;
 
@@ -44,11 +47,19 @@ impl Sum {
             vectorised(
                 #[inline(always)]
                 || {
-                    let mut sums = [Self::new(); K];
-                    for j in start..n.min(start + PIECE) {
-                        terms(j, &mut sums);
+                    // one running sum would wait for itself
+                    let mut lanes = [[Self::new(); K]; LANES];
+                    let end = n.min(start + PIECE);
+                    let whole = start + (end - start) / LANES * LANES;
+                    for j in (start..whole).step_by(LANES) {
+                        for (l, sums) in lanes.iter_mut().enumerate() {
+                            terms(j + l, sums);
+                        }
                     }
-                    sums
+                    for j in whole..end {
+                        terms(j, &mut lanes[0]);
+                    }
+                    joined(&lanes)
                 },
             )
         };
@@ -56,11 +67,7 @@ impl Sum {
             return piece(0);
         }
         let parts: Vec<[Self; K]> = (0..n.div_ceil(PIECE)).into_par_iter().map(|k| piece(k * PIECE)).collect();
-        let mut total = [Self::new(); K];
-        for part in &parts {
-            total.iter_mut().zip(part).for_each(|(t, p)| t.join(p));
-        }
-        total
+        joined(&parts)
     }
 
     /// Adds another sum: its high part as one more term, its low part among the errors, whose order the bound leaves open.
@@ -120,6 +127,15 @@ impl Sum {
         let upper = (self.value() + self.error()).next_up();
         if upper.is_nan() { f64::INFINITY } else { upper }
     }
+}
+
+/// The sums of parts, in their order.
+fn joined<const K: usize>(parts: &[[Sum; K]]) -> [Sum; K] {
+    let mut total = [Sum::new(); K];
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(t, p)| t.join(p));
+    }
+    total
 }
 
 #[inline(always)]

@@ -18,17 +18,24 @@ fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// Which of `n` equal intervals of [lo, hi] holds x; quarters, so that no difference overflows.
-fn interval(x: f64, lo: f64, hi: f64, n: usize) -> usize {
-    let share = (x * 0.25 - lo * 0.25) / (hi * 0.25 - lo * 0.25);
-    ((share * n as f64) as usize).min(n - 1)
+fn interval(lo: f64, hi: f64, n: usize) -> impl Fn(f64) -> usize {
+    let (start, width) = (lo * 0.25, hi * 0.25 - lo * 0.25);
+    let inverse = n as f64 / width;
+    move |x| {
+        let from = x * 0.25 - start;
+        // the inverse of a denormal width is no number
+        let at = if inverse.is_finite() { from * inverse } else { from / width * n as f64 };
+        (at as usize).min(n - 1)
+    }
 }
 
 /// Counts between these ends, lo < hi.
 pub fn between(values: &[f64], lo: f64, hi: f64) -> Histogram {
     let mut out = Histogram { lo, hi, counts: vec![0; INTERVALS], beyond: 0 };
+    let interval = interval(lo, hi, INTERVALS);
     for x in values.iter().filter(|x| !x.is_nan()) {
         out.beyond += usize::from(!(lo..=hi).contains(x));
-        out.counts[interval(*x, lo, hi, INTERVALS)] += 1;
+        out.counts[interval(*x)] += 1;
     }
     out
 }
@@ -36,7 +43,7 @@ pub fn between(values: &[f64], lo: f64, hi: f64) -> Histogram {
 /// Counts around 0, as wide on both sides: to the largest value, or to [`WIDTH`] root mean squares.
 pub fn around_zero(values: &[f64]) -> Histogram {
     let largest = values.iter().filter(|x| x.is_finite()).fold(0.0, |m: f64, x| m.max(x.abs()));
-    let scaled = values.iter().filter(|x| x.is_finite()).map(|x| (x / largest).powi(2)).sum::<f64>();
+    let scaled = values.iter().filter(|x| x.is_finite()).map(|x| (x / largest) * (x / largest)).sum::<f64>();
     let rms = largest * (scaled / values.len() as f64).sqrt();
     let reach = largest.min(WIDTH * rms);
     let reach = if reach > 0.0 { reach } else { 1.0 };
@@ -70,9 +77,10 @@ pub fn cloud(targets: &[f64], predictions: &[f64]) -> Cloud {
     }
     let (lo, hi) = wide(ends(pairs().flat_map(|(t, p)| [t, p])));
     let mut counts = vec![0usize; CELLS * CELLS];
+    let interval = interval(lo, hi, CELLS);
     for (t, p) in pairs() {
         // the first row of a picture is its top
-        counts[(CELLS - 1 - interval(p, lo, hi, CELLS)) * CELLS + interval(t, lo, hi, CELLS)] += 1;
+        counts[(CELLS - 1 - interval(p)) * CELLS + interval(t)] += 1;
     }
     let most = counts.iter().copied().max().unwrap_or(0);
     let log = |n: &usize| if *n == 0 { f64::NAN } else { (*n as f64).log10() };
