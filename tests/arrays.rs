@@ -47,7 +47,8 @@ fn recipes() -> Vec<Recipe> {
 
 fn compose((norm, example, cone, weighted): Recipe, n: usize, rng: &mut ChaCha8Rng) -> Result<Gauge, String> {
     let weights = weighted.then(|| (0..n).map(|_| rng.random_range(0.5..2.0)).collect());
-    Gauge::new((norm.examples)(n).swap_remove(example), weights, cone.map(|c| (c.example)(n)))
+    let cone = cone.map(|c| (c.example)(n).ok_or("none of that length")).transpose()?;
+    Gauge::new((norm.examples)(n).swap_remove(example), weights, cone)
 }
 
 fn plain(name: &str, cone: Option<&'static cone::Kind>) -> Recipe {

@@ -33,11 +33,14 @@ const LAYOUTS: [Layout; 4] = [Layout::Full, Layout::FullWeighted, Layout::Masked
 /// Norm, cone, weighted.
 type Recipe = (&'static str, Option<&'static str>, bool);
 
+/// A length that every cone has vectors of.
+const SQUARE: usize = 4;
+
 /// Every (norm, cone, weighted) that has a rule.
 fn gauge_recipes() -> Vec<Recipe> {
     let mut out = Vec::new();
     for norm in gauge::KINDS {
-        for example in 0..(norm.examples)(3).len() {
+        for example in 0..(norm.examples)(SQUARE).len() {
             // `tv#2` is the third example of tv
             let name = if norm.keys.is_empty() && norm.name != "tv" {
                 norm.name
@@ -47,7 +50,7 @@ fn gauge_recipes() -> Vec<Recipe> {
             for cone in std::iter::once(None).chain(cone::KINDS.iter().map(|k| Some(k.name))) {
                 for weighted in [false, true] {
                     let mut rng = ChaCha8Rng::seed_from_u64(0);
-                    if compose((name, cone, weighted), 3, &mut rng).is_ok() {
+                    if compose((name, cone, weighted), SQUARE, &mut rng).is_ok() {
                         out.push((name, cone, weighted));
                     }
                 }
@@ -60,7 +63,8 @@ fn gauge_recipes() -> Vec<Recipe> {
 fn compose(recipe: (&str, Option<&str>, bool), n: usize, rng: &mut impl Rng) -> Result<Gauge, String> {
     let (name, example) = recipe.0.split_once('#').map_or((recipe.0, 0), |(name, k)| (name, k.parse().unwrap()));
     let norm = (gauge::KINDS.iter().find(|k| k.name == name).unwrap().examples)(n).swap_remove(example);
-    let cone = recipe.1.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(n));
+    let cone = recipe.1.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(n).ok_or("no such length"));
+    let cone = cone.transpose()?;
     let weights = recipe.2.then(|| (0..n).map(|_| rng.random_range(0.5..2.0)).collect());
     Gauge::new(norm, weights, cone)
 }
@@ -74,11 +78,14 @@ fn sizes(mapping: &str, (m, n): (usize, usize)) -> Vec<usize> {
     if mapping == "cp" { vec![m, 3, n / 3] } else { vec![m, n] }
 }
 
-/// A small shape that the mapping takes: 3 x 3 x 2 for arrays.
-fn small_shape(mapping: &str, plain: (usize, usize)) -> (usize, usize) {
+/// A small shape that the mapping takes, and the cones: 3 x 3 x 2 for arrays.
+fn small_shape(mapping: &str, recipes: &[Recipe], plain: (usize, usize)) -> (usize, usize) {
     match mapping {
         "psd" => (plain.1, plain.1),
         "cp" => (3, 6),
+        _ if recipes.iter().any(|r| r.1 == Some("psd")) => (SQUARE, SQUARE),
+        // matrices of more than one row
+        _ if recipes.iter().any(|r| ["nuclear", "spectral"].contains(&r.0)) => (6, SQUARE),
         _ => plain,
     }
 }
@@ -151,6 +158,15 @@ fn kinds() -> Vec<(&'static str, Vec<Recipe>)> {
             out.push(("matrix", if k % 4 == 0 { vec![u, any] } else { vec![any, u] }));
         }
     }
+    let (nuclear, l2) = (|cone| ("nuclear", cone, false), |cone| ("l2", cone, false));
+    out.extend([
+        ("matrix", vec![nuclear(None), l2(Some("nonnegative"))]),
+        ("matrix", vec![l2(None), nuclear(None)]),
+        ("matrix", vec![nuclear(None), nuclear(Some("psd"))]),
+        ("matrix", vec![nuclear(Some("psd")), l2(Some("nonnegative"))]),
+        ("matrix", vec![l2(Some("psd")), nuclear(None)]),
+        ("matrix", vec![("spectral", None, false), ("linf", None, true)]),
+    ]);
     for &u in recipes.iter().filter(|r| r.0 == "l2" && orthant(r)) {
         out.push(("psd", vec![u]));
     }
@@ -160,6 +176,8 @@ fn kinds() -> Vec<(&'static str, Vec<Recipe>)> {
         let (a, b) = (k % l2.len(), k / l2.len());
         out.push(("cp", vec![l2[a], l2[b], l2[(2 * a + b) % l2.len()]]));
     }
+    let arrays = |r: &&Recipe| r.1 != Some("psd");
+    let recipes: Vec<Recipe> = recipes.iter().filter(arrays).copied().collect();
     for (k, &u) in recipes.iter().enumerate().filter(|r| r.1.0 != "l2" || !orthant(r.1)).step_by(2) {
         let mut three = vec![u, l2[k % l2.len()], recipes[(5 * k + 1) % recipes.len()]];
         three.rotate_right(k % 3);
@@ -223,7 +241,7 @@ fn no_lower_bound_exceeds_any_objective_for_every_pair_layout_and_weighting() {
         let few = *mapping == "cp";
         for (l, layout) in LAYOUTS.iter().enumerate().filter(|(l, _)| !few || l % 2 == k % 2) {
             let mut rng = ChaCha8Rng::seed_from_u64((1000 * k + l) as u64);
-            let shape = small_shape(mapping, (5, 4));
+            let shape = small_shape(mapping, recipes, (5, 4));
             let mut problem = instance(mapping, recipes, *layout, shape, 0.3, &mut rng);
             weak_duality(&mut problem, &mut rng, residual_bound)
                 .unwrap_or_else(|e| panic!("{mapping} {recipes:?} {layout:?} (seed {}): {e}", 1000 * k + l));
@@ -397,6 +415,35 @@ fn a_partial_transpose_that_forgets_a_side_is_free_is_caught() {
         caught += usize::from(bound.unwrap() > problem.objective(&free));
     }
     assert!(caught >= 6, "{caught}");
+}
+
+/// Matrices of two rows under the nuclear norm: the lift of the array that they fold up into is tight, and fits of either kind prove
+/// the same optimum.
+#[test]
+fn matrices_under_the_nuclear_norm_are_certified_as_the_array_that_they_fold_up_into() {
+    let options = CertifyOptions { target_gap: 1e-5, effort: Effort::Default };
+    let solved = |problem: &mut Problem| {
+        let s = solve(problem, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+        (certify(problem, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap(), s.witnesses)
+    };
+    for seed in 0..6u64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let layout = LAYOUTS[seed as usize % LAYOUTS.len()];
+        let recipes = [("nuclear", None, false), ("l2", None, false)];
+        let mut problem = instance("matrix", &recipes, layout, (6, 5), 0.3, &mut rng);
+        let mut folded = homfac::polar::folded::Folded::new(&problem).unwrap().problem;
+        let ((here, witnesses), (there, _)) = (solved(&mut problem), solved(&mut folded));
+        let (bound, total) = (here.lower_bound.unwrap(), here.objective.total);
+        assert!(total - bound <= 1e-5 * total, "seed {seed}: {bound} below {total}");
+        assert!(there.lower_bound.unwrap() <= total && bound <= there.objective.total, "seed {seed}");
+        // the point is proven again from what is saved, and only where it means what it says
+        let point = witnesses.iter().find_map(|w| DualPoint::from_witness(&problem, w)).expect("a dual point");
+        assert!(prove(&problem, &point).unwrap().value >= bound - 1e-9 * bound.abs());
+        if matches!(point.kind, homfac::certify::dual::Kind::Transposes(_)) {
+            problem.loss = Box::new(loss::huber::Huber { delta: 0.1 });
+            assert!(prove(&problem, &point).is_none(), "a point of squared loss says nothing of another");
+        }
+    }
 }
 
 #[test]
@@ -597,7 +644,7 @@ fn every_polar_bound_is_above_brute_force_and_degree_one_and_search_attains_its_
     for (k, (mapping, recipes)) in kinds().iter().enumerate() {
         for layout in [Layout::Full, Layout::Masked] {
             let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
-            let shape = if *mapping == "psd" { (4, 4) } else { small_shape(mapping, (4, 3)) };
+            let shape = if *mapping == "psd" { (4, 4) } else { small_shape(mapping, recipes, (4, 3)) };
             let problem = instance(mapping, recipes, layout, shape, 0.3, &mut rng);
             let label = format!("{mapping} {recipes:?} {layout:?}");
             for b in bound::BOUNDS.iter().filter(|b| b.applies(&problem).is_some()) {

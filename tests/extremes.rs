@@ -14,7 +14,7 @@ use homfac::{cone, loss};
 
 fn gauge(norm: &str, cone: Option<&str>, weight: Option<Vec<f64>>) -> Gauge {
     let norm = (gauge::KINDS.iter().find(|k| k.name == norm).unwrap().build)(&gauge::Parameters::default()).unwrap();
-    let cone = cone.map(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(1));
+    let cone = cone.and_then(|c| (cone::KINDS.iter().find(|k| k.name == c).unwrap().example)(1));
     Gauge::new(norm, weight, cone).unwrap()
 }
 

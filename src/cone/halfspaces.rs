@@ -35,7 +35,7 @@ pub const KIND: Kind = Kind {
             1 => 1.0,
             _ => [1.0, -2.0, 1.5].get(j).copied().unwrap_or(0.0),
         });
-        build(&Parameters { matrix: Some(a), ..Parameters::default() }).expect("a cone with an interior")
+        build(&Parameters { matrix: Some(a), ..Parameters::default() }).ok()
     },
 };
 

@@ -6,6 +6,7 @@ mod linear;
 pub mod monotone;
 pub mod nonnegative;
 pub mod nonpositive;
+pub mod psd;
 pub mod sparse;
 
 use crate::linalg::Mat;
@@ -26,6 +27,11 @@ pub trait Cone: Send + Sync {
     /// The sign every coordinate is confined to, for orthants: +1 or -1. Such a cone composes with every absolute norm.
     fn orthant(&self) -> Option<f64> {
         None
+    }
+
+    /// Whether [`Cone::project_metric`] is exact in every metric, not in uniform ones alone.
+    fn any_metric(&self) -> bool {
+        true
     }
 
     /// Whether C is convex.
@@ -72,6 +78,8 @@ pub struct Parameters {
     pub matrix: Option<Mat>,
     /// `nonzeros`.
     pub nonzeros: Option<usize>,
+    /// n.
+    pub n: usize,
 }
 
 /// A cone as the spec names it.
@@ -84,10 +92,17 @@ pub struct Kind {
     pub keys: &'static [&'static str],
     /// Builds it; a sentence if the parameters do not make a cone.
     pub build: fn(&Parameters) -> Result<Box<dyn Cone>, String>,
-    /// What the laws are tested on: a cone in R^n of this kind.
-    pub example: fn(usize) -> Box<dyn Cone>,
+    /// What the laws are tested on: a cone in R^n of this kind, if there is one.
+    pub example: fn(usize) -> Option<Box<dyn Cone>>,
 }
 
 /// Every cone. One line each.
-pub const KINDS: &[&Kind] =
-    &[&nonnegative::KIND, &nonpositive::KIND, &monotone::KIND, &halfspaces::KIND, &kernel::KIND, &sparse::KIND];
+pub const KINDS: &[&Kind] = &[
+    &nonnegative::KIND,
+    &nonpositive::KIND,
+    &monotone::KIND,
+    &halfspaces::KIND,
+    &kernel::KIND,
+    &sparse::KIND,
+    &psd::KIND,
+];

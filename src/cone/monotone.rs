@@ -20,7 +20,7 @@ pub const KIND: Kind = Kind {
     summary: "nondecreasing: x_i <= x_(i+1)",
     keys: &[],
     build: |_| Ok(Box::new(Monotone)),
-    example: |_| Box::new(Monotone),
+    example: |_| Some(Box::new(Monotone)),
 };
 
 /// A run of equal values: its weight, its mean, its length.

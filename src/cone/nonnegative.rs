@@ -12,7 +12,7 @@ pub const KIND: Kind = Kind {
     summary: "every entry >= 0",
     keys: &[],
     build: |_| Ok(Box::new(Nonnegative)),
-    example: |_| Box::new(Nonnegative),
+    example: |_| Some(Box::new(Nonnegative)),
 };
 
 impl Cone for Nonnegative {

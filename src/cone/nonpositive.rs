@@ -12,7 +12,7 @@ pub const KIND: Kind = Kind {
     summary: "every entry <= 0",
     keys: &[],
     build: |_| Ok(Box::new(Nonpositive)),
-    example: |_| Box::new(Nonpositive),
+    example: |_| Some(Box::new(Nonpositive)),
 };
 
 impl Cone for Nonpositive {

@@ -21,7 +21,7 @@ pub const KIND: Kind = Kind {
     summary: "at most `nonzeros` entries are not 0; not convex",
     keys: &["nonzeros"],
     build,
-    example: |n| Box::new(Sparse { nonzeros: (n / 2).max(1) }),
+    example: |n| Some(Box::new(Sparse { nonzeros: (n / 2).max(1) })),
 };
 
 fn build(parameters: &Parameters) -> Result<Box<dyn Cone>, String> {
@@ -46,6 +46,10 @@ impl Cone for Sparse {
     }
 
     fn is_convex(&self) -> bool {
+        false
+    }
+
+    fn any_metric(&self) -> bool {
         false
     }
 

@@ -1,8 +1,8 @@
 //! A norm, scaled per coordinate, on a cone.
 
+use super::Norm;
 use super::pairs::{self, Rule};
 use super::shrink::shrink;
-use super::{Norm, l2::L2};
 use crate::cone::Cone;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 
@@ -30,16 +30,18 @@ impl Gauge {
         assert!(weights.iter().flatten().all(|w| WEIGHT_RANGE.contains(w)), "a gauge weight is out of range");
         let mut norm = norm;
         let rule = cone.as_ref().map(|cone| pairs::rule(norm.as_ref(), cone.as_ref())).transpose()?;
-        if let (Some(Rule::Inside), Some(inside)) =
-            (rule, cone.as_ref().and_then(|c| norm.on_orthant(c.orthant().unwrap_or(1.0))))
-        {
+        if let (Some(Rule::Inside), Some(inside)) = (rule, cone.as_ref().and_then(|c| norm.inside(c.as_ref()))) {
             norm = inside;
         }
-        if let (Some(cone), Some(d)) = (&cone, &weights)
-            && !cone.is_convex()
-            && d.iter().any(|x| *x != d[0])
-        {
-            return Err(format!("no rule is known to be right for weights that vary with cone `{}`", cone.name()));
+        if weights.iter().any(|d| d.iter().any(|x| *x != d[0])) {
+            let culprit = match &cone {
+                Some(cone) if !cone.any_metric() => Some(format!("cone `{}`", cone.name())),
+                _ if !norm.any_metric() => Some(format!("norm `{}`", norm.name())),
+                _ => None,
+            };
+            if let Some(culprit) = culprit {
+                return Err(format!("no rule is known to be right for weights that vary with {culprit}"));
+            }
         }
         Ok(Self { norm, cone, rule, weights })
     }
@@ -69,6 +71,11 @@ impl Gauge {
         self.cone.as_ref().is_none_or(|c| c.is_convex())
     }
 
+    /// Whether the prox is exact in every diagonal metric, not in uniform ones alone.
+    pub fn any_metric(&self) -> bool {
+        self.norm.any_metric() && self.cone.as_ref().is_none_or(|c| c.any_metric())
+    }
+
     /// Whether gauge(-x) = gauge(x), whatever x.
     pub fn is_even(&self) -> bool {
         self.cone.as_ref().is_none_or(|c| c.is_even())
@@ -76,12 +83,21 @@ impl Gauge {
 
     /// gauge(x), +inf outside the cone.
     pub fn value(&self, x: &[f64]) -> f64 {
+        self.valued(x, |x| self.norm.value(x))
+    }
+
+    /// An upper bound of gauge(x), up to a relative error of at most gamma_(n + 32).
+    pub fn value_upper(&self, x: &[f64]) -> f64 {
+        self.valued(x, |x| self.norm.value_upper(x))
+    }
+
+    fn valued(&self, x: &[f64], norm: impl Fn(&[f64]) -> f64) -> f64 {
         if self.cone.as_ref().is_some_and(|c| c.violation(x).is_some()) {
             return f64::INFINITY;
         }
         match &self.weights {
-            None => self.norm.value(x),
-            Some(d) => self.norm.value(&x.iter().zip(d).map(|(x, d)| x * d).collect::<Vec<_>>()),
+            None => norm(x),
+            Some(d) => norm(&x.iter().zip(d).map(|(x, d)| x * d).collect::<Vec<_>>()),
         }
     }
 
@@ -176,7 +192,8 @@ impl Gauge {
         }
     }
 
-    /// b <- argmin_x 1/2 sum_j h_j (x_j - b_j)^2 + t gauge(x), h_j >= 0, t >= 0. On a cone that is not convex: for uniform h.
+    /// b <- argmin_x 1/2 sum_j h_j (x_j - b_j)^2 + t gauge(x), h_j >= 0, t >= 0. Where [`Self::any_metric`] says no: for
+    /// uniform h.
     pub fn prox(&self, b: &mut [f64], h: &[f64], t: f64) {
         match (&self.cone, self.rule) {
             (Some(cone), Some(Rule::Shrink)) => {
@@ -222,8 +239,8 @@ impl Gauge {
         }
     }
 
-    /// L2 distance moves the gauge by at most this much per unit, for gauges whose norm is l2.
+    /// L2 distance moves the gauge by at most this much per unit; +inf where nobody asks.
     pub fn slope(&self) -> f64 {
-        self.weight_range().0 * if self.norm.name() == L2.name() { 1.0 } else { f64::INFINITY }
+        self.weight_range().0 * self.norm.slope()
     }
 }

@@ -85,6 +85,10 @@ impl Norm for L2 {
         true
     }
 
+    fn slope(&self) -> f64 {
+        1.0
+    }
+
     fn l2_radius(&self, _n: usize) -> f64 {
         1.0
     }

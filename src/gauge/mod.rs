@@ -7,6 +7,7 @@
 //! Norms live in files of their own; [`sum`] adds them up, [`pairs`] says which (norm, cone) pairs have a rule known to be
 //! right. To add a norm: a file with a `KIND`, and its line in [`KINDS`].
 
+pub mod frobenius;
 pub mod fused;
 mod gauge_impl;
 pub mod grid;
@@ -15,14 +16,18 @@ pub mod l1;
 pub mod l2;
 pub mod linf;
 pub mod lp;
+pub mod nuclear;
 pub mod pairs;
 pub mod root;
+pub mod schatten;
 pub mod shrink;
+pub mod spectral;
 pub mod sum;
 pub mod tv;
 
 pub use gauge_impl::{Gauge, WEIGHT_RANGE};
 
+use crate::cone::Cone;
 use crate::linalg::sum::gamma;
 
 /// A norm on R^n, with its dual norm, the maximiser of the dual, and its prox in a diagonal metric.
@@ -38,6 +43,11 @@ pub trait Norm: Send + Sync {
     /// ||x||.
     fn value(&self, x: &[f64]) -> f64;
 
+    /// An upper bound of ||x||, up to a relative error of at most gamma_(n + 32). As it stands: for closed forms.
+    fn value_upper(&self, x: &[f64]) -> f64 {
+        self.value(x)
+    }
+
     /// The dual norm ||y||° = max {<x, y> : ||x|| <= 1}.
     fn dual(&self, y: &[f64]) -> f64;
 
@@ -51,7 +61,7 @@ pub trait Norm: Send + Sync {
     fn dual_argmax(&self, y: &mut [f64]);
 
     /// b <- a minimiser of 1/2 sum_j h_j (x_j - b_j)^2 + t ||x||, for h_j >= 0 and t >= 0. Where h_j = 0 an absolute norm
-    /// has x_j = 0.
+    /// has x_j = 0. Where [`Norm::any_metric`] says no: for uniform h.
     fn prox(&self, b: &mut [f64], h: &[f64], t: f64);
 
     /// Whether the norm depends on |x| alone and grows with it: then it composes with every orthant.
@@ -62,9 +72,14 @@ pub trait Norm: Send + Sync {
         false
     }
 
-    /// The norm with prox and dual of its restriction to the orthant of this sign, for norms that are not absolute and have
-    /// rules of their own for it.
-    fn on_orthant(&self, _sign: f64) -> Option<Box<dyn Norm>> {
+    /// Whether the prox is exact in every diagonal metric, not in uniform ones alone.
+    fn any_metric(&self) -> bool {
+        true
+    }
+
+    /// The norm with prox and dual of its restriction to this cone, for norms that are not absolute and have rules of their own
+    /// for it.
+    fn inside(&self, _cone: &dyn Cone) -> Option<Box<dyn Norm>> {
         None
     }
 
@@ -73,9 +88,19 @@ pub trait Norm: Send + Sync {
         None
     }
 
+    /// What the norms of singular values share.
+    fn matrices(&self) -> Option<&schatten::Schatten> {
+        None
+    }
+
     /// The terms of a sum.
     fn terms(&self) -> Option<&sum::Sum> {
         None
+    }
+
+    /// Upper bound of ||x|| over ||x||_2 <= 1; +inf where nobody asks.
+    fn slope(&self) -> f64 {
+        f64::INFINITY
     }
 
     /// Upper bound of ||x||_2 over ||x|| <= 1 in R^n.
@@ -94,7 +119,7 @@ pub struct Parameters {
     pub p: Option<f64>,
     /// `groups` of `group_l2`: lists of 0-based indices.
     pub groups: Option<Vec<Vec<usize>>>,
-    /// `shape` of `tv`: rows and columns of an image.
+    /// `shape`: rows and columns of an image, or of the matrix that a column is.
     pub shape: Option<(usize, usize)>,
     /// n.
     pub n: usize,
@@ -117,4 +142,14 @@ pub struct Kind {
 }
 
 /// Every norm. One line each.
-pub const KINDS: &[&Kind] = &[&l1::KIND, &l2::KIND, &linf::KIND, &lp::KIND, &group_l2::KIND, &tv::KIND];
+pub const KINDS: &[&Kind] = &[
+    &l1::KIND,
+    &l2::KIND,
+    &linf::KIND,
+    &lp::KIND,
+    &group_l2::KIND,
+    &tv::KIND,
+    &frobenius::KIND,
+    &spectral::KIND,
+    &nuclear::KIND,
+];

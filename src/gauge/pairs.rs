@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! absolute norm, orthant     prox(b) = prox_norm(P b),  polar(y) = dual norm of P y, attained at the maximiser for P y
-//! sum with tv, orthant       the clipping goes inside the prox, Norm::on_orthant
+//! sum with tv, orthant       the clipping goes inside the prox, Norm::inside
+//! singular values, psd       the same: eigenvalues stand in for singular values
 //! l2, convex cone            prox: shrink of the projection in the metric of its system;  polar(y) = ||P y||_2
 //! l2, sparse                 prox(b) = prox_norm(P b) in a uniform metric, P b the n largest entries; polar alike
 //! ```
@@ -18,7 +19,7 @@ use crate::cone::Cone;
 pub enum Rule {
     /// Project, then the norm.
     ProjectFirst,
-    /// The norm has its own restriction to the orthant.
+    /// The norm has its own restriction to the cone.
     Inside,
     /// Shrink around the projection in a metric.
     Shrink,
@@ -32,7 +33,7 @@ pub fn rule(norm: &dyn Norm, cone: &dyn Cone) -> Result<Rule, String> {
     let l2 = norm.name() == "l2";
     match cone.orthant() {
         Some(_) if norm.is_absolute() => Ok(Rule::ProjectFirst),
-        Some(sign) if norm.on_orthant(sign).is_some() => Ok(Rule::Inside),
+        _ if norm.inside(cone).is_some() => Ok(Rule::Inside),
         None if l2 && !cone.is_convex() => Ok(Rule::ProjectFirst),
         None if l2 => Ok(Rule::Shrink),
         _ => Err(format!("no rule is known to be right for norm `{}` with cone `{}`", norm.name(), cone.name())),

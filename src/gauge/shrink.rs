@@ -23,6 +23,11 @@ pub fn shrink(b: &mut [f64], h: &[f64], t: f64, d: Option<&[f64]>, inner: Inner)
         b.fill(0.0);
         return;
     }
+    // weights that are all alike only scale t
+    let (t, d) = match d {
+        Some(d) if d.iter().all(|x| *x == d[0]) => (t * d[0], None),
+        _ => (t, d),
+    };
     let square = |j: usize| d.map_or(1.0, |d| d[j] * d[j]);
     let size = |x: &[f64]| match d {
         None => L2.value(x),

@@ -24,6 +24,7 @@ use super::root::falling;
 use super::shrink::shrink;
 use super::tv::variation;
 use super::{Norm, Parameters, fused::fused, group_l2, l1, l2, l2::L2, tv};
+use crate::cone::Cone;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::{dot, unit_scale};
 
@@ -468,8 +469,9 @@ impl Norm for Sum {
         Some(self)
     }
 
-    fn on_orthant(&self, sign: f64) -> Option<Box<dyn Norm>> {
-        (self.tv > 0.0).then(|| Box::new(Self { sign: Some(sign), ..self.clone() }) as Box<dyn Norm>)
+    fn inside(&self, cone: &dyn Cone) -> Option<Box<dyn Norm>> {
+        let sign = cone.orthant().filter(|_| self.tv > 0.0)?;
+        Some(Box::new(Self { sign: Some(sign), ..self.clone() }))
     }
 
     fn l2_radius(&self, _n: usize) -> f64 {

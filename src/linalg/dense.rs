@@ -126,6 +126,15 @@ pub fn thin_svd(a: &Mat) -> Option<(Mat, Vec<f64>, Mat)> {
     Some((Mat::from_fn(m, k, |i, j| d.U()[(i, j)]), s, Mat::from_fn(n, k, |i, j| d.V()[(i, j)])))
 }
 
+/// Its singular values alone, descending.
+pub fn singular_values(a: &Mat) -> Option<Vec<f64>> {
+    let (m, n) = a.shape();
+    if m.min(n) == 0 {
+        return Some(Vec::new());
+    }
+    view(a.as_slice(), m, n).singular_values().ok()
+}
+
 /// An orthonormal basis of the column space's superset: the thin Q of A = Q R.
 pub fn orthonormal(a: &Mat) -> Mat {
     let (m, n) = a.shape();

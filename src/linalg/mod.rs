@@ -14,6 +14,7 @@ pub mod probable;
 pub mod proven;
 pub mod simd;
 pub mod sparse;
+pub mod spectra;
 pub mod sum;
 pub mod unfolding;
 pub mod vector;

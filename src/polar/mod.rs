@@ -5,6 +5,7 @@ pub mod arcs;
 pub mod bound;
 pub mod cones;
 pub mod field;
+pub mod folded;
 pub mod generators;
 pub mod grouping;
 pub mod moments;

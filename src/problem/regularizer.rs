@@ -75,9 +75,8 @@ impl Regularizer {
                     0.0 => 0.0,
                     e => e * g.slope(),
                 };
-                let values: Vec<f64> = (self.gauges_at(&slice).iter().zip(&slice).zip(&self.gauges))
-                    .map(|((v, x), g)| v + lost(x) + moved(g, x))
-                    .collect();
+                let values: Vec<f64> =
+                    (self.gauges.iter().zip(&slice)).map(|(g, x)| g.value_upper(x) + lost(x) + moved(g, x)).collect();
                 let top = values.iter().fold(0.0, |m: f64, v| m.max(*v));
                 // a product of some of the gauges may underflow before the others are multiplied in
                 let rest = top.max(1.0).powi(values.len() as i32 - 2);

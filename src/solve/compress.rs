@@ -104,7 +104,7 @@ mod tests {
         let gauges = sizes.iter().enumerate().map(|(k, &d)| {
             let weights =
                 (0..d).map(|i| weight * if sizes[k] == *sizes.iter().max().unwrap() { 1.0 } else { 1.0 + i as f64 });
-            let cone = cone.then(|| (crate::cone::nonnegative::KIND.example)(d));
+            let cone = cone.then(|| (crate::cone::nonnegative::KIND.example)(d)).flatten();
             Gauge::new(Box::new(L2), Some(weights.collect()), cone).unwrap()
         });
         Problem {

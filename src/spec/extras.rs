@@ -109,6 +109,12 @@ fn penalty(t: &Reader, kind: &extra::Kind) -> Option<Penalty> {
         return Some(Penalty::None);
     };
     if let Value::Text(name) = &node.value {
+        if name == "none" && !kind.free {
+            let found = format!("found `none`: free, {} would fit every entry", kind.name);
+            let expected = Some("a penalty such as { norm = \"l1\", weight = 0.3 }".into());
+            t.report("penalty", &node.origin, found, expected, None);
+            return None;
+        }
         let plain: Vec<&str> = penalty::NAMES.iter().filter(|n| !n.1 && names.contains(&n.0)).map(|n| n.0).collect();
         let name = t.check_name(t.path("penalty"), "penalty without a weight", name, &node.origin, &plain, &[])?;
         return Penalty::new(&name, 0.0);

@@ -10,10 +10,6 @@ use std::path::Path;
 /// How other tools name squares of norms.
 const SQUARES: &[&str] = &["squared", "square", "ridge", "tikhonov"];
 
-/// Names of the contract whose turn has not come.
-const PLANNED_NORMS: &[&str] = &["frobenius", "spectral", "nuclear"];
-const PLANNED_CONES: &[&str] = &["psd"];
-
 /// Entry k; `mapping` is unknown where its own error has been reported.
 pub fn read(t: &Reader, k: usize, node: &Node, mapping: Option<&str>, folder: &Path) -> Option<FactorSpec> {
     let path = t.path(&format!("factors[{k}]"));
@@ -54,7 +50,7 @@ fn norms(r: &Reader, folder: &Path) -> Option<Vec<NormSpec>> {
         }
         Some(node) => {
             refuse_square(r, node)?;
-            let kind = r.name("norm", "norm", &names, PLANNED_NORMS)?;
+            let kind = r.name("norm", "norm", &names, &[])?;
             Some(vec![keys(r, kind, 1.0, folder)?])
         }
     }
@@ -85,7 +81,7 @@ fn term(r: &Reader, k: usize, node: &Node, folder: &Path) -> Option<NormSpec> {
     if t.get("kind").is_none() {
         t.missing("kind", &format!("one of: {}", names.join(", ")));
     }
-    let kind = t.name("kind", "norm", &names, PLANNED_NORMS);
+    let kind = t.name("kind", "norm", &names, &[]);
     let weight = match t.number("weight") {
         None if t.get("weight").is_some() => None,
         None => Some(1.0),
@@ -104,9 +100,16 @@ fn term(r: &Reader, k: usize, node: &Node, folder: &Path) -> Option<NormSpec> {
 
 /// Refuses the keys of other norms than `kind`.
 fn refuse_keys(r: &Reader, kind: Option<&str>) {
-    for other in gauge::KINDS.iter().filter(|k| Some(k.name) != kind) {
-        let owner = format!("norm `{}`", other.name);
-        other.keys.iter().chain(other.optional).for_each(|key| r.foreign(&[(*key, owner.as_str())]));
+    let has = |k: &gauge::Kind, key: &str| k.keys.iter().chain(k.optional).any(|other| *other == key);
+    let mut keys: Vec<&str> = gauge::KINDS.iter().flat_map(|k| k.keys.iter().chain(k.optional)).copied().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    for key in keys {
+        let owners: Vec<&gauge::Kind> = gauge::KINDS.iter().copied().filter(|k| has(k, key)).collect();
+        if owners.iter().all(|k| Some(k.name) != kind) {
+            let names: Vec<String> = owners.iter().map(|k| format!("`{}`", k.name)).collect();
+            r.foreign(&[(key, &format!("norm {}", names.join(", ")))]);
+        }
     }
 }
 
@@ -190,9 +193,9 @@ fn cone(r: &Reader, folder: &Path) -> Option<Option<ConeSpec>> {
             if t.get("kind").is_none() {
                 t.missing("kind", &format!("one of: {}", names.join(", ")));
             }
-            t.name("kind", "cone", &names, PLANNED_CONES)?
+            t.name("kind", "cone", &names, &[])?
         }
-        None => r.name("cone", "cone", &names, PLANNED_CONES)?,
+        None => r.name("cone", "cone", &names, &[])?,
     };
     let wanted = cone::KINDS.iter().find(|k| k.name == kind)?.keys;
     let Some(t) = table else {

@@ -18,11 +18,18 @@ pub fn probe(mapping: Option<&str>, f: &FactorSpec) -> Result<(), String> {
         });
         let n_of = groups.iter().flatten().flatten().max().map_or(1, |j| j + 1);
         let n_of = n.shape.map_or(n_of, |(rows, cols)| rows.saturating_mul(cols));
-        // whether the image fits the factor is seen once there is one
-        Parameters { p: n.p, groups, shape: None, n: n_of }
+        // whether a shape fits the factor is seen once there is one, and an image is not made before
+        let shape = n.shape.or(Some((1, 1)).filter(|_| is_psd(f))).filter(|_| n.kind != gauge::tv::KIND.name);
+        Parameters { p: n.p, groups, shape, n: n_of }
     };
+    if let (true, Some((p, q))) = (is_psd(f), f.norms.iter().find_map(|n| n.shape))
+        && p != q
+    {
+        return Err(format!("cone `psd` is for square matrices, but `shape` says {p} x {q}"));
+    }
     let norm = norm(&f.norms, parameters)?;
-    let cone = f.cone.as_ref().map(|c| probe_cone(c)).transpose()?;
+    let side = norm.matrices().map_or(2, |m| m.shape().0);
+    let cone = f.cone.as_ref().map(|c| probe_cone(c, side)).transpose()?;
     let weights = matches!(f.weight, NormWeight::File(_)).then(|| vec![1.0, 2.0]);
     let name = norm.name();
     let free_or_orthant = cone.as_ref().is_none_or(|c| c.orthant().is_some());
@@ -43,13 +50,18 @@ pub fn probe(mapping: Option<&str>, f: &FactorSpec) -> Result<(), String> {
     Ok(())
 }
 
-/// The cone without its matrix, which the data decides on.
-fn probe_cone(c: &ConeSpec) -> Result<Box<dyn Cone>, String> {
+/// Whether columns are positive semidefinite matrices.
+fn is_psd(f: &FactorSpec) -> bool {
+    f.cone.as_ref().is_some_and(|c| c.kind == cone::psd::KIND.name)
+}
+
+/// The cone without its matrix, which the data decides on; of matrices of this side where they are.
+fn probe_cone(c: &ConeSpec, side: usize) -> Result<Box<dyn Cone>, String> {
     let kind = cone::KINDS.iter().find(|k| k.name == c.kind).expect("registered");
     if kind.keys.contains(&"path") {
-        return Ok((kind.example)(3));
+        return (kind.example)(3).ok_or_else(|| format!("cone `{}` has no example", c.kind));
     }
-    (kind.build)(&cone::Parameters { matrix: None, nonzeros: c.nonzeros })
+    (kind.build)(&cone::Parameters { matrix: None, nonzeros: c.nonzeros, n: side.saturating_mul(side) })
 }
 
 /// One norm, whose weight is left to the caller, or the sum of several.
@@ -76,10 +88,13 @@ pub fn build(f: &FactorSpec, rows: usize, records: &mut Vec<FileRecord>) -> Resu
         });
     }
     let mut given = groups.into_iter();
+    // a semidefinite matrix is square: its shape need not be said
+    let square = is_psd(f).then(|| cone::psd::side(rows)).transpose().map_err(|problem| misfit(rows, problem))?;
+    let square = square.map(|side| (side, side));
     let parameters: Vec<Parameters> = f
         .norms
         .iter()
-        .map(|n| Parameters { p: n.p, groups: given.next().flatten(), shape: n.shape, n: rows })
+        .map(|n| Parameters { p: n.p, groups: given.next().flatten(), shape: n.shape.or(square), n: rows })
         .collect();
     let position = |n: &NormSpec| f.norms.iter().position(|m| std::ptr::eq(m, n)).expect("one of them");
     let norm = norm(&f.norms, |n| parameters[position(n)].clone()).map_err(|problem| misfit(rows, problem))?;
@@ -126,7 +141,7 @@ fn labels(source: &Source, rows: usize, records: &mut Vec<FileRecord>) -> Result
 
 fn build_cone(c: &ConeSpec, rows: usize, records: &mut Vec<FileRecord>) -> Result<Box<dyn Cone>, DataError> {
     let kind = cone::KINDS.iter().find(|k| k.name == c.kind).expect("registered");
-    let mut parameters = cone::Parameters { matrix: None, nonzeros: c.nonzeros };
+    let mut parameters = cone::Parameters { matrix: None, nonzeros: c.nonzeros, n: rows };
     let Some(source) = &c.matrix else {
         return (kind.build)(&parameters).map_err(|problem| misfit(rows, problem));
     };

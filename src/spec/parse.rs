@@ -288,7 +288,9 @@ fn loss_kind(root: &Reader) -> Option<LossSpec> {
         t.missing("kind", &format!("one of: {}", known.join(", ")));
     }
     let kind = loss::kind(&name?)?;
-    let parameters: Option<Vec<_>> = kind.parameters.iter().map(|p| Some((p.name, parameter(&t, p)?))).collect();
+    // all are looked at, also after one that is wrong
+    let read: Vec<_> = kind.parameters.iter().map(|p| Some((p.name, parameter(&t, p)?))).collect();
+    let parameters: Option<Vec<_>> = read.into_iter().collect();
     let own: Vec<&str> = kind.parameters.iter().map(|p| p.name).collect();
     for other in loss::KINDS {
         let owner = format!("loss `{}`", other.name);

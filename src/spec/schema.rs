@@ -294,14 +294,15 @@ fn regularizer() -> Value {
 
 /// The keys of the norms, each with those that have it.
 fn norm_keys() -> Vec<Key> {
-    let owners = |key: &str| gauge::KINDS.iter().filter(|k| k.keys.contains(&key)).map(|k| k.name).collect::<Vec<_>>();
-    let mut keys: Vec<&'static str> = gauge::KINDS.iter().flat_map(|k| k.keys.iter().copied()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let mut out: Vec<Key> = keys.into_iter().map(|key| of(owners(key), required(key, norm_key(key)))).collect();
-    for kind in gauge::KINDS {
-        out.extend(kind.optional.iter().map(|key| of(vec![kind.name], optional(key, norm_key(key)))));
-    }
+    let all = |pick: fn(&gauge::Kind) -> &'static [&'static str], key: fn(&'static str, Value) -> Key| {
+        let mut names: Vec<&'static str> = gauge::KINDS.iter().flat_map(|k| pick(k).iter().copied()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let owners = |name: &str| gauge::KINDS.iter().filter(|k| pick(k).contains(&name)).map(|k| k.name).collect();
+        names.into_iter().map(|name| of(owners(name), key(name, norm_key(name)))).collect::<Vec<Key>>()
+    };
+    let mut out = all(|k| k.keys, required);
+    out.extend(all(|k| k.optional, optional));
     out
 }
 
@@ -316,7 +317,7 @@ fn norm_key(key: &str) -> Value {
         ),
         "shape" => json!({
             "type": "array", "items": { "type": "integer", "minimum": 1 }, "minItems": 2, "maxItems": 2,
-            "description": "Rows and columns of the image that the coordinates are, the last index fastest.",
+            "description": "Rows and columns of the image or matrix that the coordinates are, the last index fastest.",
         }),
         _ => json!({}),
     }

@@ -205,14 +205,7 @@ fn a_wrong_type_is_named() {
 }
 
 #[test]
-fn every_planned_norm_cone_and_mapping_is_refused_by_name() {
-    for norm in ["frobenius", "spectral", "nuclear"] {
-        let said = format!("norm `{norm}` is not available in this version in `regularizer.factors[0].norm`");
-        spec_error("\"l2\"", &format!("\"{norm}\""), &[&said, "expected one of: l1, l2, linf"]);
-    }
-    let said = "cone `psd` is not available in this version";
-    spec_error("norm = \"l2\"", "norm = \"l2\", cone = \"psd\"", &[said, "nonnegative"]);
-    spec_error("norm = \"l2\"", "norm = \"l2\", cone = { kind = \"psd\" }", &[said, "nonnegative"]);
+fn every_planned_mapping_is_refused_by_name() {
     for mapping in ["relu_deep", "linear_net"] {
         let said = format!("spec.toml:5: mapping `{mapping}` is not available in this version in `mapping.kind`");
         spec_error("\"matrix\"", &format!("\"{mapping}\""), &[&said, "expected one of: matrix, psd, cp"]);

@@ -231,7 +231,7 @@ fn what_an_extra_must_not_say_is_named() {
     refuse(&extra("intercept", "axis = 3"), &["found the number 3 in `extra[0].axis`"]);
     refuse(&extra("intercept", "axis = 1\naxes = 2"), &["unknown key `axes`", "did you mean `axis`?"]);
     refuse(&extra("outliers", ""), &["missing key `penalty`", "free, it would fit every entry"]);
-    refuse(&extra("outliers", "penalty = \"none\""), &["unknown penalty without a weight `none`", "nonnegative"]);
+    refuse(&extra("outliers", "penalty = \"none\""), &["found `none`: free, outliers would fit every entry", "l1"]);
     refuse(&extra("outliers", "axis = 1\npenalty = \"nonnegative\""), &["extra `outliers` has no axis"]);
     refuse(&extra("outliers", "penalty = { norm = \"l1\" }"), &["missing key `weight`"]);
     refuse(&extra("outliers", "penalty = { norm = \"l1\", weight = -1 }"), &["found -1 in `extra[0].penalty.weight`"]);

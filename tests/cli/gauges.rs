@@ -50,7 +50,18 @@ fn parameters_are_required_and_checked_where_they_stand() {
             &["rows and columns of an image, such as [8, 8]"],
         ),
         ("{ norm = [{ kind = \"tv\", shape = [4, 0] }, { kind = \"l2\" }] }", &["rows and columns of an image"]),
-        ("{ norm = [{ kind = \"l1\", shape = [2, 2] }] }", &["`shape` belongs to norm `tv`"]),
+        (
+            "{ norm = [{ kind = \"l1\", shape = [2, 2] }] }",
+            &["`shape` belongs to norm `tv`, `frobenius`, `spectral`, `nuclear`"],
+        ),
+        ("{ norm = \"nuclear\" }", &["`nuclear` needs `shape`"]),
+        ("{ norm = \"spectral\", shape = [2, -1] }", &["rows and columns of an image"]),
+        ("{ norm = \"nuclear\", shape = [2, 3], cone = \"psd\" }", &["cone `psd` is for square", "`shape` says 2 x 3"]),
+        ("{ norm = \"nuclear\", shape = [2, 3], cone = \"nonnegative\" }", &["norm `nuclear` with cone `nonnegative`"]),
+        ("{ norm = \"l1\", cone = \"psd\" }", &["norm `l1` with cone `psd`"]),
+        ("{ norm = [{ kind = \"nuclear\", shape = [2, 3] }, { kind = \"l2\" }] }", &["right for `nuclear` in a sum"]),
+        ("{ norm = \"spectral\", shape = [2, 3], weight = \"A.csv\" }", &["weights that vary with norm `spectral`"]),
+        ("{ norm = \"l2\", cone = \"psd\", weight = \"A.csv\" }", &["weights that vary with cone `psd`"]),
         ("{ norm = [] }", &["found an empty list"]),
         ("{ norm = [{ kind = \"l1\", weight = -1 }] }", &["found -1 in `regularizer.factors[0].norm[0].weight`"]),
         ("{ norm = [{ kind = \"l1\" }, { kind = \"linf\" }] }", &["no rule is known to be right for `linf` in a sum"]),
@@ -73,6 +84,11 @@ fn parameters_are_required_and_checked_where_they_stand() {
     let psd: &[(&str, &[&str])] = &[
         ("{ norm = \"lp\", p = 3 }", &["norm `lp` has no rule known to be right with the psd mapping"]),
         ("{ norm = \"l2\", cone = \"monotone\" }", &["norm `l2` with cone `monotone` has no rule"]),
+        (
+            "{ norm = \"nuclear\", shape = [2, 3] }",
+            &["norm `nuclear` has no rule known to be right with the psd mapping"],
+        ),
+        ("{ norm = \"l2\", cone = \"psd\" }", &["norm `l2` with cone `psd` has no rule"]),
     ];
     psd.iter().for_each(|(entry, pieces)| refused(&place, "psd", entry, 2, pieces));
 }
@@ -98,6 +114,20 @@ fn files_must_fit_the_factor() {
     place.write("g.csv", "0\n1\n");
     let groups = "{ norm = \"group_l2\", groups = { path = \"g.csv\", header = false } }";
     refused(&place, "matrix", &first(groups), 3, &["g.csv: expected 6 labels", "found 2"]);
+    for (entry, said) in [
+        (
+            "{ norm = \"nuclear\", shape = [2, 4] }",
+            "`nuclear` of 2 x 4 matrices is for a factor of 8 coordinates, not 6",
+        ),
+        (
+            "{ norm = \"frobenius\", shape = [3, 3] }",
+            "`frobenius` of 3 x 3 matrices is for a factor of 9 coordinates, not 6",
+        ),
+        ("{ norm = \"nuclear\", cone = \"psd\" }", "6 is not a square"),
+        ("{ norm = \"l2\", cone = \"psd\" }", "6 is not a square"),
+    ] {
+        refused(&place, "matrix", &first(entry), 3, &["a factor with 6 coordinates", said]);
+    }
     let lists = "{ norm = \"group_l2\", groups = [[0, 1], [2]] }";
     refused(&place, "matrix", &first(lists), 3, &["a factor with 6 coordinates", "coordinate 3 is in no group"]);
 }

@@ -12,24 +12,32 @@ use homfac::{cone, loss};
 use rand::RngExt;
 
 const SIDE: usize = 6;
+/// The side where the cone has none of that length.
+const SQUARE: usize = 4;
 
 /// A kind of norm and the number of its example, with a kind of cone.
 type Recipe = (&'static gauge::Kind, usize, Option<&'static cone::Kind>);
 
 fn compose((norm, example, cone): Recipe) -> Result<Gauge, String> {
-    Gauge::new((norm.examples)(SIDE).swap_remove(example), None, cone.map(|c| (c.example)(SIDE)))
+    let n = side(cone);
+    Gauge::new((norm.examples)(n).swap_remove(example), None, cone.and_then(|c| (c.example)(n)))
+}
+
+fn side(cone: Option<&cone::Kind>) -> usize {
+    if cone.is_none_or(|c| (c.example)(SIDE).is_some()) { SIDE } else { SQUARE }
 }
 
 /// A problem with the same gauge on every factor, over a full target, in either form.
 fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
     // a square matrix, or a cube
-    let sizes = vec![SIDE; if mapping.factors.is_some() { 2 } else { 3 }];
+    let side = side(recipe.2);
+    let sizes = vec![side; if mapping.factors.is_some() { 2 } else { 3 }];
     let count = mapping.factors.unwrap_or(sizes.len());
     let gauges = (0..count).map(|_| compose(recipe).expect("a pair with a rule")).collect();
-    let observations = Observations::Full { rows: SIDE, cols: sizes[1..].iter().product() };
+    let observations = Observations::Full { rows: side, cols: sizes[1..].iter().product() };
     let mut y = normals(observations.len(), rng);
     if sizes.len() == 2 {
-        let half = Mat::from_vec(SIDE, SIDE, y);
+        let half = Mat::from_vec(side, side, y);
         y = (&half + half.transpose()).as_slice().to_vec();
     }
     Problem {
@@ -38,7 +46,7 @@ fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
         y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping.build)(&mapping::Setup { sizes: &sizes, inputs: Some(&inputs(SIDE, SIDE)) }),
+        mapping: (mapping.build)(&mapping::Setup { sizes: &sizes, inputs: Some(&inputs(side, side)) }),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
         extras: Extras::default(),
         offset: Vec::new(),

@@ -13,6 +13,7 @@ use super::{DualPoint, Kind, Proven, finish, largest_scale, plain_lambda};
 use crate::linalg::proven;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::polar::bound::product_sign;
+use crate::polar::folded::Folded;
 use crate::polar::grouping::Grouping;
 use crate::problem::Problem;
 
@@ -71,10 +72,16 @@ pub fn columns_in_orthant(problem: &Problem, grouping: &Grouping) -> bool {
 
 /// Proves such a point.
 pub(super) fn prove(problem: &Problem, source: &str, point: &Transposes) -> Option<Proven> {
-    let (lambda, grouping) = (plain_lambda(problem)?, point.grouping(problem)?);
+    // the array itself, or that which matrices under the nuclear norm fold up into
+    let folded = Folded::new(problem);
+    if folded.is_some() && !Folded::shares_duals(problem) {
+        return None;
+    }
+    let array = folded.as_ref().map_or(problem, |f| &f.problem);
+    let (lambda, grouping) = (plain_lambda(array)?, point.grouping(array)?);
     let side = grouping.shape().1;
     let (s, mut q) = (grouping.matrix(&point.s), grouping.antisymmetric(&point.g));
-    let n = (!point.n.is_empty() && columns_in_orthant(problem, &grouping)).then(|| nonnegative(&point.n, side));
+    let n = (!point.n.is_empty() && columns_in_orthant(array, &grouping)).then(|| nonnegative(&point.n, side));
     let mut rounding = 0.0;
     if let Some(n) = &n {
         q += n;
@@ -91,18 +98,19 @@ pub(super) fn prove(problem: &Problem, source: &str, point: &Transposes) -> Opti
         let scaled = Transposes { groups: point.groups.clone(), s, g: scaled(&point.g, c), n };
         DualPoint { source: source.into(), kind: Kind::Transposes(scaled) }
     };
-    if let Some(sign) = product_sign(problem) {
+    if let Some(sign) = product_sign(array) {
         let c = limit.min(1.0);
         let s = scaled(&point.s, c);
         let z = field_below(problem, sign, &s)?;
         return finish(problem, z, at(c, s), "partial_transpose", 0.0);
     }
     // S = Z, so it vanishes where nothing is observed
-    let rows = problem.shape().0;
-    let z: Vec<f64> = problem.observations.entries().map(|(i, j)| point.s[j * rows + i]).collect();
+    let rows = array.shape().0;
+    let z: Vec<f64> = array.observations.entries().map(|(i, j)| point.s[j * rows + i]).collect();
     if z.iter().filter(|z| **z != 0.0).count() != point.s.iter().filter(|s| **s != 0.0).count() {
         return None;
     }
+    let z = folded.as_ref().map_or(z.clone(), |f| f.restored(z));
     let c = problem.loss.best_scale(problem.targets(), &z, limit);
     finish(problem, scaled(&z, c), at(c, scaled(&point.s, c)), "partial_transpose", 0.0)
 }

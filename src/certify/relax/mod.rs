@@ -4,6 +4,7 @@
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
 mod bordered;
+pub mod folded;
 pub mod inf_convolution;
 pub mod lift_full;
 pub mod lift_small_side;
@@ -72,6 +73,7 @@ pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &lift_full::LiftFull,
     &partial_transpose::PartialTranspose,
     &partial_transpose::PartialTransposeNonnegative,
+    &folded::Folded,
     &priced::Priced,
 ];
 

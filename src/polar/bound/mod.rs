@@ -9,6 +9,7 @@ pub mod array_lines;
 pub mod cone_branch;
 pub mod cones;
 pub mod eigenvalue;
+pub mod folded;
 pub mod gain;
 pub mod group_blocks;
 pub mod kernel_singular;
@@ -99,6 +100,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
     &split::Split,
+    &folded::Folded,
     &array_lines::ArrayLines,
     &unfoldings::Unfoldings,
     &array_branch::ArrayBranch,

@@ -35,7 +35,7 @@ fn copy(gauge: &Gauge, side: usize) -> Option<Gauge> {
         None => None,
         Some(c) => {
             c.orthant()?;
-            Some((crate::cone::KINDS.iter().find(|k| k.name == c.name())?.example)(side))
+            Some((crate::cone::KINDS.iter().find(|k| k.name == c.name())?.example)(side)?)
         }
     };
     let norm = (kind.examples)(side).into_iter().next()?;

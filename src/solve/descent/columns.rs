@@ -116,8 +116,8 @@ fn update_slices(problem: &Problem, x: &mut Factors, k: usize, boost: f64) {
         let mut slice = Factors(x.0.iter().map(|x| x.columns(i, 1).into_owned()).collect());
         let squares = Factors(slice.0.iter().map(|x| x.component_mul(x)).collect());
         let mut h: Vec<f64> = problem.mapping.pullback(&problem.observations, &curvature, &squares, k).data.into();
-        if !gauge.is_convex() {
-            // a prox on a cone that is not convex is exact in uniform metrics only
+        if !gauge.any_metric() {
+            // the prox is exact in uniform metrics only
             let top = h.iter().fold(0.0, |m: f64, h| m.max(*h));
             h.fill(top);
         }

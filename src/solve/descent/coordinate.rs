@@ -28,8 +28,7 @@ impl Descent for Coordinate {
         matches!(problem.observations, Observations::Coordinates(_))
             && problem.loss.is_quadratic()
             && problem.mapping.name() == "matrix"
-            // a prox on a cone that is not convex is exact in uniform metrics only
-            && problem.regularizer.gauges.iter().all(|g| g.is_convex())
+            && problem.regularizer.gauges.iter().all(|g| g.any_metric())
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {

@@ -10,6 +10,7 @@
 
 use super::{Descent, Effort};
 use crate::budget::Budget;
+use crate::data::Observations;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
 use crate::polar::bound::l1_lines::{axis, signs};
@@ -28,6 +29,12 @@ pub(super) fn one_sign_at_a_time(problem: &Problem, axis: usize) -> bool {
     other.is_convex() && (signs(lone).len() == 1 || other.is_even() || apart)
 }
 
+/// Whether the other factor's prox is exact in the metric of every line: that of the weights of its entries.
+fn has_metric(problem: &Problem, axis: usize) -> bool {
+    let uniform = matches!(problem.observations, Observations::Full { .. }) && problem.w.is_none();
+    uniform || problem.regularizer.gauges[1 - axis].any_metric()
+}
+
 impl Descent for Lines {
     fn name(&self) -> &'static str {
         "lines"
@@ -36,7 +43,7 @@ impl Descent for Lines {
     fn applies(&self, problem: &Problem) -> bool {
         problem.loss.is_quadratic()
             && problem.operator.is_none()
-            && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis))
+            && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis) && has_metric(problem, axis))
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, _effort: Effort, _budget: &Budget) {

@@ -35,7 +35,8 @@ impl Descent for LinesNewton {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        problem.operator.is_none() && axis(problem).is_some_and(|axis| one_sign_at_a_time(problem, axis))
+        let applies = |axis| one_sign_at_a_time(problem, axis) && problem.regularizer.gauges[1 - axis].any_metric();
+        problem.operator.is_none() && axis(problem).is_some_and(applies)
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
