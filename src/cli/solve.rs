@@ -6,19 +6,15 @@ use super::console::{Console, start_tracing};
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
-use crate::budget::Budget;
-use crate::certify::{self, Known};
 use crate::data::DataError;
 use crate::mapping::Factors;
 use crate::report::describe;
 use crate::run::document::Time;
 use crate::run::{Staging, checkpoint, load};
+use crate::solve::answer::{self, Answer, Begin, Limits};
 use crate::solve::observer::Observer;
-use crate::solve::{self, StopReason};
-use std::time::{Duration, Instant};
-
-/// The share of `--time-limit` that solving leaves for certifying.
-const CERTIFY_SHARE: f64 = 0.15;
+use crate::solve::{StopReason, Warm};
+use std::time::Duration;
 
 /// Runs the command; the exit code.
 ///
@@ -49,28 +45,18 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
         None => {}
     }
 
-    let clock = Instant::now();
-    let (options, limits) = (session.certify_options(), solving(&all, &session));
+    let options = session.certify_options();
     let key = checkpoints::problem(&session);
     let mut recorder = Recorder::new(&mut console, args.checkpoint.0, &target, &staging, key);
     let (problem, settings) = (&mut session.problem, &session.spec.solver);
-    let solution = match &saved {
-        Some(s) => solve::resume(problem, settings, &options, &s.state, &limits, &mut recorder),
-        None => solve::solve(problem, settings, &options, start, &limits, &mut recorder),
+    let limits = Limits { all: &all, solving: settings.time_limit, certifying: session.spec.certificate.time_limit };
+    let begin = match &saved {
+        Some(s) => Begin::Saved(&s.state),
+        None => Begin::Warm(Warm { factors: start, ..Warm::default() }),
     };
-    let solve_s = clock.elapsed().as_secs_f64();
-
-    let clock = Instant::now();
-    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
-    let certificate = certify::certify_at(
-        &session.problem,
-        &solution.factors,
-        Some(&solution.extras),
-        known,
-        &session.certify_options(),
-        &all.within(session.spec.certificate.time_limit),
-    )?;
-    let time = Time { solve_s, certify_s: clock.elapsed().as_secs_f64() };
+    let Answer { solution, certificate, solving, certifying } =
+        answer::answer(problem, settings, &options, &options, begin, &limits, &mut recorder)?;
+    let time = Time { solve_s: solving.as_secs_f64(), certify_s: certifying.as_secs_f64() };
     let outcome =
         Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
     let code = finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)?;
@@ -80,12 +66,6 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
         checkpoint::remove(&target);
     }
     Ok(code)
-}
-
-/// Solving ends in time for certifying.
-fn solving(all: &Budget, session: &Session) -> Budget {
-    let left = all.remaining().map(|d| d.mul_f64(1.0 - CERTIFY_SHARE));
-    all.within(left).within(session.spec.solver.time_limit)
 }
 
 fn head(session: &Session, limit: Option<Duration>) -> Vec<describe::Line> {

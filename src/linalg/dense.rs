@@ -44,6 +44,21 @@ pub fn mul_tr(a: &Mat, b: &Mat) -> Mat {
     multiply(view(a.as_slice(), a.nrows(), a.ncols()), view(b.as_slice(), b.nrows(), b.ncols()).transpose())
 }
 
+/// A B over what is in `out`.
+pub fn mul_into(a: &Mat, b: &Mat, out: &mut Mat) {
+    multiply_into(
+        view(a.as_slice(), a.nrows(), a.ncols()),
+        view(b.as_slice(), b.nrows(), b.ncols()),
+        out.as_mut_slice(),
+    );
+}
+
+/// A'B over what is in `out`.
+pub fn tr_mul_into(a: &Mat, b: &Mat, out: &mut Mat) {
+    let a = view(a.as_slice(), a.nrows(), a.ncols()).transpose();
+    multiply_into(a, view(b.as_slice(), b.nrows(), b.ncols()), out.as_mut_slice());
+}
+
 /// A B' over the zeros in `out`, column by column.
 pub fn mul_tr_into(a: &Mat, b: &Mat, out: &mut [f64]) {
     let b = view(b.as_slice(), b.nrows(), b.ncols()).transpose();

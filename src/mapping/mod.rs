@@ -30,6 +30,11 @@ pub trait Mapping: Send + Sync {
     /// The gradient of <W, Phi_r(X)> in X^k for a field W: card(D^k) x r.
     fn pullback(&self, at: &Observations, w: &[f64], x: &Factors, k: usize) -> Mat;
 
+    /// The gradients in all factors.
+    fn pullbacks(&self, at: &Observations, w: &[f64], x: &Factors) -> Vec<Mat> {
+        (0..x.0.len()).map(|k| self.pullback(at, w, x, k)).collect()
+    }
+
     /// The r x r Gram matrix <phi(X_i), phi(X_j)> over the whole output.
     fn gram(&self, x: &Factors) -> Mat;
 

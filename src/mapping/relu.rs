@@ -62,13 +62,14 @@ impl Mapping for Relu {
     }
 
     fn pullback(&self, at: &Observations, w: &[f64], x: &Factors, k: usize) -> Mat {
-        if k == 1 {
-            return field_tr_mul(at, w, &self.hidden(&x.0[0]));
-        }
-        let h = dense::mul(&self.inputs, &x.0[0]);
+        self.pullbacks(at, w, x).swap_remove(k)
+    }
+
+    fn pullbacks(&self, at: &Observations, w: &[f64], x: &Factors) -> Vec<Mat> {
+        let h = self.hidden(&x.0[0]);
         let mut back = field_mul(at, w, &x.0[1]);
         back.zip_apply(&h, |b, h| *b = if h > 0.0 { *b } else { 0.0 });
-        dense::tr_mul(&self.inputs, &back)
+        vec![dense::tr_mul(&self.inputs, &back), field_tr_mul(at, w, &h)]
     }
 
     fn gram(&self, x: &Factors) -> Mat {

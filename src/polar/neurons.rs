@@ -10,12 +10,17 @@
 
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
-use crate::linalg::{Mat, dense};
+use crate::linalg::{Mat, dense, simd::vectorised};
 use crate::mapping::Factors;
 use crate::problem::Problem;
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// Singular values of V below this share of the largest are left to the rounding.
 const RANK_TOLERANCE: f64 = 1e-11;
+
+/// Columns that climb together: what they need stays in the cache.
+const BLOCK: usize = 16;
 
 /// V and W, and the coordinates in which V has full column rank.
 pub struct Neurons {
@@ -154,15 +159,29 @@ impl Neurons {
         u
     }
 
-    /// Normalised gradient steps from every column of `u` at once, shrinking after a while; every column becomes the best point
-    /// it has seen. Returns the values.
-    pub fn ascend(&self, u: &mut Mat, iterations: usize) -> Vec<f64> {
+    /// Normalised gradient steps from every column of `u`, shrinking after a while; every column becomes the best point it has
+    /// seen. Returns the values. Where those before have been made, the range starts at their number.
+    pub fn ascend(&self, u: &mut Mat, iterations: Range<usize>) -> Vec<f64> {
+        let d = u.nrows();
+        let values = |block: &mut [f64]| {
+            let mut x = Mat::from_column_slice(d, block.len() / d, block);
+            let best = self.ascend_block(&mut x, iterations.clone());
+            block.copy_from_slice(x.as_slice());
+            best
+        };
+        u.as_mut_slice().par_chunks_mut(d.max(1) * BLOCK).map(values).collect::<Vec<_>>().concat()
+    }
+
+    fn ascend_block(&self, u: &mut Mat, iterations: Range<usize>) -> Vec<f64> {
+        let (n, q, columns) = (self.inputs.nrows(), self.field.ncols(), u.ncols());
         let mut x = u.clone();
-        let mut best = vec![f64::NEG_INFINITY; x.ncols()];
-        for t in 0..iterations {
-            let pre = dense::mul(&self.inputs, &x);
-            let hidden = pre.map(|p| p.max(0.0));
-            let mut out = dense::tr_mul(&self.field, &hidden);
+        let mut best = vec![f64::NEG_INFINITY; columns];
+        let (mut hidden, mut back) = (Mat::zeros(n, columns), Mat::zeros(n, columns));
+        let (mut out, mut gradient) = (Mat::zeros(q, columns), Mat::zeros(x.nrows(), columns));
+        for t in iterations {
+            dense::mul_into(&self.inputs, &x, &mut hidden);
+            vectorised(|| hidden.as_mut_slice().iter_mut().for_each(|h| *h = if *h > 0.0 { *h } else { 0.0 }));
+            dense::tr_mul_into(&self.field, &hidden, &mut out);
             for (s, mut c) in out.column_iter_mut().enumerate() {
                 let value = c.norm();
                 if value > best[s] {
@@ -173,12 +192,17 @@ impl Neurons {
                     c /= value;
                 }
             }
-            let mut back = dense::mul(&self.field, &out);
-            back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
-            let mut gradient = dense::tr_mul(&self.inputs, &back);
+            dense::mul_into(&self.field, &out, &mut back);
+            let (b, h) = (back.as_mut_slice(), hidden.as_slice());
+            vectorised(|| b.iter_mut().zip(h).for_each(|(b, h)| *b = if *h > 0.0 { *b } else { 0.0 }));
+            dense::tr_mul_into(&self.inputs, &back, &mut gradient);
             normalise(&mut gradient);
-            let step = if t < 10 { 1.0 } else { 3.0 / (t as f64 - 6.0) };
-            x = if t < 3 { gradient } else { x + gradient * step };
+            if t < 3 {
+                x.copy_from(&gradient);
+            } else {
+                let step = if t < 10 { 1.0 } else { 3.0 / (t as f64 - 6.0) };
+                x.as_mut_slice().iter_mut().zip(gradient.as_slice()).for_each(|(x, g)| *x += g * step);
+            }
             normalise(&mut x);
         }
         best
@@ -264,10 +288,11 @@ fn norm(x: &[f64]) -> f64 {
 
 /// Columns of unit length; zeros stay.
 pub fn normalise(x: &mut Mat) {
-    for mut c in x.column_iter_mut() {
-        let size = c.norm();
+    let d = x.nrows().max(1);
+    for c in x.as_mut_slice().chunks_exact_mut(d) {
+        let size = norm(c);
         if size > 0.0 {
-            c /= size;
+            c.iter_mut().for_each(|x| *x /= size);
         }
     }
 }

@@ -83,6 +83,11 @@ impl Problem {
         self.mapping.pullback(&self.observations, &self.on_entries(z), x, k)
     }
 
+    /// The gradients in all factors.
+    pub fn pullbacks(&self, z: &[f64], x: &Factors) -> Vec<Mat> {
+        self.mapping.pullbacks(&self.observations, &self.on_entries(z), x)
+    }
+
     /// Phi_r(X) at the observed entries, or what is measured of it.
     pub fn apply(&self, x: &Factors) -> Vec<f64> {
         let output = self.mapping.apply(&self.observations, x);

@@ -1,6 +1,7 @@
 //! Algorithm 1 of the paper, practical: descend, reduce, search the polar, append, until the proven gap meets the target or no
 //! slice that descends is found. Printing is left to observers.
 
+pub mod answer;
 pub mod append;
 pub mod checkpoint;
 mod coarse;
@@ -76,6 +77,8 @@ pub struct Solution {
     pub polar: Option<Bounded>,
     /// Why it stopped.
     pub stopped_by: StopReason,
+    /// The outer iterations made, and the seconds that they took.
+    made: (usize, f64),
 }
 
 /// How far a solve goes.
@@ -151,13 +154,7 @@ pub fn solve_warm(
     let settled = coarse.is_some();
     let x = start.factors.or(coarse).unwrap_or_else(|| random_slices(problem, options));
     let mut keeper = Keeper::new();
-    // the field of a point is worth little at another
-    start
-        .witnesses
-        .iter()
-        .filter_map(|w| DualPoint::from_witness(problem, w))
-        .filter(|p| !matches!(p.kind, Kind::Field(_)))
-        .for_each(|p| keeper.offer(problem, &p));
+    offer_relaxed(problem, start.witnesses, &mut keeper);
     let state = Progress { step: "init".into(), settled, ..Progress::default() };
     let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, state, until: start.until };
     go_on(problem, options, certify, from, budget, observer)
@@ -190,6 +187,35 @@ pub fn resume(
         until: Until::Proven,
     };
     go_on(problem, options, certify, from, budget, observer)
+}
+
+/// Algorithm 1 on from an answer that something better was found for: `x`, its factors with a slice more.
+fn go_on_with(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    answer: &Solution,
+    x: Factors,
+    until: Until,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
+    let mut q = problem.extras.zero();
+    follow(problem, &x, &mut q);
+    let mut keeper = Keeper::new();
+    offer_relaxed(problem, &answer.witnesses, &mut keeper);
+    let (iter, elapsed_s) = answer.made;
+    let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
+    go_on(problem, options, certify, Start { iter, elapsed_s, x, q, keeper, state, until }, budget, observer)
+}
+
+/// Offers the dual points that stay good where they were not made: the field of a point is worth little at another.
+fn offer_relaxed(problem: &Problem, witnesses: &[Witness], keeper: &mut Keeper) {
+    witnesses
+        .iter()
+        .filter_map(|w| DualPoint::from_witness(problem, w))
+        .filter(|p| !matches!(p.kind, Kind::Field(_)))
+        .for_each(|p| keeper.offer(problem, &p));
 }
 
 /// Where the outer loop begins.
@@ -378,7 +404,7 @@ fn go_on(
     problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
     problem.offset = Vec::new();
     let witnesses = witness.into_iter().collect();
-    Solution { factors: x, extras: q, witnesses, polar, stopped_by }
+    Solution { factors: x, extras: q, witnesses, polar, stopped_by, made: (next, elapsed()) }
 }
 
 /// The extra variables take their best values for these factors.

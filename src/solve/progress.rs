@@ -34,7 +34,7 @@ pub(super) struct Progress {
     pub(super) missing: f64,
     pub(super) last_objective: Option<f64>,
     pub(super) last_excess: f64,
-    pub(super) proven_excess: f64,
+    pub(super) proven_excess: Option<f64>,
 }
 
 impl Progress {
@@ -72,10 +72,12 @@ impl Progress {
         let worth = if exact {
             m.min(n) <= bound::QUICK_SIDE || promising
         } else {
-            self.last_objective.is_none() || excess < 0.3 * self.proven_excess.min(0.03)
+            self.proven_excess.is_none_or(|last| excess < 0.3 * last.min(0.03))
         };
+        // a network's bound costs more than the rest of the round
+        let worth = worth && (promising || problem.mapping.is_multilinear());
         if worth {
-            self.proven_excess = excess;
+            self.proven_excess = Some(excess);
         }
         worth
     }
@@ -87,16 +89,18 @@ impl Progress {
 
     /// Effort of the next search.
     pub(super) fn search(&self, problem: &Problem) -> search::Effort {
-        let starts = match self.last_excess {
-            _ if self.polishing > 0 => 200,
-            e if e < 2e-2 && self.last_objective.is_some() => 200,
-            _ if !problem.mapping.is_multilinear() => 200,
+        let late = self.polishing > 0 || (self.last_excess < 2e-2 && self.last_objective.is_some());
+        let starts = match late {
+            true => 200,
+            false if !problem.mapping.is_multilinear() => 40,
             // more of them find the same few maxima that overlap
-            _ => 14,
+            false => 14,
         };
+        let brief = !late && !problem.mapping.is_multilinear();
+        let iterations = if brief { 30 } else { search::Effort::default().iterations };
         // early on any good direction will do; at the end the excess itself is what is asked for
         let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
-        search::Effort { starts, precision, floor: problem.lambda, ..search::Effort::default() }
+        search::Effort { starts, iterations, precision, floor: problem.lambda, ..search::Effort::default() }
     }
 
     /// Notes what appending brought.

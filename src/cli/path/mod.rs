@@ -11,11 +11,12 @@ use super::finish::{Outcome, document, finish};
 use super::interrupt;
 use super::session::Session;
 use crate::budget::Budget;
-use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
+use crate::certify::{Certificate, CertifyOptions, Effort};
 use crate::report::path::{self, Point};
 use crate::report::{describe, log};
 use crate::run::Staging;
 use crate::run::document::Time;
+use crate::solve::answer::Limits;
 use crate::solve::observer::{Iteration, Observer};
 use crate::solve::path::Path;
 use crate::solve::{Solution, Until};
@@ -28,9 +29,6 @@ use std::time::Instant;
 
 /// The share of `--time-limit` that the path leaves for proving the point chosen.
 const PROOF_SHARE: f64 = 0.3;
-
-/// The share of what is left that solving leaves for certifying.
-const CERTIFY_SHARE: f64 = 0.15;
 
 /// Runs the command; the exit code.
 ///
@@ -219,23 +217,13 @@ fn answer(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> anyhow::Result<(Solution, Certificate, Time)> {
-    let clock = Instant::now();
     let solver = session.spec.solver.clone();
-    let left = budget.remaining().map(|d| d.mul_f64(1.0 - CERTIFY_SHARE));
-    let limits = budget.within(left).within(solver.time_limit);
     let target = session.certify_options();
-    let solution = path.step(&mut session.problem, &solver, &target, until, &limits, observer);
-    let solve_s = clock.elapsed().as_secs_f64();
-    let clock = Instant::now();
-    let certificate = certify::certify_at(
-        &session.problem,
-        &solution.factors,
-        Some(&solution.extras),
-        Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() },
-        options,
-        &budget.within(session.spec.certificate.time_limit),
-    )?;
-    Ok((solution, certificate, Time { solve_s, certify_s: clock.elapsed().as_secs_f64() }))
+    let certifying = session.spec.certificate.time_limit;
+    let limits = Limits { all: budget, solving: solver.time_limit, certifying };
+    let a = path.answer(&mut session.problem, &solver, &target, options, until, &limits, observer)?;
+    let time = Time { solve_s: a.solving.as_secs_f64(), certify_s: a.certifying.as_secs_f64() };
+    Ok((a.solution, a.certificate, time))
 }
 
 /// Keeps the trace of a point; shows it with `-v`.

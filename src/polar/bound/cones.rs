@@ -61,7 +61,9 @@ pub(super) fn searched(
     method: &'static str,
     search: fn(&Neurons, &[Vec<f64>], &Aim) -> Found,
 ) -> Upper {
-    let found = polar_search::on_entries(problem, z, None, &polar_search::Effort::default());
+    // the search goes on from the best of it, and finds more as it goes
+    let brief = polar_search::Effort { starts: 24, iterations: 30, keep: 8, ..polar_search::Effort::default() };
+    let found = polar_search::on_entries(problem, z, None, &brief);
     let known: Vec<Vec<f64>> =
         n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
     // what the coordinates cost is not the search's to win back

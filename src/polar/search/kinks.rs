@@ -20,8 +20,9 @@ pub struct Kinks;
 /// How far beside a corner a start lies.
 const BESIDE: f64 = 0.02;
 
-/// Gradient steps from every start.
+/// Gradient steps from a start, and those after which only the best go on.
 const STEPS: usize = 60;
+const EARLY: usize = 14;
 
 impl PolarSearch for Kinks {
     fn name(&self) -> &'static str {
@@ -47,17 +48,16 @@ impl PolarSearch for Kinks {
 fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort) -> Vec<Vec<f64>> {
     let lengths = n.lengths();
     let mut u = starts(n, effort);
-    let values = n.ascend(&mut u, STEPS.min(effort.iterations));
-    let mut order: Vec<usize> = (0..u.ncols()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
-    let mut leaders: Vec<Vec<f64>> = Vec::new();
-    for i in order {
-        let x = u.column(i);
-        if leaders.len() < effort.keep && leaders.iter().all(|l| x.dot(&Mat::from_column_slice(l.len(), 1, l)) < 0.999)
-        {
-            leaders.push(x.iter().copied().collect());
-        }
-    }
+    let steps = STEPS.min(effort.iterations);
+    let early = EARLY.min(steps);
+    let values = n.ascend(&mut u, 0..early);
+    // most starts are on the way to the same few maxima
+    let kept = leaders(&u, &values, (2 * effort.keep).max(effort.starts / 4), 0.9999);
+    let mut u = u.select_columns(&kept);
+    let values = n.ascend(&mut u, early..steps);
+    let chosen = leaders(&u, &values, effort.keep, 0.999);
+    let column = |i: usize| u.column(i).iter().copied().collect();
+    let mut leaders: Vec<Vec<f64>> = chosen.into_iter().map(column).collect();
     if let Some(warm) = warm {
         let known = n.directions(problem, warm);
         leaders.extend(known.column_iter().map(|c| c.iter().copied().collect::<Vec<_>>()));
@@ -66,6 +66,19 @@ fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort
         n.snap(u, &lengths);
     });
     leaders
+}
+
+/// The best columns with a cosine of less than `alike` to better ones, `most` at most.
+fn leaders(u: &Mat, values: &[f64], most: usize, alike: f64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..u.ncols()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+    let mut kept: Vec<usize> = Vec::new();
+    for i in order {
+        if kept.len() < most && kept.iter().all(|&k| u.column(k).dot(&u.column(i)) < alike) {
+            kept.push(i);
+        }
+    }
+    kept
 }
 
 /// Half of them random, the rest rows of the inputs and their negatives, and as many again beside corners.

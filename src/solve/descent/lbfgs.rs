@@ -389,17 +389,16 @@ impl<'a> Balanced<'a> {
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
-            let pulls = (0..x.0.len()).map(|k| match (self.lines, k) {
-                (None, _) => p.pullback(&z, x, k),
-                (Some(at), 0) => at.mul_lines(&z, &x.0[1]),
-                (Some(at), _) => at.tr_mul_lines(&z, &x.0[0]),
-            });
+            let pulls = match self.lines {
+                None => p.pullbacks(&z, x),
+                Some(at) => vec![at.mul_lines(&z, &x.0[1]), at.tr_mul_lines(&z, &x.0[0])],
+            };
             let extras = self.blocks().zip(q).map(|((_, b), q)| {
                 let held = matches!(b.penalty, Penalty::L2(_)) && q.iter().all(|q| *q == 0.0);
                 if held { vec![0.0; q.len()] } else { for_unknowns(b, b.map.adjoint(&z), -1.0) }
             });
             let mut rest = out;
-            for pull in pulls.map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
+            for pull in pulls.into_iter().map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
                 let (part, tail) = rest.split_at_mut(pull.len());
                 long::combine(part, 1.0, &[-1.0], &[&pull]);
                 rest = tail;
