@@ -57,6 +57,14 @@ class Homfac:
             f"[regularizer]\nform = \"product\"\nfactors = [{factor}]\n[loss]\nkind = \"squared\"\n")
         return path
 
+    def network(self, name, data, ratio):
+        """Writes the spec of a network on the inputs and targets that the peers have."""
+        path = self.folder / f"{name}.toml"
+        path.write_text(
+            f"lambda = {{ relative = {ratio} }}\n[data]\ntarget = \"{data['stem']}-Y.npy\"\ninput = \"{data['stem']}-V.npy\"\n"
+            f"[mapping]\nkind = \"relu\"\n[regularizer]\nfactors = [{{ norm = \"l2\" }}]\n[loss]\nkind = \"{data['loss']}\"\n")
+        return path
+
     def solve(self, spec, threads, gap=1e-4, limit=None, until=None):
         """One solve; `until`: interrupt it once its objective is at most this. The times of every row of its log are kept."""
         out = self.folder / f"run-{spec.stem}"
@@ -84,6 +92,7 @@ class Homfac:
             objectives = [float(r["objective"]) for r in csv.DictReader(f)]
         return dict(
             wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024, rank=certificate["rank"],
+            **{"lambda": certificate["lambda"]},
             verdict=certificate["verdict"], objective=certificate["objective"]["total"], lower_bound=certificate["lower_bound"],
             gap=certificate["gap"]["relative"],
             rows=[dict(wall_s=w, cpu_s=c, objective=o) for (w, c), o in zip(times, objectives)])

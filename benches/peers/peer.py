@@ -14,6 +14,7 @@ from importlib.metadata import version
 import numpy as np
 
 import data
+import networks
 import objective
 
 warnings.filterwarnings("ignore")  # scikit-learn on iteration limits, which are set on purpose
@@ -194,11 +195,11 @@ def svd_run(job):
 
 def make(job):
     data.make(job["folder"])
-    return dict(versions={p: version(p) for p in ("cmfrec", "cvxpy", "numpy", "scikit-learn", "scipy", "scs")})
+    return dict(versions={p: version(p) for p in ("cmfrec", "cvxpy", "numpy", "scikit-learn", "scipy", "scs", "torch")})
 
 
 JOBS = dict(make=make, cmfrec=cmfrec_run, cmfrec_ladder=cmfrec_ladder, softimpute=softimpute_als, cvxpy=cvxpy_run, nmf=nmf_run,
-            nmf_trace=nmf_trace, svd=svd_run)
+            nmf_trace=nmf_trace, svd=svd_run, network=networks.make, network_seeds=networks.seeds)
 
 
 def parse(assignment):

@@ -25,6 +25,12 @@ SEEDS = 10
 # an objective counts as reached within this share of it: the log has seven digits
 REACHED = 1e-6
 NMF_LIMIT_S = 30
+NETWORKS = ["diabetes, 3 inputs", "diabetes, 10 inputs", "auto-mpg, 4 inputs", "wine, 3 inputs, one-hot", "wine, 3 inputs, classes",
+            "digits 3 and 8, 16 inputs"]
+NETWORK_RATIOS = [0.3, 0.1, 0.03]
+# neurons; Adam trains the last alone
+WIDTHS = [5, 20, 100]
+NETWORK_LIMIT_S = 60
 # softImpute is stopped at this many times homfac's time, or this many seconds
 HOPELESS, HOPELESS_S = 15, 45
 
@@ -147,6 +153,31 @@ def convex(a, homfac, peers):
     return dict(name=name, lam=lam, homfac=takes(ours), cvxpy=takes(theirs))
 
 
+def networks(a, homfac, peers):
+    """Time to the best of SEEDS ends of gradient descent, against all of them together; then on to a proof."""
+    out = []
+    for name in NETWORKS:
+        data = peers.run("network", 1, data=json.dumps(name), folder=json.dumps(str(a.data)))
+        for ratio in NETWORK_RATIOS:
+            say(f"{name}, {ratio} lambda_max")
+            spec = homfac.network(f"{data['stem']}-{ratio}", data, ratio)
+            proven = homfac.solve(spec, 1, gap=1e-3, limit=NETWORK_LIMIT_S)
+            job = dict(data=json.dumps(name), lam=proven["lambda"], seeds=SEEDS)
+            cases = [dict(by="lbfgs", width=width) for width in WIDTHS] + [dict(by="adam", width=WIDTHS[-1])]
+            for case in cases:
+                case.update(peers.run("network_seeds", 1, **job, **case))
+            best = min(min(c["ends"]) for c in cases)
+            # without proofs on the way: the target is out of reach
+            runs = [homfac.solve(spec, 1, gap=1e-9, limit=NETWORK_LIMIT_S, until=best * (1 + REACHED)) for _ in range(a.repeats)]
+            for case in cases:
+                reached = [r for run in runs for r in run["rows"] if r["objective"] <= min(case["ends"]) * (1 + REACHED)]
+                case["homfac"] = {k: least(reached, k) for k in TAKES} if reached else None
+            end = min(proven["objective"], *(run["objective"] for run in runs))
+            out.append(dict(name=name, samples=data["samples"], ratio=ratio, cases=cases, best=best, end=end,
+                            proven={k: proven[k] for k in ("cpu_s", "wall_s", "gap", "objective", "rank", "verdict")}))
+    return out
+
+
 def machine():
     """In words: no names of hosts."""
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
@@ -154,7 +185,7 @@ def machine():
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, {platform.system()}"
 
 
-PARTS = dict(completion=completion, nmf=nmf, full=full, convex=convex, scaling=lambda a, homfac, peers: homfac.scaling())
+PARTS = dict(completion=completion, nmf=nmf, full=full, convex=convex, networks=networks, scaling=lambda a, homfac, peers: homfac.scaling())
 
 
 def main():
