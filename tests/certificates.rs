@@ -786,7 +786,7 @@ fn the_objective_never_rises_and_a_restart_at_the_answer_stays_there() {
         for layout in LAYOUTS {
             for descent in homfac::solve::descent::names() {
                 let mut rng = ChaCha8Rng::seed_from_u64(k as u64);
-                let shape = small_shape(mapping, (6, 5));
+                let shape = small_shape(mapping, recipes, (6, 5));
                 let mut problem = instance(mapping, recipes, layout, shape, 0.2, &mut rng);
                 if homfac::solve::descent::choose(&problem, Some(descent)).name() != descent {
                     continue;

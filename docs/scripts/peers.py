@@ -80,14 +80,21 @@ def sklearn():
     says(c)
 
     x = low_rank(20, 8, 3)
-    model = DictionaryLearning(6, alpha=1.0, tol=1e-10, max_iter=2000, transform_algorithm="lasso_cd", random_state=0,
-                               transform_alpha=1.0, transform_max_iter=20000)
-    code = model.fit_transform(x)
-    atoms = model.components_
-    peer = 0.5 * np.sum((x - code @ atoms) ** 2) + np.sum(np.abs(code))
-    c = Place(x, spec(1.0, f"{L1}, {L2}")).check([code, atoms.T])
-    same("DictionaryLearning, atoms of norm 1", c["objective"]["total"], peer, 1e-6)
-    says(c)
+    positive = '{ norm = "l1", cone = "nonnegative" }'
+    for what, more, factors in [
+        ("atoms of norm 1", {}, f"{L1}, {L2}"),
+        ("positive_code", {"positive_code": True}, f"{positive}, {L2}"),
+        ("positive_dict", {"positive_dict": True}, f"{L1}, {NONNEGATIVE}"),
+    ]:
+        fit = "cd" if more else "lars"
+        model = DictionaryLearning(6, alpha=1.0, tol=1e-10, max_iter=500, fit_algorithm=fit, random_state=0,
+                                   transform_algorithm="lasso_cd", transform_alpha=1.0, transform_max_iter=20000, **more)
+        code = model.fit_transform(x)
+        atoms = model.components_
+        peer = 0.5 * np.sum((x - code @ atoms) ** 2) + np.sum(np.abs(code))
+        c = Place(x, spec(1.0, factors)).check([code, atoms.T])
+        same(f"DictionaryLearning, {what}", c["objective"]["total"], peer, 1e-6)
+        says(c)
 
 
 def softimpute():
@@ -123,6 +130,12 @@ def tensorly():
         norms = np.prod([np.linalg.norm(f, axis=0) for f in x], axis=0)
         same("  lambda times the sum of its normalised weights", c["objective"]["regularizer"], 0.1 * np.sum(norms), 1e-9)
         says(c)
+    seen = rng.random(t.shape) < 0.8
+    weights, factors = parafac(tl.tensor(np.where(seen, t, 0.0)), rank=2, mask=seen, n_iter_max=50, random_state=0)
+    data = 'target = "Y.npy"\nmask = "M.npy"'
+    c = Place(t, spec(0.1, L2, mapping="cp", data=data), M=seen).check([factors[0] * weights] + list(factors[1:]))
+    peer = 0.5 * np.sum(((t - tl.cp_to_tensor((weights, factors))) ** 2)[seen])
+    same("parafac with mask: half its squared error there", c["objective"]["loss"], peer, 1e-8)
     # l2_reg of parafac: squares of three norms
     ridge = spec(0.1, L2, mapping="cp", form="sum").replace('form = "sum"', 'form = "sum"\npower = 2')
     done = Place(t, ridge).run("solve", "spec.toml", codes=(2, 3))

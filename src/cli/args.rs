@@ -50,14 +50,11 @@ pub enum Command {
 /// `homfac solve`.
 #[derive(Debug, Args)]
 pub struct SolveArgs {
-    /// The spec, a TOML file.
+    /// The spec, a TOML file; `-`: standard input.
     pub spec: PathBuf,
-    /// Go on from the checkpoint of a run that was killed, interrupted or out of time; without one, start anew.
-    #[arg(long)]
-    pub resume: bool,
-    /// How often to write a checkpoint beside the run folder: a duration, or `never`.
-    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "30s")]
-    pub checkpoint: Interval,
+    /// Flags about checkpoints.
+    #[command(flatten)]
+    pub checkpoints: CheckpointArgs,
     /// Flags about the spec.
     #[command(flatten)]
     pub overrides: OverrideArgs,
@@ -98,7 +95,7 @@ pub struct CheckArgs {
 /// `homfac path`.
 #[derive(Debug, Args)]
 pub struct PathArgs {
-    /// The spec, a TOML file; its lambda plays no part.
+    /// The spec, a TOML file (`-`: standard input); its lambda plays no part.
     pub spec: PathBuf,
     /// How many lambdas, geometrically from lambda_max down.
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -122,6 +119,9 @@ pub struct PathArgs {
     /// Prove every point as far as `solve` would, not only the one that is written.
     #[arg(long)]
     pub prove_all: bool,
+    /// Flags about checkpoints.
+    #[command(flatten)]
+    pub checkpoints: CheckpointArgs,
     /// Flags about the spec.
     #[command(flatten)]
     pub overrides: OverrideArgs,
@@ -133,7 +133,7 @@ pub struct PathArgs {
 /// `homfac explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The spec, a TOML file.
+    /// The spec, a TOML file; `-`: standard input.
     pub spec: PathBuf,
     /// Flags about the spec.
     #[command(flatten)]
@@ -234,6 +234,17 @@ pub struct OverrideArgs {
     /// Set solver.threads.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<String>,
+}
+
+/// Flags about checkpoints.
+#[derive(Debug, Args)]
+pub struct CheckpointArgs {
+    /// Go on from the checkpoint of a run that was killed, interrupted or out of time; without one, start anew.
+    #[arg(long)]
+    pub resume: bool,
+    /// How often to write a checkpoint beside the run folder: a duration, or `never`.
+    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "30s")]
+    pub checkpoint: Interval,
 }
 
 /// Flags about time and output.

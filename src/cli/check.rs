@@ -7,6 +7,7 @@ use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
 use crate::certify::{self, CertifyError, Known, Witness};
+use crate::data::error::Place;
 use crate::data::source::Format;
 use crate::data::{DataError, npz, read_factor};
 use crate::extra::Coefficients;
@@ -17,6 +18,9 @@ use crate::run::document::Time;
 use crate::run::{self, Staging, load};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// Entries above this may make an objective overflow.
+const LARGE: f64 = 1e50;
 
 /// Runs the command; the exit code.
 ///
@@ -30,6 +34,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         Some(folder) => open_run(folder, args)?,
         None => open_factors(args)?,
     };
+    fits(&session, &factors, &files)?;
     if args.project {
         for (x, gauge) in factors.0.iter_mut().zip(&session.problem.regularizer.gauges) {
             if let Some(cone) = gauge.cone() {
@@ -60,7 +65,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         &session.certify_options(),
         &budget_left,
     )
-    .map_err(|e| of_file(e, &files))?;
+    .map_err(|e| of_file(e, &factors, &files))?;
     let time = Time { solve_s: 0.0, certify_s: clock.elapsed().as_secs_f64() };
     let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time };
     finish(&session, &outcome, target, &console, &args.output, &budget)
@@ -78,8 +83,27 @@ struct Opened {
     witnesses: Vec<Witness>,
 }
 
+/// Whether every factor has the rows that the problem wants.
+fn fits(session: &Session, factors: &Factors, files: &[String]) -> Result<(), DataError> {
+    let rows = session.problem.factor_rows();
+    let Some(k) = (0..rows.len()).find(|&k| factors.0[k].nrows() != rows[k]) else { return Ok(()) };
+    let (wanted, found) = (rows[k], factors.0[k].shape());
+    let lies = format!("it lies down: say `--transpose {}`", k + 1);
+    Err(DataError::Shape {
+        file: files[k].clone(),
+        expected: format!("{wanted} rows, as factor {} of this problem has", k + 1),
+        found: format!("{} x {}", found.0, found.1),
+        hint: (found.1 == wanted).then_some(lies),
+    })
+}
+
 /// The error, with the file of the factor that it is about.
-fn of_file(error: CertifyError, files: &[String]) -> anyhow::Error {
+fn of_file(error: CertifyError, factors: &Factors, files: &[String]) -> anyhow::Error {
+    if matches!(error, CertifyError::NotFinite(_))
+        && let Some(error) = too_large(factors, files)
+    {
+        return error.into();
+    }
     let factor = match &error {
         CertifyError::Shape { factor, .. }
         | CertifyError::Slices { factor, .. }
@@ -92,6 +116,21 @@ fn of_file(error: CertifyError, files: &[String]) -> anyhow::Error {
         Some(file) => error.context(file),
         None => error,
     }
+}
+
+/// The entry to blame for an objective that is not finite: the largest, if it is large.
+fn too_large(factors: &Factors, files: &[String]) -> Option<DataError> {
+    let largest = |x: &Mat| (0..x.len()).max_by(|a, b| x[*a].abs().total_cmp(&x[*b].abs()));
+    let of = |k: usize| largest(&factors.0[k]).map(|at| (k, at, factors.0[k][at]));
+    let (k, at, value) = (0..factors.0.len()).filter_map(of).max_by(|a, b| a.2.abs().total_cmp(&b.2.abs()))?;
+    let rows = factors.0[k].nrows();
+    (value.abs() > LARGE).then(|| DataError::Cell {
+        file: files[k].clone(),
+        place: Place { row: at % rows + 1, column: at / rows + 1, name: None },
+        expected: "numbers for which the objective is finite",
+        found: format!("{value:e}"),
+        hint: None,
+    })
 }
 
 /// A run folder: its spec, its factors, its dual point as a witness; its data must be what it was.

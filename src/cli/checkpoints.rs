@@ -1,43 +1,160 @@
-//! Checkpoints of a solve: when they are written, what they belong to, and going on from one.
+//! Checkpoints: when they are written, what they belong to, and going on from one.
 
 use super::console::Console;
 use super::session::Session;
 use crate::data::hash::sha256;
-use crate::run::checkpoint::{self, Saved};
-use crate::run::{RunError, Staging};
-use crate::solve::checkpoint::Checkpoint;
+use crate::run::RunError;
+use crate::run::checkpoint;
+use crate::solve::checkpoint::{Checkpoint, Ended};
 use crate::solve::observer::{Iteration, Observer};
+use crate::solve::{Solution, StopReason};
 use crate::spec;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Watches a solve for the console, and takes its state down from time to time.
-pub struct Recorder<'a> {
-    console: &'a mut Console,
+/// The checkpoint of one run folder, written from time to time.
+pub struct Keeper<'a> {
     every: Option<Duration>,
     written: Instant,
     folder: &'a Path,
-    staging: PathBuf,
     problem: String,
     failed: bool,
 }
 
-impl<'a> Recorder<'a> {
-    /// Of the run that `staging` will publish as `folder`.
-    pub fn new(
-        console: &'a mut Console,
-        every: Option<Duration>,
-        folder: &'a Path,
-        staging: &Staging,
-        problem: String,
-    ) -> Self {
-        let staging = staging.path().to_path_buf();
-        Self { console, every, written: Instant::now(), folder, staging, problem, failed: false }
+impl<'a> Keeper<'a> {
+    /// Of the run that is to be `folder`; `problem` is the digest of what decides it.
+    pub fn new(every: Option<Duration>, folder: &'a Path, problem: String) -> Self {
+        Self { every, written: Instant::now(), folder, problem, failed: false }
+    }
+
+    /// Whether any is wanted.
+    pub fn wanted(&self) -> bool {
+        self.every.is_some()
+    }
+
+    /// Whether it is time to write.
+    pub fn due(&self) -> bool {
+        self.every.is_some_and(|t| self.written.elapsed() >= t)
+    }
+
+    /// Writes it; that it cannot be written is said once, and no reason to stop.
+    pub fn write<T: Serialize>(&mut self, state: &T, console: &Console) {
+        if let Err(e) = checkpoint::write(self.folder, &self.problem, state)
+            && !std::mem::replace(&mut self.failed, true)
+        {
+            let path = checkpoint::path_of(self.folder);
+            let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+            console.log(&format!("  warning: {}: no checkpoint could be written: {why}\n", path.display()));
+        }
+        self.written = Instant::now();
     }
 }
 
-impl Observer for Recorder<'_> {
+/// Says what a command does about the checkpoint that is there, or is not.
+pub fn announce(console: &Console, folder: &Path, resume: bool, found: bool) {
+    let path = checkpoint::path_of(folder);
+    let shown = path.display();
+    match (found, resume) {
+        (true, _) => console.log(&format!("  resumed from {shown}\n")),
+        (false, true) => console.log(&format!("  no checkpoint at {shown}: solving starts anew\n")),
+        (false, false) if path.exists() => {
+            console.log(&format!("  {shown} is not gone on from without --resume\n"));
+        }
+        (false, false) => {}
+    }
+}
+
+/// After the run folder is written: the checkpoint goes, unless limits ended the work.
+pub fn conclude(console: &Console, folder: &Path, limited: bool) {
+    if limited { kept(console, folder) } else { checkpoint::remove(folder) }
+}
+
+/// Says what can be gone on from, if there is anything.
+pub fn kept(console: &Console, folder: &Path) {
+    let path = checkpoint::path_of(folder);
+    if path.exists() {
+        console.log(&format!("  --resume goes on from {}\n", path.display()));
+    }
+}
+
+/// Digest of what decides the problem: the spec but for its limits, lambda as a number, the bytes of the data, the version, and
+/// what the command has its own word on.
+pub fn problem(session: &Session, command: &str) -> String {
+    let mut spec = session.spec.clone();
+    (spec.solver.time_limit, spec.solver.max_outer, spec.warm_start) = (None, None, None);
+    spec.certificate.time_limit = None;
+    let text = spec::to_toml(&spec, session.problem.lambda, Path::new(""), &[]);
+    let digests: String = session.files.iter().map(|f| f.sha256.as_str()).collect();
+    sha256(format!("{} {command} {digests}\n{text}", env!("CARGO_PKG_VERSION")).as_bytes())
+}
+
+/// What the checkpoint of a solve holds.
+#[derive(Serialize, Deserialize)]
+pub struct Saved {
+    /// Every iteration so far, for `trace.csv`.
+    pub trace: Vec<Iteration>,
+    /// Where it has got to.
+    pub state: State,
+}
+
+/// Where a solve has got to.
+#[derive(Serialize, Deserialize)]
+pub enum State {
+    /// Between two outer iterations.
+    Solving(Checkpoint),
+    /// To its end: the proof is left.
+    Solved(Ended),
+}
+
+impl State {
+    /// Seconds of solving until here.
+    pub fn elapsed_s(&self) -> f64 {
+        match self {
+            Self::Solving(s) => s.elapsed_s(),
+            Self::Solved(e) => e.elapsed_s(),
+        }
+    }
+}
+
+/// The checkpoint of a solve, if there is one.
+///
+/// # Errors
+/// [`RunError`] if it cannot be gone on from.
+pub fn find(session: &Session, folder: &Path, digest: &str) -> Result<Option<Saved>, RunError> {
+    let Some(saved) = checkpoint::read::<Saved>(folder, digest)? else { return Ok(None) };
+    let fits = match &saved.state {
+        State::Solving(s) => s.fits(&session.problem.factor_rows(), &session.problem.extras.zero()),
+        State::Solved(e) => e.fits(&session.problem),
+    };
+    if fits { Ok(Some(saved)) } else { Err(misfit(folder)) }
+}
+
+/// The error of a checkpoint with the right digest and the wrong sizes.
+pub fn misfit(folder: &Path) -> RunError {
+    RunError::Checkpoint { path: checkpoint::path_of(folder), why: "of a problem of another shape" }
+}
+
+/// Watches a solve for the console, and takes its state down from time to time.
+pub struct Recorder<'a, 'b> {
+    console: &'a mut Console,
+    keeper: Keeper<'b>,
+}
+
+impl<'a, 'b> Recorder<'a, 'b> {
+    /// Of the run whose checkpoint `keeper` writes.
+    pub fn new(console: &'a mut Console, keeper: Keeper<'b>) -> Self {
+        Self { console, keeper }
+    }
+
+    fn write(&mut self, state: State) {
+        let saved = Saved { trace: self.console.trace.clone(), state };
+        self.keeper.write(&saved, self.console);
+    }
+}
+
+impl Observer for Recorder<'_, '_> {
     fn iteration(&mut self, i: &Iteration) {
         self.console.iteration(i);
     }
@@ -47,44 +164,19 @@ impl Observer for Recorder<'_> {
     }
 
     fn wants_checkpoint(&self, last: bool) -> bool {
-        self.every.is_some_and(|t| last || self.written.elapsed() >= t)
+        self.keeper.due() || last && self.keeper.wanted()
     }
 
     fn checkpoint(&mut self, state: Checkpoint) {
-        let (problem, staging) = (self.problem.clone(), self.staging.clone());
-        let saved = Saved { problem, staging, trace: self.console.trace.clone(), state };
-        // solving goes on without: said once
-        if let Err(e) = checkpoint::write(self.folder, &saved)
-            && !std::mem::replace(&mut self.failed, true)
-        {
-            let path = checkpoint::path_of(self.folder);
-            let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
-            self.console.log(&format!("  warning: {}: no checkpoint could be written: {why}\n", path.display()));
+        self.write(State::Solving(state));
+    }
+
+    /// The end of a solve that took long enough to be worth it is taken down: its proof may take long too. What limits ended
+    /// goes on from the state that it has left.
+    fn solved(&mut self, solution: &Solution) {
+        let limited = matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time | StopReason::MaxOuter);
+        if !limited && self.keeper.every.is_some_and(|t| solution.elapsed_s() >= t.as_secs_f64()) {
+            self.write(State::Solved(Ended::new(solution)));
         }
-        self.written = Instant::now();
     }
-}
-
-/// Digest of what decides the problem: the spec but for its limits, lambda as a number, the bytes of the data, and the version.
-pub fn problem(session: &Session) -> String {
-    let mut spec = session.spec.clone();
-    (spec.solver.time_limit, spec.solver.max_outer, spec.warm_start) = (None, None, None);
-    spec.certificate.time_limit = None;
-    let text = spec::to_toml(&spec, session.problem.lambda, Path::new(""), &[]);
-    let digests: String = session.files.iter().map(|f| f.sha256.as_str()).collect();
-    sha256(format!("{} {digests}\n{text}", env!("CARGO_PKG_VERSION")).as_bytes())
-}
-
-/// The checkpoint of a run folder, if there is one.
-///
-/// # Errors
-/// [`RunError`] if it cannot be gone on from.
-pub fn find(session: &Session, folder: &Path) -> Result<Option<Saved>, RunError> {
-    let Some(saved) = checkpoint::read(folder, &problem(session))? else { return Ok(None) };
-    if !saved.state.fits(&session.problem.factor_rows(), &session.problem.extras.zero()) {
-        let path = checkpoint::path_of(folder);
-        return Err(RunError::Checkpoint { path, why: "of a problem of another shape" });
-    }
-    checkpoint::clear(folder, &saved);
-    Ok(Some(saved))
 }

@@ -5,9 +5,12 @@ use super::{console, failure};
 use clap::CommandFactory;
 
 /// Runs the command; the exit code.
-pub fn run(args: &CompletionsArgs) -> u8 {
+///
+/// # Errors
+/// If it cannot be written.
+pub fn run(args: &CompletionsArgs) -> anyhow::Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "homfac", &mut script);
-    console::print(&String::from_utf8_lossy(&script));
-    failure::DONE
+    console::print(&String::from_utf8_lossy(&script))?;
+    Ok(failure::DONE)
 }

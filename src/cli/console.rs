@@ -3,10 +3,10 @@
 use super::args::{LogFormat, OutputArgs};
 use crate::report::describe::Line;
 use crate::report::{events, log};
-use crate::run::Document;
+use crate::run::{Document, RunError};
 use crate::solve::observer::{Iteration, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,13 +14,24 @@ use std::time::Duration;
 /// Whether standard error gets JSON: errors that end the process are written long after the arguments are gone.
 static JSON: AtomicBool = AtomicBool::new(false);
 
+/// Whether errors alone are wanted there.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
 /// Steps of the bar.
 const STEPS: u64 = 1000;
 
-/// Writes to standard output.
-pub fn print(text: &str) {
-    // a closed pipe ends quietly
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+/// Writes to standard output. A closed pipe ends quietly.
+///
+/// # Errors
+/// [`RunError::Io`].
+pub fn print(text: &str) -> Result<(), RunError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(RunError::Io { path: "standard output".into(), doing: "write", source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes to standard error.
@@ -34,6 +45,14 @@ pub fn error(text: &str) {
     complain(&if json { events::error(text) } else { format!("error: {text}\n") });
 }
 
+/// Writes a remark from outside the command, unless errors alone are wanted.
+pub fn remark(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        let json = JSON.load(Ordering::Relaxed);
+        complain(&if json { events::message("WARN", text) } else { format!("\n  {text}\n") });
+    }
+}
+
 /// Library events (`tracing`) go to standard error too: warnings, or everything with `-v`.
 pub fn start_tracing(output: &OutputArgs) {
     let level = match (output.quiet, output.verbose) {
@@ -43,6 +62,7 @@ pub fn start_tracing(output: &OutputArgs) {
     };
     let json = output.log_format == LogFormat::Json;
     JSON.store(json, Ordering::Relaxed);
+    QUIET.store(output.quiet, Ordering::Relaxed);
     let lines = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)

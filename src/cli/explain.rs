@@ -16,9 +16,9 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let explained = explanation::explain(&s.problem, &s.spec, s.lambda_max, rank_bound, &s.files, &s.dataset.notes);
     if args.json {
         let text = serde_json::to_string_pretty(&explained).expect("plain data serialises");
-        console::print(&format!("{text}\n"));
+        console::print(&format!("{text}\n"))?;
     } else {
-        console::print(&log::head(&s.spec.name, &explanation::lines(&explained)));
+        console::print(&log::head(&s.spec.name, &explanation::lines(&explained)))?;
     }
     Ok(failure::DONE)
 }

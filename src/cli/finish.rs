@@ -91,7 +91,7 @@ pub fn finish(
         console.conditions(&document);
     }
     if output.json {
-        console::print(&document.to_json());
+        console::print(&document.to_json())?;
     }
     if budget.interrupted() {
         return Ok(failure::INTERRUPTED);

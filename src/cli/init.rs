@@ -35,11 +35,11 @@ const COMMON: &str = include_str!("templates/common.toml");
 /// If there is no such kind.
 pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
     let Some(kind) = &args.kind else {
-        console::print(&list());
+        console::print(&list())?;
         return Ok(failure::DONE);
     };
     let text = text(kind).ok_or_else(|| unknown_name("kind", kind, TEMPLATES.iter().map(|t| t.0)))?;
-    console::print(&text);
+    console::print(&text)?;
     Ok(failure::DONE)
 }
 

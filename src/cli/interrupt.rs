@@ -1,5 +1,6 @@
 //! Ctrl-C: once to stop with the best point, twice to abort.
 
+use super::console;
 use super::failure::INTERRUPTED;
 use crate::budget::Budget;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ pub fn budget() -> Budget {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));
         }
+        console::remark("interrupted: what is begun is brought to an end (once more: stops at once)");
     });
     if let Err(e) = installed {
         tracing::warn!("interrupts cannot be caught: {e}");

@@ -20,6 +20,6 @@ pub fn run(args: &ManArgs) -> anyhow::Result<u8> {
     }
     let mut roff = Vec::new();
     Man::new(page).source(concat!("homfac ", env!("CARGO_PKG_VERSION"))).render(&mut roff)?;
-    console::print(&String::from_utf8_lossy(&roff));
+    console::print(&String::from_utf8_lossy(&roff))?;
     Ok(failure::DONE)
 }

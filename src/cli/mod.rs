@@ -34,8 +34,8 @@ pub fn main() -> ExitCode {
         Command::Explain(a) => explain::run(&a),
         Command::Report(a) => report::run(&a),
         Command::Init(a) => init::run(&a),
-        Command::Schema => Ok(schema::run()),
-        Command::Completions(a) => Ok(completions::run(&a)),
+        Command::Schema => schema::run(),
+        Command::Completions(a) => completions::run(&a),
         Command::Man(a) => man::run(&a),
         Command::Other(words) => Err(unknown(words.first().map_or("", String::as_str)).into()),
     };

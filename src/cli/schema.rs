@@ -4,7 +4,10 @@ use super::{console, failure};
 use crate::spec;
 
 /// Runs the command; the exit code.
-pub fn run() -> u8 {
-    console::print(&format!("{:#}\n", spec::schema()));
-    failure::DONE
+///
+/// # Errors
+/// If it cannot be written.
+pub fn run() -> anyhow::Result<u8> {
+    console::print(&format!("{:#}\n", spec::schema()))?;
+    Ok(failure::DONE)
 }

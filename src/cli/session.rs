@@ -4,8 +4,10 @@ use super::args::OverrideArgs;
 use super::failure::Usage;
 use crate::certify::CertifyOptions;
 use crate::data::{self, DataError, Dataset, FileRecord};
+use crate::mapping::Factors;
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
+use crate::run::load;
 use crate::spec::model::Lambda;
 use crate::spec::{self, Override, Spec};
 use anyhow::Context;
@@ -44,6 +46,9 @@ pub enum SessionError {
     },
 }
 
+/// What a spec from standard input is called, as if it were a file here.
+const STDIN: &str = "stdin";
+
 /// A spec with its data, ready to work on.
 pub struct Session {
     /// The checked spec.
@@ -76,8 +81,13 @@ impl Session {
     }
 
     fn open_with(path: &Path, overrides: &[Override], known: Option<LambdaMax>) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Usage(format!("{}: the spec cannot be read: {e}", path.display())))?;
+        let (path, text) = if path.as_os_str() == "-" {
+            (Path::new(STDIN), std::io::read_to_string(std::io::stdin()))
+        } else {
+            (path, std::fs::read_to_string(path))
+        };
+        let text =
+            text.map_err(|e| Usage(format!("{}: the spec cannot be read: {e}{}", path.display(), spec_inside(path))))?;
         // first: a spec's own files (the matrix of a cone) are decomposed while it is parsed
         start_threads(threads(&text, overrides))?;
         let mut spec = spec::parse(&text, path, overrides)?;
@@ -93,9 +103,43 @@ impl Session {
         Ok(Self { spec, dataset, problem, lambda_max, files })
     }
 
+    /// The factors of `solver.warm_start`, projected onto the cones.
+    ///
+    /// # Errors
+    /// If they cannot be read, or do not fit.
+    pub fn warm_start(&self) -> Result<Option<Factors>, DataError> {
+        let Some(folder) = &self.spec.warm_start else { return Ok(None) };
+        let rows = self.problem.factor_rows();
+        let mut x = load::factors(folder, rows.len())?;
+        for (k, (factor, &d)) in x.0.iter_mut().zip(&rows).enumerate() {
+            if factor.nrows() != d {
+                return Err(DataError::Shape {
+                    file: folder.join(format!("factors/X{}.npy", k + 1)).display().to_string(),
+                    expected: format!("{d} rows, as this problem has"),
+                    found: factor.nrows().to_string(),
+                    hint: None,
+                });
+            }
+            if let Some(cone) = self.problem.regularizer.gauges[k].cone() {
+                factor.column_iter_mut().for_each(|mut c| cone.project(c.as_mut_slice()));
+            }
+        }
+        Ok(Some(x))
+    }
+
     /// `[certificate]` as certify takes it.
     pub fn certify_options(&self) -> CertifyOptions {
         CertifyOptions { target_gap: self.spec.certificate.target_gap, effort: self.spec.certificate.effort }
+    }
+}
+
+/// What to say of a folder where a spec should be.
+fn spec_inside(path: &Path) -> String {
+    let inside = path.join("spec.toml");
+    if inside.is_file() {
+        format!("\n  hint: it is a run folder, whose spec is {}", inside.display())
+    } else {
+        String::new()
     }
 }
 

@@ -10,6 +10,9 @@ use super::source::{Column, Source};
 /// Indices of an entry at most.
 pub(super) const MOST_INDICES: usize = 32;
 
+/// Columns that are listed in a message.
+const SHOWN: usize = 20;
+
 /// The cells of a file, row by row.
 struct Table {
     header: Option<Vec<String>>,
@@ -42,9 +45,39 @@ pub(super) fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Resul
     match cell.trim().parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
         Ok(_) => Err(bad("a finite number", Some("leave the cell empty if the entry is missing"))),
-        Err(_) if cell.contains(',') => Err(bad("a number", Some("decimal commas are not accepted"))),
-        Err(_) => Err(bad("a number", None)),
+        Err(_) => Err(bad("a number", hint(cell))),
     }
+}
+
+/// What may be meant by text where a number should be.
+fn hint(cell: &str) -> Option<&'static str> {
+    const NOTHING: [&str; 8] = ["n/a", "#n/a", "null", "none", "missing", "-", "?", "."];
+    let word = cell.trim().to_ascii_lowercase();
+    if NOTHING.contains(&word.as_str()) {
+        Some("a missing entry is an empty cell, `NA` or `NaN`")
+    } else if cell.contains(';') {
+        Some("where semicolons part the columns, say `delimiter = \";\"`")
+    } else if cell.trim().contains('\t') {
+        Some("where tabs part the columns, say `delimiter = \"tab\"`")
+    } else if cell.contains(',') {
+        Some("decimal commas are not accepted")
+    } else {
+        None
+    }
+}
+
+/// Says how to leave columns of text out, where this error is about a cell of one.
+fn with_columns_of_numbers(mut error: DataError, table: &Table, column: usize, width: usize) -> DataError {
+    let numbers = |c: usize| table.rows.iter().any(|r| is_number(&r.1[c]));
+    if let DataError::Cell { hint: hint @ None, .. } = &mut error
+        && !numbers(column)
+    {
+        let others: Vec<String> = (0..width).filter(|c| numbers(*c)).map(|c| (c + 1).to_string()).collect();
+        let some =
+            if others.len() <= SHOWN { others.join(", ") } else { format!("{}, ..", others[..SHOWN].join(", ")) };
+        *hint = Some(format!("no cell of this column is a number; to leave it out say `columns = [{some}]`"));
+    }
+    error
 }
 
 /// The delimiter that the spec or the extension says.
@@ -113,7 +146,7 @@ pub(super) fn pick_columns(
         file: file.into(),
         expected: expected.into(),
         found,
-        hint: None,
+        hint: Some("`columns` picks them, by number or by name".into()),
     };
     let (mut picked, mut taken) = (Vec::new(), vec![false; width]);
     for c in columns {
@@ -205,7 +238,7 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
                 Some(Ok(label)) => label as f64,
                 // not among the labels: missing
                 Some(Err(_)) => f64::NAN,
-                None => number(&record[c], file, place)?,
+                None => number(&record[c], file, place).map_err(|e| with_columns_of_numbers(e, &table, c, width))?,
             };
         }
     }

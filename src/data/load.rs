@@ -1,7 +1,7 @@
 //! Target, mask, weights, transform and held-out entries put together.
 
 use super::array::Array;
-use super::csv::Layout;
+use super::csv::{Layout, MOST_INDICES};
 use super::dataset::{DataRequest, Dataset, FileRecord, Meaning, TargetKind, WeightSource};
 use super::error::DataError;
 use super::holdout::{hold_out, split, split_samples};
@@ -239,6 +239,14 @@ fn refuse_unlikely(sizes: &[usize], count: usize, source: &Source) -> Result<(),
 
 /// Sizes of the target, two at least.
 fn target_sizes(shape: &[usize], any_order: bool, file: &str) -> Result<Vec<usize>, DataError> {
+    if shape.len() > MOST_INDICES {
+        return Err(DataError::Shape {
+            file: file.into(),
+            expected: format!("at most {MOST_INDICES} indices"),
+            found: shape.len().to_string(),
+            hint: None,
+        });
+    }
     if any_order && shape.len() > 2 {
         return Ok(shape.to_vec());
     }

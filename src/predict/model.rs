@@ -64,6 +64,10 @@ impl Model {
             return Err(misfit(format!("{run}/model.json"), expected, offset.len().to_string()));
         }
         let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered");
+        if kind.factors.is_some() && sizes.len() != 2 {
+            let expected = format!("two sizes, as the {} mapping has", spec.mapping);
+            return Err(misfit(format!("{run}/model.json"), expected, format!("{sizes:?}")));
+        }
         let mapping = (!kind.needs_inputs).then(|| spec::build_mapping(&spec.mapping, sizes, None));
         let rows = match (&mapping, &remembered.inputs) {
             (Some(mapping), _) => mapping.factor_rows((m, n)),

@@ -83,7 +83,7 @@ impl Cost {
 pub struct Minimum {
     /// q.
     pub q: Vec<f64>,
-    /// How far from stationary, as a share of the largest slope at 0.
+    /// How far from stationary, as a share of the largest slope at 0; infinite where the numbers are too large to tell.
     pub stationarity: f64,
 }
 
@@ -102,7 +102,7 @@ pub fn minimise(loss: &dyn Loss, t: Targets, design: &Mat, offset: &[f64], costs
     let scale = s.iter().zip(costs).fold(0.0f64, |m, (s, h)| m.max(s.abs()).max(h.linear));
     let distance =
         |s: &[f64], q: &[f64]| (0..q.len()).map(|i| costs[i].distance(q[i], s[i])).fold(0.0, f64::max) / scale;
-    if scale == 0.0 || scale.is_nan() {
+    if scale == 0.0 || !scale.is_finite() {
         return Minimum { q, stationarity: if scale == 0.0 { 0.0 } else { f64::INFINITY } };
     }
     let mut value = objective(&x, &q);
@@ -155,7 +155,7 @@ pub fn minimise(loss: &dyn Loss, t: Targets, design: &Mat, offset: &[f64], costs
             break;
         }
     }
-    Minimum { q, stationarity }
+    Minimum { q, stationarity: if value.is_finite() { stationarity } else { f64::INFINITY } }
 }
 
 /// Coordinate descent on the model.

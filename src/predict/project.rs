@@ -196,15 +196,16 @@ impl<'a> Projection<'a> {
         out
     }
 
-    /// The coefficients of a row from (place, value as the loss sees it), and `sides`, its covariates along the axis; why not, in
-    /// a sentence.
+    /// The coefficients of a row from (place, value as the loss sees it), and `sides`, its covariates along the axis.
     ///
     /// # Errors
-    /// The sentence, if its free extra variables are not determined.
-    pub fn fit(&self, seen: &[(usize, f64)], sides: &[Vec<f64>]) -> Result<Minimum, String> {
+    /// [`Unfit`].
+    pub fn fit(&self, seen: &[(usize, f64)], sides: &[Vec<f64>]) -> Result<Minimum, Unfit> {
         if seen.len() < self.free {
-            let found = seen.len();
-            return Err(format!("{} observed entries for its {} free extra variables", found, self.free));
+            return Err(Unfit {
+                expected: "that determines what is free in it",
+                found: format!("{} observed entries for its {} free extra variables", seen.len(), self.free),
+            });
         }
         let known = self.known(sides);
         let paid = seen.iter().filter(|s| self.weights.as_ref().is_none_or(|w| w[s.0] > 0.0));
@@ -212,7 +213,15 @@ impl<'a> Projection<'a> {
         let w: Option<Vec<f64>> = self.weights.as_ref().map(|w| at.iter().map(|&p| w[p]).collect());
         let offset: Vec<f64> = at.iter().map(|&p| known[p]).collect();
         let t = Targets { y: &y, w: w.as_deref() };
-        Ok(newton::minimise(self.loss.as_ref(), t, &self.design.select_rows(&at), &offset, &self.costs))
+        let minimum = newton::minimise(self.loss.as_ref(), t, &self.design.select_rows(&at), &offset, &self.costs);
+        if !minimum.stationarity.is_finite() {
+            let largest = y.iter().fold(0.0f64, |m, y| m.max(y.abs()));
+            return Err(Unfit {
+                expected: "of values small enough for double precision",
+                found: format!("one of {largest:e}"),
+            });
+        }
+        Ok(minimum)
     }
 
     /// The scores of a whole row.
@@ -223,6 +232,16 @@ impl<'a> Projection<'a> {
         }
         out
     }
+}
+
+/// Why a row cannot be fitted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("expected a row {expected}, found {found}")]
+pub struct Unfit {
+    /// What the row should be, after "a row".
+    pub expected: &'static str,
+    /// What it is.
+    pub found: String,
 }
 
 /// The index along axis b of a place.

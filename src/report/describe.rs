@@ -75,9 +75,18 @@ fn lambda(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
     let share = problem.lambda / lambda_max.found;
     match spec.lambda {
         Lambda::Relative(r) => format!("lambda {} = {r} lambda_max", sci(problem.lambda, 6)),
+        Lambda::Absolute(x) if share < 1e-3 => format!("lambda {x} = {share:.1e} lambda_max"),
         Lambda::Absolute(x) if share.is_finite() => format!("lambda {x} = {share:.3} lambda_max"),
         Lambda::Absolute(x) => format!("lambda {x}"),
     }
+}
+
+/// What is to be expected of a lambda that is so small a share of lambda_max.
+pub fn small_lambda(share: f64) -> String {
+    format!(
+        "lambda is {share:.0e} lambda_max: the answer all but interpolates, with many slices and after long; \
+         `--time-limit` bounds the time"
+    )
 }
 
 /// The interval that holds lambda_max.

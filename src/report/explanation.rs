@@ -205,7 +205,11 @@ pub fn lines(e: &Explanation) -> Vec<Line> {
         ("ladder", format!("{}. {}, {from}: {}; {}", k + 1, r.name, r.says, flops(r)))
     }));
     let m = e.memory_bytes;
-    let mb = |b: f64| format!("{:.1} MB", b / 1e6);
+    let mb = |b: f64| match b {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).ceil()),
+        b if b < 1e9 => format!("{:.1} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    };
     let memory = format!(
         "about {} for data and fields, {} for proofs, {} per slice; the machine has {}",
         mb(m.data),

@@ -65,7 +65,7 @@ pub fn plain(d: &Document) -> String {
 fn percent_up(share: f64) -> String {
     let percent = sci_up((share * 100.0).next_up(), 1);
     match percent.parse::<f64>() {
-        Ok(p) if (1e-3..1e3).contains(&p) => format!("{p} %"),
+        Ok(p) if (1e-3..1e3).contains(&p) => format!("{p}\u{a0}%"),
         // a percentage of many zeros is none to read
         _ => format!("{} (relative)", number::plain(&sci_up(share, 1))),
     }
@@ -128,9 +128,9 @@ mod tests {
 
     #[test]
     fn a_percentage_is_never_rounded_down() {
-        assert_eq!(percent_up(0.001234), "0.13 %");
-        assert_eq!(percent_up(0.5), "51 %");
-        assert_eq!(percent_up(8.65e-5), "0.0087 %");
+        assert_eq!(percent_up(0.001234), "0.13\u{a0}%");
+        assert_eq!(percent_up(0.5), "51\u{a0}%");
+        assert_eq!(percent_up(8.65e-5), "0.0087\u{a0}%");
         assert_eq!(percent_up(1e-9), "1.0e\u{2212}09 (relative)");
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a run folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error with a run folder; messages name the path.
 #[derive(Debug, thiserror::Error)]
@@ -8,9 +8,15 @@ pub enum RunError {
     /// The folder exists and may not be replaced.
     #[error("{}: exists already\n  hint: `--force` replaces it, `-o DIR` writes elsewhere", .0.display())]
     Exists(PathBuf),
-    /// `--force` would replace something that is not a run folder.
-    #[error("{}: exists and is not a run folder (it has no certificate.json), so `--force` will not replace it", .0.display())]
+    /// Something that is not a run folder, which nothing replaces.
+    #[error(
+        "{}: exists and is not a run folder (it has no certificate.json), so nothing will replace it\n  hint: `-o DIR` writes elsewhere",
+        .0.display()
+    )]
     NotARun(PathBuf),
+    /// Somebody else is at it.
+    #[error("{}: another homfac is writing this now\n  hint: wait until it is done, or `-o` writes elsewhere", .0.display())]
+    Busy(PathBuf),
     /// The file system refused.
     #[error("{}: cannot {doing}", .path.display())]
     Io {
@@ -47,4 +53,12 @@ pub enum RunError {
         /// Digest in certificate.json.
         recorded: String,
     },
+}
+
+impl RunError {
+    /// What the file system said when `doing` was tried.
+    pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, doing, source }
+    }
 }

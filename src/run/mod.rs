@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod document;
 pub mod error;
 pub mod folder;
+mod hidden;
 pub mod load;
 pub mod table;
 pub mod whole;

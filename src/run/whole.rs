@@ -1,21 +1,18 @@
 //! A single file, written whole or not at all.
 
 use super::error::RunError;
-use std::io::{BufWriter, Write};
+use super::hidden::{Hidden, Kind};
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// A file in the making, beside its target. Dropped before [`Whole::publish`], it disappears.
 #[derive(Debug)]
 pub struct Whole {
-    hidden: BufWriter<NamedTempFile>,
+    out: BufWriter<File>,
+    hidden: Hidden,
     target: PathBuf,
     replace: bool,
-}
-
-fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> RunError {
-    let path = path.to_path_buf();
-    move |source| RunError::Io { path, doing, source }
 }
 
 impl Whole {
@@ -28,23 +25,11 @@ impl Whole {
             return Err(RunError::Exists(target.to_path_buf()));
         }
         if target.is_dir() {
-            let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
-            return Err(io(target, "write a file here")(source));
+            return Err(RunError::io(target, "write a file here")(ErrorKind::IsADirectory.into()));
         }
-        let parent = match target.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(parent).map_err(io(parent, "create this folder"))?;
-        let stem = target.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{stem}.partial-");
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix);
-        // temporary files are private; this one becomes an ordinary one, as the umask says
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let hidden = builder.tempfile_in(parent).map_err(io(target, "create"))?;
-        Ok(Self { hidden: BufWriter::new(hidden), target: target.to_path_buf(), replace })
+        let hidden = Hidden::create(target, Kind::File)?;
+        let out = hidden.handle().try_clone().map_err(RunError::io(target, "create"))?;
+        Ok(Self { out: BufWriter::new(out), hidden, target: target.to_path_buf(), replace })
     }
 
     /// Writes a file all of which is at hand, in place of an older one.
@@ -53,7 +38,7 @@ impl Whole {
     /// [`RunError`]; an old file, if any, is left as it was.
     pub fn put(target: &Path, parts: &[&[u8]]) -> Result<(), RunError> {
         let mut file = Self::create(target, true)?;
-        parts.iter().try_for_each(|part| file.write_all(part)).map_err(io(target, "write"))?;
+        parts.iter().try_for_each(|part| file.write_all(part)).map_err(RunError::io(target, "write"))?;
         file.publish()
     }
 
@@ -62,24 +47,22 @@ impl Whole {
     /// # Errors
     /// [`RunError`]; an old file, if any, is left as it was.
     pub fn publish(self) -> Result<(), RunError> {
-        let Self { hidden, target, replace } = self;
-        let file = hidden.into_inner().map_err(|e| io(&target, "write")(e.into_error()))?;
-        file.as_file().sync_all().map_err(io(&target, "write"))?;
-        let placed = if replace { file.persist(&target) } else { file.persist_noclobber(&target) };
-        match placed {
-            Ok(_) => Ok(()),
-            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => Err(RunError::Exists(target)),
-            Err(e) => Err(io(&target, "move the file into place")(e.error)),
-        }
+        let Self { out, hidden, target, replace } = self;
+        let file = out.into_inner().map_err(|e| RunError::io(&target, "write")(e.into_error()))?;
+        file.sync_all().map_err(RunError::io(&target, "write"))?;
+        hidden.publish(&target, replace).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => RunError::Exists(target),
+            _ => RunError::io(&target, "move the file into place")(e),
+        })
     }
 }
 
 impl Write for Whole {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.hidden.write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.hidden.flush()
+        self.out.flush()
     }
 }

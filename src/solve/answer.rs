@@ -6,7 +6,7 @@
 //!
 //! so an answer is refuted only where time, iterations or rank ran out. Every round lowers the objective by what refutes it.
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Ended};
 use super::observer::Observer;
 use super::options::SolverOptions;
 use super::{Solution, StopReason, Warm, go_on_with, resume, solve_warm};
@@ -50,6 +50,8 @@ pub enum Begin<'a> {
     Warm(Warm<'a>),
     /// Where it was.
     Saved(&'a Checkpoint),
+    /// At its end, which is to be certified.
+    Ended(&'a Ended),
 }
 
 /// A point, what is proven of it, and the time that each took.
@@ -80,17 +82,19 @@ pub fn answer(
 ) -> Result<Answer, CertifyError> {
     let until = match &begin {
         Begin::Warm(warm) => warm.until,
-        Begin::Saved(_) => super::Until::Proven,
+        Begin::Saved(_) | Begin::Ended(_) => super::Until::Proven,
     };
     let clock = Instant::now();
     let budget = limits.solving(Duration::ZERO);
     let mut solution = match begin {
         Begin::Warm(warm) => solve_warm(problem, options, target, warm, &budget, observer),
         Begin::Saved(state) => resume(problem, options, target, state, &budget, observer),
+        Begin::Ended(end) => end.solution(problem),
     };
     let (mut solving, mut certifying) = (clock.elapsed(), Duration::ZERO);
     loop {
         let clock = Instant::now();
+        observer.solved(&solution);
         observer.progress("certifying");
         let certificate = certify::certify_at(
             problem,

@@ -1,11 +1,44 @@
 //! What Algorithm 1 needs to go on from where it was: nothing of it is a claim that a certificate rests on.
 
+use super::path::Path;
 use super::progress::Progress;
+use super::{Solution, StopReason};
 use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
+use crate::polar::bound::Bounded;
+use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+
+/// Factors as (rows, columns, entries column by column).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Flat(Vec<(usize, usize, Vec<f64>)>);
+
+impl Flat {
+    fn of(x: &Factors) -> Self {
+        Self(x.0.iter().map(|f| (f.nrows(), f.ncols(), f.as_slice().to_vec())).collect())
+    }
+
+    /// Whether they are finite, of one rank, and have these rows.
+    fn fits(&self, rows: &[usize]) -> bool {
+        let rank = self.0.first().map_or(0, |f| f.1);
+        self.0.len() == rows.len()
+            && self.0.iter().zip(rows).all(|((m, r, x), rows)| {
+                m == rows && *r == rank && m.checked_mul(*r) == Some(x.len()) && x.iter().all(|x| x.is_finite())
+            })
+    }
+
+    fn factors(&self) -> Factors {
+        Factors(self.0.iter().map(|(m, r, x)| Mat::from_column_slice(*m, *r, x)).collect())
+    }
+}
+
+/// Whether extra variables are finite and as many as these.
+fn alike(found: &Coefficients, wanted: &Coefficients) -> bool {
+    found.len() == wanted.len()
+        && found.iter().zip(wanted).all(|(a, b)| a.len() == b.len() && a.iter().all(|x| x.is_finite()))
+}
 
 /// The solver's state between two outer iterations. Going on from it does what going on without it would have done, but for a
 /// dual point that is proven again.
@@ -15,8 +48,7 @@ pub struct Checkpoint {
     pub(super) iter: usize,
     /// Seconds of solving until here.
     pub(super) elapsed_s: f64,
-    /// The factors as (rows, columns, entries column by column).
-    factors: Vec<(usize, usize, Vec<f64>)>,
+    factors: Flat,
     /// The extra variables.
     pub(super) extras: Coefficients,
     /// The best dual point, to be proven again.
@@ -41,7 +73,7 @@ impl Checkpoint {
         Self {
             iter,
             elapsed_s,
-            factors: x.0.iter().map(|f| (f.nrows(), f.ncols(), f.as_slice().to_vec())).collect(),
+            factors: Flat::of(x),
             extras: q.clone(),
             witness,
             tried: tried.to_vec(),
@@ -51,20 +83,108 @@ impl Checkpoint {
 
     /// Whether it is of a problem with factors of these rows and extra variables of these lengths.
     pub fn fits(&self, rows: &[usize], extras: &Coefficients) -> bool {
-        let rank = self.factors.first().map_or(0, |f| f.1);
         // an iteration that nothing has ever reached is none to count on from
         self.iter.max(self.progress.polishing) <= u32::MAX as usize
             && self.elapsed_s.is_finite()
-            && self.factors.len() == rows.len()
-            && self.factors.iter().zip(rows).all(|((m, r, x), rows)| {
-                m == rows && *r == rank && m.checked_mul(*r) == Some(x.len()) && x.iter().all(|x| x.is_finite())
-            })
-            && self.extras.len() == extras.len()
-            && self.extras.iter().zip(extras).all(|(a, b)| a.len() == b.len() && a.iter().all(|x| x.is_finite()))
+            && self.factors.fits(rows)
+            && alike(&self.extras, extras)
+    }
+
+    /// Seconds of solving until here.
+    pub fn elapsed_s(&self) -> f64 {
+        self.elapsed_s
     }
 
     /// The factors.
     pub(super) fn factors(&self) -> Factors {
-        Factors(self.factors.iter().map(|(m, r, x)| Mat::from_column_slice(*m, *r, x)).collect())
+        self.factors.factors()
+    }
+}
+
+/// The end of a solve, to be proven. The polar that was bounded on the way is bounded again: only its field is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    factors: Flat,
+    extras: Coefficients,
+    witnesses: Vec<Witness>,
+    /// The field, and the slice that its bound started from.
+    polar: Option<(Vec<f64>, Option<Vec<Vec<f64>>>)>,
+    stopped_by: StopReason,
+    made: (usize, f64),
+}
+
+impl Ended {
+    /// Takes a solution down.
+    pub fn new(s: &Solution) -> Self {
+        Self {
+            factors: Flat::of(&s.factors),
+            extras: s.extras.clone(),
+            witnesses: s.witnesses.clone(),
+            polar: s.polar.as_ref().map(|p| {
+                let (field, near) = p.start();
+                (field.to_vec(), near.map(<[_]>::to_vec))
+            }),
+            stopped_by: s.stopped_by,
+            made: s.made,
+        }
+    }
+
+    /// Seconds of solving until here.
+    pub fn elapsed_s(&self) -> f64 {
+        self.made.1
+    }
+
+    /// Whether it is of such a problem.
+    pub fn fits(&self, problem: &Problem) -> bool {
+        let rows = problem.factor_rows();
+        let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
+        let slice = |s: &[Vec<f64>]| {
+            s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x))
+        };
+        let polar = |(z, near): &(Vec<f64>, Option<Vec<Vec<f64>>>)| {
+            let entries = problem.apply(&Factors::empty(&rows)).len();
+            z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
+        };
+        self.made.0 <= u32::MAX as usize
+            && self.made.1.is_finite()
+            && self.factors.fits(&rows)
+            && alike(&self.extras, &problem.extras.zero())
+            && self.polar.as_ref().is_none_or(polar)
+    }
+
+    /// The solution as it was.
+    pub fn solution(&self, problem: &Problem) -> Solution {
+        Solution {
+            factors: self.factors.factors(),
+            extras: self.extras.clone(),
+            witnesses: self.witnesses.clone(),
+            polar: self.polar.clone().map(|(z, near)| Bounded::starting(problem, z, near)),
+            stopped_by: self.stopped_by,
+            made: self.made,
+        }
+    }
+}
+
+/// Where a path has got to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reached {
+    factors: Flat,
+    witnesses: Vec<Witness>,
+}
+
+impl Reached {
+    /// Takes it down.
+    pub fn new(path: &Path) -> Self {
+        Self { factors: Flat::of(&path.factors), witnesses: path.witnesses.clone() }
+    }
+
+    /// Whether it is of a problem with factors of these rows.
+    pub fn fits(&self, rows: &[usize]) -> bool {
+        self.factors.fits(rows)
+    }
+
+    /// The path from there.
+    pub fn path(&self) -> Path {
+        Path { factors: self.factors.factors(), witnesses: self.witnesses.clone() }
     }
 }

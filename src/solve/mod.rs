@@ -28,10 +28,11 @@ use descent::Descent;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
 use progress::{FINISHED, Progress, SETTLING};
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// Why solving stopped. Never a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// The proven gap met the target.
     Gap,
@@ -79,6 +80,13 @@ pub struct Solution {
     pub stopped_by: StopReason,
     /// The outer iterations made, and the seconds that they took.
     made: (usize, f64),
+}
+
+impl Solution {
+    /// Seconds of solving, those before a checkpoint included.
+    pub fn elapsed_s(&self) -> f64 {
+        self.made.1
+    }
 }
 
 /// How far a solve goes.

@@ -1,5 +1,6 @@
 //! What the solver tells whoever watches: one event per outer iteration, plus remarks.
 
+use super::Solution;
 use super::checkpoint::Checkpoint;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub trait Observer {
     }
     /// The state, where it was wanted.
     fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
+    /// Solving has come to an end, and what it came to is to be certified.
+    fn solved(&mut self, _solution: &Solution) {}
 }
 
 /// Watches nothing.

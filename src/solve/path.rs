@@ -14,14 +14,19 @@ use crate::solve::observer::Observer;
 /// Where the path has got to.
 #[derive(Clone, Debug)]
 pub struct Path {
-    factors: Factors,
-    witnesses: Vec<Witness>,
+    pub(super) factors: Factors,
+    pub(super) witnesses: Vec<Witness>,
 }
 
 impl Path {
     /// From X = 0, the answer at every lambda that is large enough.
     pub fn new(problem: &Problem) -> Self {
-        Self { factors: Factors::empty(&problem.factor_rows()), witnesses: Vec::new() }
+        Self::starting(Factors::empty(&problem.factor_rows()))
+    }
+
+    /// From these factors.
+    pub fn starting(factors: Factors) -> Self {
+        Self { factors, witnesses: Vec::new() }
     }
 
     /// From the answer at some lambda.

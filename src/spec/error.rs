@@ -66,12 +66,17 @@ const LONGEST_NAME: usize = 200;
 
 /// "did you mean `x`?" for the nearest known name, if it is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, known).map(|k| format!("did you mean `{k}`?"))
+}
+
+/// The nearest name, if it is near.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         // comparing takes the product of the lengths
-        .filter(|_| name.len() <= LONGEST_NAME)
+        .filter(|k| name.len().max(k.len()) <= LONGEST_NAME)
         .map(|k| (strsim::jaro_winkler(name, k), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| format!("did you mean `{k}`?"))
+        .map(|(_, k)| k)
 }

@@ -1,6 +1,6 @@
 //! The spec as a tree in which every value knows its line, and the reader that checks it key by key.
 
-use super::error::{Origin, SpecError, did_you_mean};
+use super::error::{Origin, SpecError, did_you_mean, nearest};
 use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -327,7 +327,10 @@ impl<'a> Reader<'a> {
 
     /// Reports a missing key.
     pub fn missing(&self, key: &str, expected: &str) {
-        self.report(key, &self.origin.clone(), format!("missing key `{key}`"), Some(expected.into()), None);
+        // one that is here by a name much like it
+        let unknown = self.entries.iter().map(|e| e.0.as_str()).filter(|k| !self.known.borrow().contains(k));
+        let hint = nearest(key, unknown).map(|k| format!("`{k}` is no key here: is it meant?"));
+        self.report(key, &self.origin.clone(), format!("missing key `{key}`"), Some(expected.into()), hint);
     }
 
     /// A name out of a registry; unknown ones are reported with the nearest, planned ones by name.

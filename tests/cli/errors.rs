@@ -708,6 +708,38 @@ fn a_memory_need_above_the_machines_is_refused_with_the_estimate() {
     data_error("Y.csv", "0,0,1\n", target, &pieces);
 }
 
+/// What a table of somebody's own has: names of its rows, words for nothing, another delimiter.
+#[test]
+fn text_where_numbers_should_be_says_what_to_do() {
+    let csv = "gene,a,b\nx,1,2\ny,3,n/a\n";
+    let out = "{ path = \"Y.csv\" }";
+    data_error("Y.csv", csv, out, &["row 2, column 1 (`gene`)", "to leave it out say `columns = [2, 3]`"]);
+    let out = "{ path = \"Y.csv\", columns = [2, 3] }";
+    data_error("Y.csv", csv, out, &["found `n/a`", "a missing entry is an empty cell, `NA` or `NaN`"]);
+    let out = "{ path = \"Y.csv\" }";
+    data_error("Y.csv", "1;2\n3;4\n", out, &["found `1;2`", "say `delimiter = \";\"`"]);
+    data_error("Y.csv", "1\t2\n3\t4\n", out, &["say `delimiter = \"tab\"`"]);
+}
+
+#[test]
+fn a_misspelt_key_that_is_missing_is_found() {
+    let text = spec("1.0", "matrix", L2L2, "[loss]\nknd = \"squared\"\n");
+    refused(&place(), &text, 2, &["missing key `kind` in `loss.kind`", "hint: `knd` is no key here: is it meant?"]);
+}
+
+/// A run folder where a spec should be, a folder that is not a run where one should go.
+#[test]
+fn folders_that_are_not_what_they_should_be() {
+    let place = place();
+    place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
+    place
+        .run(&["solve", "run", "-o", "other"])
+        .exits(2)
+        .says(&["run: the spec cannot be read", "whose spec is run/spec.toml"]);
+    place.write("mine/text", "x");
+    place.run(&["solve", "spec.toml", "-o", "mine"]).exits(3).says(&["mine: exists and is not a run folder"]);
+}
+
 #[test]
 fn factors_that_do_not_fit_are_refused() {
     let place = place();
@@ -723,7 +755,11 @@ fn factors_that_do_not_fit_are_refused() {
     };
     check(&["U.npy"]).exits(2).says(&["error: --factors: given 1 factor (U.npy), but the matrix mapping", "has 2"]);
     check(&["U.npy", "V.npy", "V.npy"]).exits(2).says(&["--factors: given 3 factors (U.npy, V.npy, V.npy)"]);
-    check(&["V.npy", "U.npy"]).exits(3).says(&["error: V.npy: factor 1 has 3 rows, expected 4"]);
+    check(&["V.npy", "U.npy"]).exits(3).says(&["error: V.npy: expected 4 rows, as factor 1 of this problem", "3 x 2"]);
+    place.write("H.npy", x(2, 3));
+    let lies = ["error: H.npy: expected 3 rows, as factor 2 of this problem has, found 2 x 3", "`--transpose 2`"];
+    check(&["U.npy", "H.npy"]).exits(3).says(&lies);
+    check(&["U.npy", "H.npy", "--transpose", "2"]).says(&["verdict"]);
     check(&["U.npy", "W.npy"]).exits(3).says(&["error: W.npy: factor 2 has 5 columns, but factor 1 has 2"]);
     check(&["U.npy", "X.npy"]).exits(3).says(&["error: X.npy: cannot be read"]);
     check(&["U.npy", "spec.toml"])
@@ -731,6 +767,10 @@ fn factors_that_do_not_fit_are_refused() {
         .says(&["spec.toml: expected a factor as .npy, .csv or .npz, found `.toml`"]);
     check(&["U.npy", "V.npy", "--transpose", "3"]).exits(2).says(&["--transpose 3: expected a factor from 1 to 2"]);
     let mut bad = scattered(3, 2);
+    bad.set(1, 0, 1e200);
+    place.write("N.npy", npy_bytes(&bad));
+    let large = "N.npy: row 2, column 1: expected numbers for which the objective is finite, found `1e200`";
+    check(&["U.npy", "N.npy"]).exits(3).says(&[large]);
     bad.set(1, 0, f64::NAN);
     place.write("N.npy", npy_bytes(&bad));
     check(&["U.npy", "N.npy"]).exits(3).says(&["N.npy: row 2, column 1: expected a finite number, found `NaN`"]);

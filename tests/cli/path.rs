@@ -340,3 +340,22 @@ fn what_cannot_be_walked_is_refused_by_its_flag() {
     place.write("spec.toml", spec("1.0", "matrix", L2L2, extra));
     refused(&["--folds", "2"], 3, &["--folds 2", "without fold", "covariates"]);
 }
+
+/// `solver.warm_start` was ignored without a word: the first point starts from it.
+#[test]
+fn a_path_starts_from_a_warm_start() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&scattered(12, 9)));
+    place.solve(&spec("0.3", "matrix", L2L2, ""), "cold", &[], 0);
+    let iterations = |more: &str, run: &str| {
+        place.write("spec.toml", spec("0.3", "matrix", L2L2, more));
+        let args = ["path", "spec.toml", "-q", "--lambdas", "0.3", "--choose", "1", "--prove-all", "-o", run];
+        place.run(&args).exits(0);
+        place.read(&format!("{run}/trace.csv")).lines().count() - 1
+    };
+    let (anew, warm) = (iterations("", "anew"), iterations("[solver]\nwarm_start = \"cold\"", "warm"));
+    assert!(warm < anew, "{warm} iterations from the answer, {anew} from nothing");
+    place.write("spec.toml", spec("0.3", "matrix", L2L2, "[solver]\nwarm_start = \"nowhere\""));
+    place.run(&["path", "spec.toml", "-o", "none"]).exits(3).says(&["nowhere/factors/X1.npy"]);
+    assert!(!place.path("none").exists());
+}

@@ -334,3 +334,58 @@ fn a_wide_row_does_not_make_the_next_ones_wide() {
     let text = spec_on("{ path = \"Y.csv\", header = false }", "1.0", "matrix", L2L2, "");
     refused(&place, &text, 3, &["Y.csv: expected 1001 cells in row 2, found 1"]);
 }
+
+/// An array of more indices than `model.json` may have was solved, and its folder not read back.
+#[test]
+fn an_array_of_too_many_indices_is_refused() {
+    let place = Place::new();
+    let shape = format!("({})", "1, ".repeat(33));
+    place.write("Y.npy", npy_with(&shape, "<f8", &1.0f64.to_le_bytes()));
+    let text = spec_on("\"Y.npy\"", "1.0", "cp", "{ norm = \"l2\" }", "");
+    refused(&place, &text, 3, &["Y.npy: expected at most 32 indices, found 33"]);
+}
+
+/// Three sizes in the model.json of a matrix were projected along the third.
+#[test]
+fn a_model_of_a_matrix_has_two_sizes() {
+    let place = Place::new();
+    place.write("Y.csv", "3,4\n1,2\n");
+    place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
+    let good = place.read("run/model.json");
+    let (head, rest) = good.split_once("\"sizes\": [").unwrap();
+    place.write("run/model.json", format!("{head}\"sizes\": [2, 2, 1]{}", rest.split_once(']').unwrap().1));
+    place.write("new.csv", "1,2\n");
+    let out = place.run(&["predict", "run", "--project", "new.csv", "--axis", "3"]).exits(3);
+    out.says(&["model.json: expected two sizes, as the matrix mapping has, found [2, 2, 1]"]);
+}
+
+/// New rows whose squares overflow were written as zeros.
+#[test]
+fn new_rows_that_are_too_large_are_refused() {
+    let place = Place::new();
+    place.write("Y.csv", "3,4\n1,2\n");
+    place.solve(&spec("1.0", "matrix", L2L2, ""), "run", &[], 0);
+    for row in ["1e308,-1e308", "1e160,1e160"] {
+        place.write("new.csv", format!("1,2\n{row}\n"));
+        let out = place.run(&["predict", "run", "--project", "new.csv", "-o", "out.csv"]).exits(3);
+        out.says(&["new.csv: expected a new row 2 of values small enough for double precision, found one of 1e"]);
+        assert!(!place.path("out.csv").exists());
+    }
+    // large ones that fit are scaled as small ones are
+    place.write("new.csv", "3e100,4e100\n");
+    assert!(place.run(&["predict", "run", "--project", "new.csv"]).exits(0).stdout.contains("e100"));
+}
+
+/// A target of a few columns was the only table that `--project` read.
+#[test]
+fn new_rows_may_have_columns_picked() {
+    let place = Place::new();
+    place.write("Y.csv", "name,a,b\nx,3,4\ny,1,2\n");
+    place.solve(&spec_on("{ path = \"Y.csv\", columns = [\"a\", \"b\"] }", "1.0", "matrix", L2L2, ""), "run", &[], 0);
+    place.write("new.csv", "3,4\n");
+    let by = |more: &[&str]| place.run(&[&["predict", "run", "--project", "new.csv"], more].concat());
+    by(&[]).exits(3).says(&["new.csv: no column `a`"]);
+    let picked = by(&["--columns", "1,2"]).exits(0).stdout;
+    place.write("new.csv", "b,name,a\n4,z,3\n");
+    assert_eq!(by(&[]).exits(0).stdout, picked);
+}

@@ -136,3 +136,151 @@ fn checkpoints_that_cannot_be_written_are_a_warning() {
     assert!(log.code <= 1 && !place.path("other.checkpoint").exists());
     place.run(&["solve", "spec.toml", "-o", "bad", "--checkpoint", "often"]).exits(2).says(&["never", "30s"]);
 }
+
+/// Hidden siblings that runs have begun.
+fn begun(place: &Place) -> Vec<String> {
+    let names = fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|n| n.contains(".partial-")).collect()
+}
+
+/// Starts a run and waits until it has begun to write.
+fn started(place: &Place, args: &[&str]) -> std::process::Child {
+    let child = place.start(args);
+    let clock = Instant::now();
+    while begun(place).is_empty() {
+        assert!(clock.elapsed().as_secs() < 30, "the run has not begun");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child
+}
+
+#[test]
+fn what_is_solved_is_proven_without_solving_again() {
+    let place = place();
+    let code = place.run(&[&SOLVE[..], &["--set", "solver.max_outer=1000"]].concat()).code;
+    let wanted = timeless(&place.tree("run"));
+    fs::remove_dir_all(place.path("run")).unwrap();
+    // what appears meanwhile is not replaced: all is done but the last step
+    let mut child = started(&place, &[&SOLVE[..], &["--set", "solver.max_outer=1000"]].concat());
+    place.write("run/mine.txt", "mine");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert!(begun(&place).is_empty());
+    fs::remove_dir_all(place.path("run")).unwrap();
+    // one more iteration than there were would be told from none
+    let left = fs::read(place.path("run.checkpoint")).unwrap();
+    resumed(&place, &["--set", "solver.max_outer=1000"]).exits(code);
+    assert_eq!(timeless(&place.tree("run")), wanted);
+    assert!(!place.path("run.checkpoint").exists());
+    // whatever the limits of solving are by now: it is over
+    fs::remove_dir_all(place.path("run")).unwrap();
+    place.write("run.checkpoint", left);
+    resumed(&place, &["--set", "solver.max_outer=1"]).exits(code);
+    let trace = |files: &std::collections::BTreeMap<_, Vec<u8>>| files[std::path::Path::new("trace.csv")].clone();
+    assert_eq!(trace(&timeless(&place.tree("run"))), trace(&wanted));
+}
+
+#[test]
+fn what_a_killed_run_has_begun_is_removed_by_the_next() {
+    let place = place();
+    let mut child = started(&place, &SOLVE);
+    // while it lives nobody else writes there
+    place.run(&SOLVE).exits(3).says(&["run: another homfac is writing this now", "`-o` writes elsewhere"]);
+    assert_eq!(begun(&place).len(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(begun(&place).len(), 1);
+    assert!(place.run(&SOLVE).code <= 1);
+    assert!(begun(&place).is_empty());
+    // the same with a file
+    let hidden = begun_name(&place);
+    place.write(&hidden.replace(".run.", ".all.csv."), "half a");
+    place.run(&["predict", "run", "--complete", "-o", "all.csv"]).exits(0);
+    assert!(begun(&place).is_empty());
+}
+
+/// The name under which `run` would be begun.
+fn begun_name(place: &Place) -> String {
+    let mut child = started(place, &[&SOLVE[..], &["--force"]].concat());
+    let name = begun(place).remove(0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(place.run(&[&SOLVE[..], &["--force"]].concat()).code <= 1);
+    name
+}
+
+#[test]
+fn of_many_runs_at_one_folder_one_writes_it() {
+    let place = place();
+    let many: Vec<_> = (0..4).map(|_| place.start(&[&SOLVE[..], &["--lambda", "5"]].concat())).collect();
+    let codes: Vec<_> = many.into_iter().map(|mut c| c.wait().unwrap().code().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|c| **c <= 1).count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|c| *c <= 1 || *c == 3));
+    assert!(begun(&place).is_empty() && place.path("run/certificate.json").exists());
+}
+
+/// A path with a checkpoint between any two points.
+const PATH: [&str; 13] = [
+    "path",
+    "spec.toml",
+    "-q",
+    "-o",
+    "run",
+    "--points",
+    "5",
+    "--smallest",
+    "0.2",
+    "--folds",
+    "2",
+    "--checkpoint",
+    "1ms",
+];
+
+#[test]
+fn a_path_killed_at_any_moment_goes_on_to_the_same_bytes() {
+    for more in [&[][..], &["--choose", "1se", "--prove-all"]] {
+        let place = place();
+        let args = [&PATH[..], more].concat();
+        let clock = Instant::now();
+        let code = place.run(&args).code;
+        let whole = clock.elapsed();
+        assert!(code <= 1);
+        // seconds stand in the table and in the picture of the path
+        let wanted = timeless(&place.tree("run"));
+        let mut caught = 0;
+        for k in 0..4 {
+            fs::remove_dir_all(place.path("run")).unwrap();
+            killed(&place, &args, whole.mul_f64((f64::from(k) + 0.5) / 4.0));
+            caught += usize::from(place.path("run.checkpoint").exists());
+            if !place.path("run").exists() {
+                place.run(&[&args[..], &["--resume"]].concat()).exits(code);
+            }
+            assert_eq!(timeless(&place.tree("run")), wanted, "killed at {k}");
+            assert!(!place.path("run.checkpoint").exists() && begun(&place).is_empty());
+        }
+        assert!(caught > 0, "no path was caught between two points");
+    }
+}
+
+#[test]
+fn a_path_out_of_time_goes_on_from_its_points() {
+    let place = place();
+    let mut reached = 0;
+    for k in 1..100 {
+        let _ = (fs::remove_dir_all(place.path("run")), fs::remove_file(place.path("run.checkpoint")));
+        let limit = format!("{}ms", 30 * k);
+        place.run(&[&PATH[..], &["--time-limit", &limit]].concat());
+        reached = place.read("run/path.csv").lines().count() - 1;
+        if reached > 1 && place.path("run.checkpoint").exists() {
+            break;
+        }
+    }
+    assert!((2..=5).contains(&reached), "{reached}");
+    // of another grid it is none
+    let other = ["path", "spec.toml", "-o", "run", "--points", "6", "--resume"];
+    place.run(&other).exits(3).says(&["of another problem"]);
+    place.run(&["solve", "spec.toml", "-o", "run", "--resume"]).exits(3).says(&["of another problem"]);
+    let args: Vec<&str> = PATH.iter().filter(|a| **a != "-q").chain(&["--resume"]).copied().collect();
+    let log = place.run(&args).says(&["resumed from run.checkpoint"]);
+    assert!(log.code <= 1 && !place.path("run.checkpoint").exists());
+    assert_eq!(place.read("run/path.csv").lines().count(), 6);
+}

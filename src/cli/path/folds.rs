@@ -56,6 +56,16 @@ impl Folds {
         (0..count).map(run).collect::<anyhow::Result<_>>().map(Self)
     }
 
+    /// Where each has got to.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|run| &run.path)
+    }
+
+    /// Goes on from there.
+    pub fn go_on(&mut self, paths: impl Iterator<Item = Path>) {
+        self.0.iter_mut().zip(paths).for_each(|(run, path)| run.path = path);
+    }
+
     /// The held-out loss at the next lambda; `None` if the budget ended first.
     ///
     /// # Errors

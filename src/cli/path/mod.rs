@@ -3,15 +3,17 @@
 pub mod choice;
 mod folds;
 mod grid;
+mod resume;
 
 use super::args::PathArgs;
+use super::checkpoints::{self, Keeper};
 use super::console::{Console, start_tracing};
 use super::failure::{self, Usage};
 use super::finish::{Outcome, document, finish};
 use super::interrupt;
 use super::session::Session;
 use crate::budget::Budget;
-use crate::certify::{Certificate, CertifyOptions, Effort};
+use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
 use crate::report::path::{self, Point};
 use crate::report::{describe, log};
 use crate::run::Staging;
@@ -24,6 +26,7 @@ use crate::spec::model::Lambda;
 use choice::Rule;
 use folds::Folds;
 use grid::Grid;
+use resume::Saved;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -44,20 +47,35 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     }
     let mut session = open(args, &grid)?;
     let rule = Rule::new(args.choose, args.folds.is_some(), session.dataset.holdout.is_some(), grid.len())?;
-    let folds = args.folds.map(|k| Folds::new(&session, k)).transpose()?;
+    let mut folds = args.folds.map(|k| Folds::new(&session, k)).transpose()?;
     let target = args.output.out.clone().unwrap_or_else(|| beside(&session.spec.output));
-    let staging = Staging::create(&target, args.output.force)?;
+    let key = checkpoints::problem(&session, &format!("path {grid:?} {rule:?} {:?} {}", args.folds, args.prove_all));
+    let saved = match args.checkpoints.resume {
+        true => Saved::find(&session, &target, &key, grid.len(), args.folds.unwrap_or(0))?,
+        false => None,
+    };
+    // what was written when time was up is what its checkpoint goes on from
+    let staging = Staging::create(&target, args.output.force || saved.is_some())?;
     let mut console = Console::new(&args.output);
     console.log(&head(&session, args, &grid, rule));
+    checkpoints::announce(&console, &target, args.checkpoints.resume, saved.is_some());
 
+    let start = match saved {
+        Some(saved) => saved.restore(&session, folds.as_mut()),
+        None => {
+            let path = session.warm_start()?.map_or_else(|| Path::new(&session.problem), Path::starting);
+            (Walked { points: Vec::new(), kept: Vec::new() }, path)
+        }
+    };
     let walking = all.within(all.remaining().map(|d| d.mul_f64(1.0 - PROOF_SHARE)));
-    let walk = Walk { args, grid: &grid, rule, budget: &walking };
-    let Walked { mut points, kept } = walk.walk(&mut session, folds, &mut console)?;
+    let keeper = Keeper::new(args.checkpoints.checkpoint.0, &target, key);
+    let mut walk = Walk { args, grid: &grid, rule, budget: &walking, keeper };
+    let Walked { mut points, kept } = walk.walk(&mut session, start, folds, &mut console)?;
     let chosen = rule.choose(&points);
     let best = kept.into_iter().flatten().find(|k| k.point == chosen).expect("the point chosen is kept");
     at(&mut session, &grid, chosen);
-    let Kept { mut solution, mut certificate, mut time, mut trace, .. } = best;
-    if !all.exhausted() && !args.prove_all {
+    let (mut time, mut trace) = (best.time, best.trace);
+    let (solution, certificate) = if !all.exhausted() && !args.prove_all {
         let clock = Instant::now();
         let mut watch = Watch {
             console: &mut console,
@@ -65,12 +83,18 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
             trace: Vec::new(),
             what: "the point chosen".into(),
         };
-        let options = session.certify_options();
-        let (s, c, t) = answer(&mut session, &mut Path::from(&solution), Until::Proven, &options, &all, &mut watch)?;
-        (solution, certificate, trace) = (s, c, watch.trace);
+        let (mut path, options) = (Path::from(&best.solution), session.certify_options());
+        let (s, c, t) = answer(&mut session, &mut path, Until::Proven, &options, &all, &mut watch)?;
+        trace = watch.trace;
         time = Time { solve_s: time.solve_s + t.solve_s, certify_s: time.certify_s + t.certify_s };
         points[chosen].time_s += clock.elapsed().as_secs_f64();
-    }
+        (s, c)
+    } else {
+        // of a point from a checkpoint it is made again
+        let again = || certify(&session, &best.solution, &walk.until(&session).1, &all);
+        let certificate = best.certificate.map_or_else(again, Ok)?;
+        (best.solution, certificate)
+    };
     let outcome =
         Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
     points[chosen].document = document(&session, &outcome)?;
@@ -85,7 +109,10 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
         d.lambda
     ));
     let whole = points.len() == grid.len();
-    let code = finish(&session, &outcome, Some((staging, target.as_path())), &console, &args.output, &budget)?;
+    let written = Some((staging, target.as_path()));
+    let code = finish(&session, &outcome, written, &console, &args.output, &budget)
+        .inspect_err(|_| checkpoints::kept(&console, &target))?;
+    checkpoints::conclude(&console, &target, !whole || all.exhausted());
     Ok(if code == failure::DONE && !whole { failure::GAP_LEFT } else { code })
 }
 
@@ -139,7 +166,8 @@ fn head(session: &Session, args: &PathArgs, grid: &Grid, rule: Rule) -> String {
 struct Kept {
     point: usize,
     solution: Solution,
-    certificate: Certificate,
+    /// `None` for one that was read back: its claim is no proof.
+    certificate: Option<Certificate>,
     time: Time,
     trace: Vec<Iteration>,
 }
@@ -150,26 +178,39 @@ struct Walked {
     kept: Vec<Option<Kept>>,
 }
 
-/// The path from its first lambda to its last.
+/// The path from where it starts to its last lambda.
 struct Walk<'a> {
     args: &'a PathArgs,
     grid: &'a Grid,
     rule: Rule,
     budget: &'a Budget,
+    keeper: Keeper<'a>,
 }
 
 impl Walk<'_> {
-    fn walk(&self, session: &mut Session, mut folds: Option<Folds>, console: &mut Console) -> anyhow::Result<Walked> {
-        let mut walked = Walked { points: Vec::new(), kept: Vec::new() };
-        let mut path = Path::new(&session.problem);
+    /// How far each point goes.
+    fn until(&self, session: &Session) -> (Until, CertifyOptions) {
         let options = session.certify_options();
-        let (until, options) = match self.args.prove_all {
+        match self.args.prove_all {
             true => (Until::Proven, options),
             // what solving proved on the way is proven again, and no more
             false => (Until::Promised, CertifyOptions { effort: Effort::Cheap, ..options }),
-        };
+        }
+    }
+
+    fn walk(
+        &mut self,
+        session: &mut Session,
+        (mut walked, mut path): (Walked, Path),
+        mut folds: Option<Folds>,
+        console: &mut Console,
+    ) -> anyhow::Result<Walked> {
+        let (until, options) = self.until(session);
         console.log(path::header());
-        for point in 0..self.grid.len() {
+        walked.points.iter().enumerate().for_each(|(k, p)| console.log(&path::row(k + 1, p)));
+        // the last state between two points that is not written yet
+        let mut pending = None;
+        for point in walked.points.len()..self.grid.len() {
             let clock = Instant::now();
             at(session, self.grid, point);
             let what = format!("point {} of {}", point + 1, self.grid.len());
@@ -191,7 +232,7 @@ impl Walk<'_> {
             };
             walked.points.push(Point { document, cv, time_s: clock.elapsed().as_secs_f64() });
             console.log(&path::row(point + 1, &walked.points[point]));
-            walked.kept.push(Some(Kept { point, solution, certificate, time, trace }));
+            walked.kept.push(Some(Kept { point, solution, certificate: Some(certificate), time, trace }));
             if !self.rule.needs_all() {
                 let chosen = self.rule.choose(&walked.points);
                 walked
@@ -203,6 +244,19 @@ impl Walk<'_> {
             if self.budget.exhausted() {
                 break;
             }
+            if self.keeper.wanted() {
+                let state = Saved::new(&walked, &path, folds.as_ref());
+                if self.keeper.due() {
+                    self.keeper.write(&state, console);
+                    pending = None;
+                } else {
+                    pending = Some(state);
+                }
+            }
+        }
+        // the proof of the point chosen may take long too
+        if let Some(state) = pending.filter(|_| self.budget.exhausted() || self.keeper.due()) {
+            self.keeper.write(&state, console);
         }
         Ok(walked)
     }
@@ -224,6 +278,19 @@ fn answer(
     let a = path.answer(&mut session.problem, &solver, &target, options, until, &limits, observer)?;
     let time = Time { solve_s: a.solving.as_secs_f64(), certify_s: a.certifying.as_secs_f64() };
     Ok((a.solution, a.certificate, time))
+}
+
+/// What is proven of an answer.
+fn certify(
+    session: &Session,
+    solution: &Solution,
+    options: &CertifyOptions,
+    budget: &Budget,
+) -> anyhow::Result<Certificate> {
+    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
+    let budget = budget.within(session.spec.certificate.time_limit);
+    let (x, q) = (&solution.factors, Some(&solution.extras));
+    Ok(certify::certify_at(&session.problem, x, q, known, options, &budget)?)
 }
 
 /// Keeps the trace of a point; shows it with `-v`.

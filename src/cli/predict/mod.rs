@@ -99,7 +99,7 @@ impl<'a> Job<'a> {
             ("--axis", args.axis.is_some(), "--project", args.project.is_some()),
             ("--side", !args.side.is_empty(), "--project", args.project.is_some()),
             ("--factor", args.factor, "--project", args.project.is_some()),
-            ("--columns", !args.columns.is_empty(), "--input", args.input.is_some()),
+            ("--columns", !args.columns.is_empty(), "--input or --project", !args.complete),
         ];
         if let Some((flag, _, needs, _)) = flags.iter().find(|(_, given, _, there)| *given && !there) {
             return Err(Usage(format!("{flag} belongs to {needs}")));
@@ -224,7 +224,9 @@ impl<'a> Job<'a> {
         }
         let flat = !model.has_classes() || self.show == Show::Values;
         self.written(table.finish(flat))?.publish()?;
-        Ok(format!("{count} {} predicted", if model.has_classes() { "rows" } else { "entries" }))
+        // one line is all there is: not likely to be one of names
+        let named = if count == 0 && stream.names().is_some() { ": its one row was taken for a header" } else { "" };
+        Ok(format!("{count} {} predicted{named}", if model.has_classes() { "rows" } else { "entries" }))
     }
 
     /// Outputs of a network on the inputs that a table lists.

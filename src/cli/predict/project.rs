@@ -114,9 +114,9 @@ impl Rows<'_> {
             }
             sides.push(side.row(t).iter().copied().collect());
         }
-        let found = self.projection.fit(&seen, &sides).map_err(|found| {
-            let expected = format!("a new row {} that determines what is free in it", t + 1);
-            Fault::Row(self.misfit(&self.file, expected, found))
+        let found = self.projection.fit(&seen, &sides).map_err(|e| {
+            let expected = format!("a new row {} {}", t + 1, e.expected);
+            Fault::Row(self.misfit(&self.file, expected, e.found))
         })?;
         Ok(Fitted { q: found.q, sides, stationarity: found.stationarity })
     }
@@ -288,6 +288,9 @@ impl Rows<'_> {
         };
         source.delimiter = target.delimiter.filter(|_| file.extension().is_none_or(|e| e != "tsv"));
         source.header = header(target);
+        if !self.job.args.columns.is_empty() {
+            return Err(Usage("--columns picks columns of new rows of a matrix, in a table".into()).into());
+        }
         if self.axis == 0 {
             source.columns = target.columns.clone();
         }

@@ -158,6 +158,8 @@ pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
 #[derive(Clone, Debug)]
 pub struct Bounded {
     field: Vec<f64>,
+    /// The best slice that was found of it, which the bound starts from.
+    near: Option<Vec<Vec<f64>>>,
     upper: Option<Upper>,
 }
 
@@ -168,8 +170,20 @@ impl Bounded {
     /// Bounds the polar of a field of which a search has found this.
     pub fn new(problem: &Problem, z: Vec<f64>, found: &Found) -> Self {
         let near = (!found.values.is_empty()).then(|| found.slices.slice(0));
-        let upper = near.and_then(|s| singular_value::upper_near(problem, &z, &s)).or_else(|| upper(problem, &z));
-        Self { field: z, upper }
+        Self::starting(problem, z, near.map(|s| s.iter().map(|x| x.to_vec()).collect()))
+    }
+
+    /// The same from the best slice alone.
+    pub fn starting(problem: &Problem, z: Vec<f64>, near: Option<Vec<Vec<f64>>>) -> Self {
+        let slice: Option<Vec<&[f64]>> = near.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
+        let nearby = slice.and_then(|s| singular_value::upper_near(problem, &z, &s));
+        let upper = nearby.or_else(|| upper(problem, &z));
+        Self { field: z, near, upper }
+    }
+
+    /// The field, and the slice that its bound started from.
+    pub fn start(&self) -> (&[f64], Option<&[Vec<f64>]>) {
+        (&self.field, self.near.as_deref())
     }
 
     /// Its bound.

@@ -7,6 +7,7 @@ pub use plot::svg;
 use super::log;
 use super::number::{sci, sci_down, sci_up, shown};
 use crate::run::Document;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// One lambda of a path.
@@ -21,7 +22,7 @@ pub struct Point {
 }
 
 /// The loss per held-out entry, over folds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cv {
     /// Mean of the folds' means.
     pub mean: f64,

@@ -85,7 +85,7 @@ impl Memory {
             pair.sy = found[3..].iter().chain(&found[..1]).copied().collect();
             if self.pairs.len() == PAIRS {
                 self.spare = self.pairs.pop_front();
-                self.pairs.iter_mut().chain([&mut pair]).for_each(|p| drop(p.sy.pop_front()));
+                self.pairs.iter_mut().chain([&mut pair]).for_each(|p| _ = p.sy.pop_front());
             }
             self.pairs.push_back(pair);
         } else {

@@ -1,20 +1,25 @@
-//! The checkpoint beside a run folder. The first byte says whether the rest is the whole file, or a body that is given a head
-//! with the right digest.
+//! The checkpoint beside a run folder. The first byte says whether the rest is the whole file, or the state of a solve, the end of
+//! one, or the state of a path, which is given a head with the right digests.
 
 use crate::fixture::{self, Opened};
 use crate::{put, said, scratch};
 use homfac::budget::Budget;
-use homfac::run::checkpoint::{self, Saved};
-use homfac::solve::checkpoint::Checkpoint;
+use homfac::certify::dual::{self, DualPoint};
+use homfac::certify::{self, Known};
+use homfac::run::checkpoint;
+use homfac::solve::checkpoint::{Checkpoint, Ended, Reached};
 use homfac::solve::observer::{Observer, Silent};
-use homfac::solve::{self};
+use homfac::solve::{self, Solution, Until, options::SolverOptions};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the checkpoints here are of.
-pub const LABEL: &str = "p";
+const LABEL: &str = "p";
+
+/// The first line.
+const HEAD: &[u8] = b"homfac checkpoint 2\n";
 
 thread_local! {
     static OPEN: RefCell<Option<(Opened, f64)>> = const { RefCell::new(None) };
@@ -23,42 +28,90 @@ thread_local! {
 /// Reads a checkpoint, and goes on from it.
 pub fn checkpoint_file(bytes: &[u8]) {
     let [how, body @ ..] = bytes else { return };
-    let digest: String = Sha256::digest(body).iter().map(|b| format!("{b:02x}")).collect();
-    let head = format!("homfac checkpoint 1\n{digest}");
-    put("run.checkpoint", &if how & 1 == 0 { body.to_vec() } else { [head.as_bytes(), body].concat() });
-    let Some(Some(saved)) = said(checkpoint::read(&scratch().join("run"), LABEL)) else { return };
+    let labelled = [&[LABEL.len() as u8][..], LABEL.as_bytes(), body].concat();
+    let digest: String = Sha256::digest(&labelled).iter().map(|b| format!("{b:02x}")).collect();
+    let file = if *how == 0 { body.to_vec() } else { [HEAD, digest.as_bytes(), &labelled].concat() };
+    put("run.checkpoint", &file);
+    let run = scratch().join("run");
     OPEN.with_borrow_mut(|open| {
         let (opened, objective) = open.get_or_insert_with(|| {
             let (_, opened, objective) = fixture::make(0, scratch(), &mut Silent);
             (opened, objective)
         });
-        let problem = &mut opened.problem;
-        if !saved.state.fits(&problem.factor_rows(), &problem.extras.zero()) {
-            return;
+        match how {
+            0 | 1 => solving(&run, opened, *objective),
+            2 => ended(&run, opened, *objective),
+            _ => path(&run, opened, *objective),
         }
-        let options = homfac::solve::options::SolverOptions { max_outer: Some(1), ..opened.spec.solver.clone() };
-        let budget = Budget::unlimited().within(Some(Duration::from_secs(2)));
-        let solution = solve::resume(problem, &options, &fixture::cheap(), &saved.state, &budget, &mut Silent);
-        for w in &solution.witnesses {
-            let bound = homfac::certify::dual::DualPoint::from_witness(problem, w)
-                .and_then(|p| homfac::certify::dual::prove(problem, &p));
-            assert!(bound.is_none_or(|b| b.value <= *objective), "a bound above what is attained");
-        }
-        checkpoint::clear(&scratch().join("run"), &saved);
     });
 }
 
-/// Writes checkpoints of a solve into a folder: `run.checkpoint` is the last.
-pub fn write_checkpoint(folder: &Path) {
-    struct Last<'a>(&'a Path);
-    impl Observer for Last<'_> {
+fn little() -> Budget {
+    Budget::unlimited().within(Some(Duration::from_secs(2)))
+}
+
+fn one(o: &Opened) -> SolverOptions {
+    SolverOptions { max_outer: Some(1), ..o.spec.solver.clone() }
+}
+
+fn solving(run: &Path, o: &mut Opened, objective: f64) {
+    let Some(Some(state)) = said(checkpoint::read::<Checkpoint>(run, LABEL)) else { return };
+    if state.fits(&o.problem.factor_rows(), &o.problem.extras.zero()) {
+        let options = one(o);
+        let s = solve::resume(&mut o.problem, &options, &fixture::cheap(), &state, &little(), &mut Silent);
+        sound(o, &s, objective);
+    }
+}
+
+fn ended(run: &Path, o: &Opened, objective: f64) {
+    let Some(Some(state)) = said(checkpoint::read::<Ended>(run, LABEL)) else { return };
+    if state.fits(&o.problem) {
+        let s = state.solution(&o.problem);
+        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+        let c = certify::certify_at(&o.problem, &s.factors, Some(&s.extras), known, &fixture::cheap(), &little());
+        let bound = said(c).and_then(|c| c.lower_bound);
+        assert!(bound.is_none_or(|b| b <= objective), "a bound above what is attained");
+    }
+}
+
+fn path(run: &Path, o: &mut Opened, objective: f64) {
+    let Some(Some(state)) = said(checkpoint::read::<Reached>(run, LABEL)) else { return };
+    if state.fits(&o.problem.factor_rows()) {
+        let (options, cheap) = (one(o), fixture::cheap());
+        let s = state.path().step(&mut o.problem, &options, &cheap, Until::Promised, &little(), &mut Silent);
+        sound(o, &s, objective);
+    }
+}
+
+fn sound(o: &Opened, s: &Solution, objective: f64) {
+    for w in &s.witnesses {
+        let bound = DualPoint::from_witness(&o.problem, w).and_then(|p| dual::prove(&o.problem, &p));
+        assert!(bound.is_none_or(|b| b.value <= objective), "a bound above what is attained");
+    }
+}
+
+/// States of every kind as they are written, without heads: the first is a whole file.
+pub fn written(folder: &Path) -> Vec<Vec<u8>> {
+    struct Last(Option<Checkpoint>);
+    impl Observer for Last {
         fn wants_checkpoint(&self, _last: bool) -> bool {
             true
         }
         fn checkpoint(&mut self, state: Checkpoint) {
-            let saved = Saved { problem: LABEL.into(), staging: ".run.partial-1".into(), trace: Vec::new(), state };
-            checkpoint::write(&self.0.join("run"), &saved).expect("a checkpoint");
+            self.0 = Some(state);
         }
     }
-    fixture::make(0, &folder.join("solved"), &mut Last(folder));
+    let mut last = Last(None);
+    let (_, mut o, _) = fixture::make(0, &folder.join("solved"), &mut last);
+    let options = o.spec.solver.clone();
+    let s = solve::solve(&mut o.problem, &options, &fixture::cheap(), None, &little(), &mut Silent);
+    let run: PathBuf = folder.join("run");
+    let file = || std::fs::read(checkpoint::path_of(&run)).expect("a checkpoint");
+    let body = || file()[HEAD.len() + 64 + 1 + LABEL.len()..].to_vec();
+    checkpoint::write(&run, LABEL, &last.0.expect("a state")).expect("a checkpoint");
+    let (whole, solving) = (file(), body());
+    checkpoint::write(&run, LABEL, &Ended::new(&s)).expect("a checkpoint");
+    let ended = body();
+    checkpoint::write(&run, LABEL, &Reached::new(&homfac::solve::path::Path::from(&s))).expect("a checkpoint");
+    vec![whole, solving, ended, body()]
 }

@@ -431,18 +431,20 @@ fn witnesses() -> Vec<Vec<u8>> {
 fn checkpoints() -> Vec<Vec<u8>> {
     let folder = scratch().join("checkpoints");
     std::fs::create_dir_all(&folder).expect("a folder");
-    checkpoint::write_checkpoint(&folder);
-    let whole = std::fs::read(folder.join("run.checkpoint")).expect("a checkpoint");
-    let body = &whole["homfac checkpoint 1\n".len() + 64..];
-    let mut out = vec![[&[0][..], &whole].concat(), [&[1][..], body].concat()];
-    for k in [1, 2, 5, 20, 60, body.len() / 2, body.len() - 1] {
-        out.push([&[1][..], &body[..k.min(body.len())]].concat());
-        // what was a length becomes a large one
-        let mut longer = body.to_vec();
-        longer.splice(k.min(body.len())..k.min(body.len()), [255, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
-        out.push([&[1][..], &longer].concat());
+    let mut out = Vec::new();
+    for (how, body) in checkpoint::written(&folder).into_iter().enumerate() {
+        let how = how as u8;
+        out.push([&[how][..], &body].concat());
+        for k in [1, 2, 5, 20, 60, body.len() / 2, body.len() - 1] {
+            let k = k.min(body.len());
+            out.push([&[how][..], &body[..k]].concat());
+            // what was a length becomes a large one
+            let mut longer = body.clone();
+            longer.splice(k..k, [255, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
+            out.push([&[how][..], &longer].concat());
+        }
+        out.push(vec![how; LONGEST]);
     }
-    out.push([&[0][..], b"homfac checkpoint 1\n"].concat());
-    out.push(vec![1; LONGEST]);
+    out.push([&[0][..], b"homfac checkpoint 2\n"].concat());
     out
 }
