@@ -25,20 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // what fitted factors say of data that was not: no solver
     ("predict", &["linalg", "data", "loss", "mapping", "extra", "problem::Form", "spec"]),
     // stores what others found: types, no mathematics
-    (
-        "run",
-        &[
-            "linalg",
-            "data",
-            "mapping",
-            "certify",
-            "spec",
-            "predict::Cell",
-            "polar::LambdaMax",
-            "solve::checkpoint",
-            "solve::observer",
-        ],
-    ),
+    ("run", &["linalg", "data", "mapping", "certify", "spec", "predict::Cell", "polar::LambdaMax"]),
     // prints what others found: of the solver it sees the events
     ("report", &["data", "gauge", "problem", "polar", "certify", "solve::observer", "spec", "run"]),
     (

@@ -3,6 +3,7 @@
 use super::args::SolveArgs;
 use super::checkpoints::{self, Keeper, Recorder, State};
 use super::console::{Console, start_tracing};
+use super::failure;
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
@@ -63,7 +64,7 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let code = finish(&session, &outcome, written, &console, &args.output, &budget)
         .inspect_err(|_| checkpoints::kept(&console, &target))?;
     let limited = matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time);
-    checkpoints::conclude(&console, &target, limited);
+    checkpoints::conclude(&console, &target, limited && code != failure::DONE);
     Ok(code)
 }
 

@@ -717,7 +717,7 @@ fn text_where_numbers_should_be_says_what_to_do() {
     let out = "{ path = \"Y.csv\", columns = [2, 3] }";
     data_error("Y.csv", csv, out, &["found `n/a`", "a missing entry is an empty cell, `NA` or `NaN`"]);
     let out = "{ path = \"Y.csv\" }";
-    data_error("Y.csv", "1;2\n3;4\n", out, &["found `1;2`", "say `delimiter = \";\"`"]);
+    data_error("Y.csv", "1;2\n3;4\n", out, &["found `3;4`", "say `delimiter = \";\"`"]);
     data_error("Y.csv", "1\t2\n3\t4\n", out, &["say `delimiter = \"tab\"`"]);
 }
 

@@ -539,6 +539,7 @@ fn an_interrupt_writes_the_best_point_and_its_certificate() {
     let c = verify_run(&place.path("run"), 130);
     assert_eq!(word(&c, "/stopped_by"), "interrupt");
     assert!(text.contains("the interrupt") && text.contains("written to     run"), "{text}");
+    assert!(text.contains("interrupted: what is begun is brought to an end (once more: stops at once)"), "{text}");
 }
 
 #[test]
@@ -570,4 +571,45 @@ fn a_second_interrupt_aborts() {
     let text = rest(log);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!place.path("run").exists(), "it went on to the end\n{text}");
+}
+
+#[test]
+fn a_spec_comes_from_standard_input() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&diagonal()));
+    let text = spec("1.0", "matrix", L2L2, "");
+    let ask = |args: &[&str], text: &str| place.command(args).write_stdin(text).output().unwrap();
+    assert_eq!(ask(&["solve", "-", "-q"], &text).status.code(), Some(0));
+    verify_run(&place.path("runs/stdin"), 0);
+    place.run(&["check", "runs/stdin"]).exits(0);
+    assert_eq!(ask(&["explain", "-"], &text).status.code(), Some(0));
+    let out = ask(&["explain", "-"], "lambda = -1\n");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8(out.stderr).unwrap().contains("error: stdin:1: "));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&diagonal()));
+    place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    for args in [&["solve", "spec.toml", "-q", "--json"][..], &["explain", "spec.toml"], &["schema"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_homfac"));
+        let out = command.current_dir(place.path(".")).args(args).stdout(full.try_clone().unwrap()).output().unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(3), "{args:?}: {said}");
+        assert!(said.contains("error: standard output: cannot write: No space left"), "{said}");
+    }
+}
+
+#[test]
+fn a_tiny_lambda_is_a_warning() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&diagonal()));
+    place.write("spec.toml", spec("{ relative = 1e-9 }", "matrix", L2L2, ""));
+    let out = place.run(&["solve", "spec.toml", "-o", "tiny", "--time-limit", "20s"]);
+    out.says(&["warning: lambda is 1e-9 lambda_max: the answer all but interpolates", "`--time-limit`"]);
+    let out = place.run(&["solve", "spec.toml", "-o", "other", "--lambda", "1"]).exits(0);
+    assert!(!out.stderr.contains("warning"), "{}", out.stderr);
 }

@@ -112,7 +112,8 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     let written = Some((staging, target.as_path()));
     let code = finish(&session, &outcome, written, &console, &args.output, &budget)
         .inspect_err(|_| checkpoints::kept(&console, &target))?;
-    checkpoints::conclude(&console, &target, !whole || all.exhausted());
+    let limited = !whole || (all.exhausted() && code != failure::DONE);
+    checkpoints::conclude(&console, &target, limited);
     Ok(if code == failure::DONE && !whole { failure::GAP_LEFT } else { code })
 }
 
