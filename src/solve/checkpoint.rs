@@ -101,14 +101,16 @@ impl Checkpoint {
     }
 }
 
+/// A field, and the slice that its bound started from.
+type Start = (Vec<f64>, Option<Vec<Vec<f64>>>);
+
 /// The end of a solve, to be proven. The polar that was bounded on the way is bounded again: only its field is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ended {
     factors: Flat,
     extras: Coefficients,
     witnesses: Vec<Witness>,
-    /// The field, and the slice that its bound started from.
-    polar: Option<(Vec<f64>, Option<Vec<Vec<f64>>>)>,
+    polar: Option<Start>,
     stopped_by: StopReason,
     made: (usize, f64),
 }
@@ -141,7 +143,7 @@ impl Ended {
         let slice = |s: &[Vec<f64>]| {
             s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x))
         };
-        let polar = |(z, near): &(Vec<f64>, Option<Vec<Vec<f64>>>)| {
+        let polar = |(z, near): &Start| {
             let entries = problem.apply(&Factors::empty(&rows)).len();
             z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
         };
