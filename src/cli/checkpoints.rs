@@ -125,7 +125,7 @@ impl State {
 pub fn find(session: &Session, folder: &Path, digest: &str) -> Result<Option<Saved>, RunError> {
     let Some(saved) = checkpoint::read::<Saved>(folder, digest)? else { return Ok(None) };
     let fits = match &saved.state {
-        State::Solving(s) => s.fits(&session.problem.factor_rows(), &session.problem.extras.zero()),
+        State::Solving(s) => s.fits(&session.problem),
         State::Solved(e) => e.fits(&session.problem),
     };
     if fits { Ok(Some(saved)) } else { Err(misfit(folder)) }

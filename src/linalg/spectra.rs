@@ -16,6 +16,9 @@ pub fn nuclear_upper(w: &Mat) -> f64 {
     if w.iter().any(|x| !x.is_finite()) {
         return f64::INFINITY;
     }
+    if w.iter().all(|x| *x == 0.0) {
+        return 0.0;
+    }
     let c = unit_scale(w.as_slice());
     let scaled = w * c;
     let root = (w.nrows().min(w.ncols()) as f64).sqrt() * (1.0 + UNIT_ROUNDOFF);
@@ -32,7 +35,7 @@ pub fn nuclear_upper(w: &Mat) -> f64 {
     });
     // and entries that vanished when they were scaled
     let vanished = w.len() as f64 * f64::MIN_POSITIVE;
-    if size == 0.0 { 0.0 } else { ((bound * (1.0 + gamma(12)) + vanished) / c).next_up() }
+    ((bound * (1.0 + gamma(12)) + vanished) / c).next_up()
 }
 
 /// The parts of a symmetric matrix.

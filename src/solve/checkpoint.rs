@@ -7,7 +7,7 @@ use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
-use crate::polar::bound::Bounded;
+use crate::polar::bound::{Bounded, Start};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub struct Checkpoint {
     pub(super) extras: Coefficients,
     /// The best dual point, to be proven again.
     pub(super) witness: Option<Witness>,
+    /// The field that it is, unscaled, if it is one.
+    pub(super) residual: Option<Start>,
     /// The relaxations that have been climbed.
     pub(super) tried: Vec<String>,
     /// How hard the next round works.
@@ -66,7 +68,7 @@ impl Checkpoint {
         elapsed_s: f64,
         x: &Factors,
         q: &Coefficients,
-        witness: Option<Witness>,
+        (witness, residual): (Option<Witness>, Option<Start>),
         tried: &[String],
         progress: &Progress,
     ) -> Self {
@@ -76,18 +78,20 @@ impl Checkpoint {
             factors: Flat::of(x),
             extras: q.clone(),
             witness,
+            residual,
             tried: tried.to_vec(),
             progress: progress.clone(),
         }
     }
 
-    /// Whether it is of a problem with factors of these rows and extra variables of these lengths.
-    pub fn fits(&self, rows: &[usize], extras: &Coefficients) -> bool {
+    /// Whether it is of such a problem.
+    pub fn fits(&self, problem: &Problem) -> bool {
         // an iteration that nothing has ever reached is none to count on from
         self.iter.max(self.progress.polishing) <= u32::MAX as usize
             && self.elapsed_s.is_finite()
-            && self.factors.fits(rows)
-            && alike(&self.extras, extras)
+            && self.factors.fits(&problem.factor_rows())
+            && alike(&self.extras, &problem.extras.zero())
+            && self.residual.as_ref().is_none_or(|r| starts(problem, r))
     }
 
     /// Seconds of solving until here.
@@ -101,8 +105,15 @@ impl Checkpoint {
     }
 }
 
-/// A field, and the slice that its bound started from.
-type Start = (Vec<f64>, Option<Vec<Vec<f64>>>);
+/// Whether a field is finite, of the problem's entries, and its slice of the problem's factors.
+fn starts(problem: &Problem, (z, near): &Start) -> bool {
+    let rows = problem.factor_rows();
+    let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
+    let slice =
+        |s: &[Vec<f64>]| s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x));
+    let entries = problem.apply(&Factors::empty(&rows)).len();
+    z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
+}
 
 /// The end of a solve, to be proven. The polar that was bounded on the way is bounded again: only its field is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -122,10 +133,7 @@ impl Ended {
             factors: Flat::of(&s.factors),
             extras: s.extras.clone(),
             witnesses: s.witnesses.clone(),
-            polar: s.polar.as_ref().map(|p| {
-                let (field, near) = p.start();
-                (field.to_vec(), near.map(<[_]>::to_vec))
-            }),
+            polar: s.polar.as_ref().map(Bounded::start),
             stopped_by: s.stopped_by,
             made: s.made,
         }
@@ -138,20 +146,11 @@ impl Ended {
 
     /// Whether it is of such a problem.
     pub fn fits(&self, problem: &Problem) -> bool {
-        let rows = problem.factor_rows();
-        let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
-        let slice = |s: &[Vec<f64>]| {
-            s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x))
-        };
-        let polar = |(z, near): &Start| {
-            let entries = problem.apply(&Factors::empty(&rows)).len();
-            z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
-        };
         self.made.0 <= u32::MAX as usize
             && self.made.1.is_finite()
-            && self.factors.fits(&rows)
+            && self.factors.fits(&problem.factor_rows())
             && alike(&self.extras, &problem.extras.zero())
-            && self.polar.as_ref().is_none_or(polar)
+            && self.polar.as_ref().is_none_or(|p| starts(problem, p))
     }
 
     /// The solution as it was.

@@ -164,7 +164,7 @@ pub fn solve_warm(
     let mut keeper = Keeper::new();
     offer_relaxed(problem, start.witnesses, &mut keeper);
     let state = Progress { step: "init".into(), settled, ..Progress::default() };
-    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, state, until: start.until };
+    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, residual: None, state, until: start.until };
     go_on(problem, options, certify, from, budget, observer)
 }
 
@@ -178,7 +178,10 @@ pub fn resume(
     observer: &mut dyn Observer,
 ) -> Solution {
     let mut keeper = Keeper::new();
-    if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
+    // the way it was proven, to the last digit
+    if let Some((z, near)) = &from.residual {
+        keep_residual(problem, &Bounded::starting(problem, z.clone(), near.clone()), &mut keeper);
+    } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
         keeper.offer_witness(problem, &point);
     }
     for source in &from.tried {
@@ -191,6 +194,7 @@ pub fn resume(
         x: from.factors(),
         q: from.extras.clone(),
         keeper,
+        residual: from.residual.clone(),
         state: from.progress.clone(),
         until: Until::Proven,
     };
@@ -214,7 +218,8 @@ fn go_on_with(
     offer_relaxed(problem, &answer.witnesses, &mut keeper);
     let (iter, elapsed_s) = answer.made;
     let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
-    go_on(problem, options, certify, Start { iter, elapsed_s, x, q, keeper, state, until }, budget, observer)
+    let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until };
+    go_on(problem, options, certify, from, budget, observer)
 }
 
 /// Offers the dual points that stay good where they were not made: the field of a point is worth little at another.
@@ -233,8 +238,16 @@ struct Start {
     x: Factors,
     q: Coefficients,
     keeper: Keeper,
+    residual: Option<bound::Start>,
     state: Progress,
     until: Until,
+}
+
+/// Proves the field of a point whose polar is bounded; whether that is the best bound.
+fn keep_residual(problem: &Problem, bounded: &Bounded, keeper: &mut Keeper) -> bool {
+    let before = keeper.value();
+    keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, bounded.field(), u)));
+    keeper.value() != before
 }
 
 /// The outer loop.
@@ -247,7 +260,7 @@ fn go_on(
     observer: &mut dyn Observer,
 ) -> Solution {
     let clock = Instant::now();
-    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut state, until } = from;
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, residual, mut state, until } = from;
     let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
@@ -255,6 +268,8 @@ fn go_on(
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
     let mut polar = None;
+    // what the best bound came from, where that is the field of a point
+    let mut residual = residual;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
     state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
@@ -265,7 +280,8 @@ fn go_on(
             next = iter + 1;
             if iter > first && observer.wants_checkpoint(false) {
                 let witness = keeper.best().map(|b| b.point.to_witness());
-                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, witness, keeper.tried(), &state));
+                let proven = (witness, residual.clone());
+                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, proven, keeper.tried(), &state));
             }
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
@@ -323,9 +339,12 @@ fn go_on(
                 && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
             if proving && state.worth_proving(problem, exact, excess, promise <= target) {
                 let bounded = Bounded::new(problem, z.clone(), &found);
-                keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, &z, u)));
+                if keep_residual(problem, &bounded, &mut keeper) {
+                    residual = Some(bounded.start());
+                }
                 polar = Some(bounded);
             }
+            let proven = keeper.value();
             if proving && excess < 0.1 && (ready || state.is_slow(objective, target)) {
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
@@ -334,6 +353,7 @@ fn go_on(
                 let start = (good && problem.mapping.is_multilinear()).then_some(&x);
                 let goal = relax::Goal { objective, target, start };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
+                residual = residual.filter(|_| keeper.value() == proven);
             }
             let gap = keeper.value().map(|b| relative_gap(objective, b));
             if dropped > 0 {
@@ -405,7 +425,8 @@ fn go_on(
     if matches!(stopped_by, StopReason::Interrupt | StopReason::Time) && observer.wants_checkpoint(true) {
         state.step = "resumed".into();
         let witness = witness.clone();
-        observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, witness, keeper.tried(), &state));
+        let proven = (witness, residual);
+        observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, proven, keeper.tried(), &state));
     }
     problem.regularizer.balance(&mut x);
     follow(problem, &x, &mut q);

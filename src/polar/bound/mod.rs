@@ -163,6 +163,9 @@ pub struct Bounded {
     upper: Option<Upper>,
 }
 
+/// A field, and the slice that its bound starts from.
+pub type Start = (Vec<f64>, Option<Vec<Vec<f64>>>);
+
 /// The relative loss at which a bound still passes from a field to another.
 const NEAR: f64 = 1e-11;
 
@@ -181,9 +184,14 @@ impl Bounded {
         Self { field: z, near, upper }
     }
 
-    /// The field, and the slice that its bound started from.
-    pub fn start(&self) -> (&[f64], Option<&[Vec<f64>]>) {
-        (&self.field, self.near.as_deref())
+    /// What [`Bounded::starting`] makes the same from.
+    pub fn start(&self) -> Start {
+        (self.field.clone(), self.near.clone())
+    }
+
+    /// The field.
+    pub fn field(&self) -> &[f64] {
+        &self.field
     }
 
     /// Its bound.

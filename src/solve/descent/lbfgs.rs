@@ -339,8 +339,10 @@ impl<'a> Balanced<'a> {
         for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
             let (part, tail) = rest.split_at_mut(factor.len());
             let scale = f64::from(degree) * share * p.lambda;
-            let columns = factor.as_slice().chunks_exact(factor.nrows());
-            for (i, (x, g)) in columns.zip(part.chunks_exact_mut(factor.nrows())).enumerate() {
+            // there may be no slices
+            let length = factor.nrows().max(1);
+            let columns = factor.as_slice().chunks_exact(length);
+            for (i, (x, g)) in columns.zip(part.chunks_exact_mut(length)).enumerate() {
                 let size = if degree == 2 { 1.0 } else { gauge.value(x).powi(degree - 2) };
                 match gauge.weights() {
                     Some(w) if self.lines.is_none() => {

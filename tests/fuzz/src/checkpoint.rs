@@ -19,7 +19,7 @@ use std::time::Duration;
 const LABEL: &str = "p";
 
 /// The first line.
-const HEAD: &[u8] = b"homfac checkpoint 2\n";
+const HEAD: &[u8] = b"homfac checkpoint 3\n";
 
 thread_local! {
     static OPEN: RefCell<Option<(Opened, f64)>> = const { RefCell::new(None) };
@@ -56,7 +56,7 @@ fn one(o: &Opened) -> SolverOptions {
 
 fn solving(run: &Path, o: &mut Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Checkpoint>(run, LABEL)) else { return };
-    if state.fits(&o.problem.factor_rows(), &o.problem.extras.zero()) {
+    if state.fits(&o.problem) {
         let options = one(o);
         let s = solve::resume(&mut o.problem, &options, &fixture::cheap(), &state, &little(), &mut Silent);
         sound(o, &s, objective);
