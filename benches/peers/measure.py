@@ -65,11 +65,12 @@ class Homfac:
             f"[mapping]\nkind = \"relu\"\n[regularizer]\nfactors = [{{ norm = \"l2\" }}]\n[loss]\nkind = \"{data['loss']}\"\n")
         return path
 
-    def solve(self, spec, threads, gap=1e-4, limit=None, until=None):
-        """One solve; `until`: interrupt it once its objective is at most this. The times of every row of its log are kept."""
+    def solve(self, spec, threads, gap=1e-4, limit=None, until=None, holdout=None):
+        """One solve; `until`: interrupt it once its objective is at most this; `holdout`: a mask of what is not fitted. The times of every row of its log are kept."""
         out = self.folder / f"run-{spec.stem}"
         command = [self.binary, "solve", str(spec), "-o", str(out), "--force", "--no-progress", "--threads", str(threads),
                    "--set", f"certificate.target_gap={gap}"] + (["--time-limit", f"{limit}s"] if limit else [])
+        command += ["--set", f"data.holdout={json.dumps(str(holdout))}"] if holdout else []
         started = time.perf_counter()
         p = subprocess.Popen(command, env=environment(threads), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         times, log = [], []
@@ -94,7 +95,7 @@ class Homfac:
             wall_s=wall, cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024, rank=certificate["rank"],
             **{"lambda": certificate["lambda"]},
             verdict=certificate["verdict"], objective=certificate["objective"]["total"], lower_bound=certificate["lower_bound"],
-            gap=certificate["gap"]["relative"],
+            gap=certificate["gap"]["relative"], holdout=certificate["holdout"],
             rows=[dict(wall_s=w, cpu_s=c, objective=o) for (w, c), o in zip(times, objectives)])
 
     def stages(self, spec, threads, gap=1e-4):

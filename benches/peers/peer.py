@@ -199,7 +199,8 @@ def make(job):
 
 
 JOBS = dict(make=make, cmfrec=cmfrec_run, cmfrec_ladder=cmfrec_ladder, softimpute=softimpute_als, cvxpy=cvxpy_run, nmf=nmf_run,
-            nmf_trace=nmf_trace, svd=svd_run, network=networks.make, network_seeds=networks.seeds)
+            nmf_trace=nmf_trace, svd=svd_run, network=networks.make, network_seeds=networks.seeds,
+            network_fold=networks.fold, network_held_out=networks.held_out)
 
 
 def parse(assignment):

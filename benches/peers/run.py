@@ -28,9 +28,14 @@ NMF_LIMIT_S = 30
 NETWORKS = ["diabetes, 3 inputs", "diabetes, 10 inputs", "auto-mpg, 4 inputs", "wine, 3 inputs, one-hot", "wine, 3 inputs, classes",
             "digits 3 and 8, 16 inputs"]
 NETWORK_RATIOS = [0.3, 0.1, 0.03]
-# neurons; Adam trains the last alone
-WIDTHS = [5, 20, 100]
-NETWORK_LIMIT_S = 60
+# spec, data
+HELD_OUT = [("diabetes-relu-one", "diabetes, 1 input"), ("diabetes-relu-two", "diabetes, 2 inputs"), ("diabetes-relu", "diabetes, 3 inputs"),
+            ("diabetes-relu-four", "diabetes, 4 inputs"), ("diabetes-relu-all", "diabetes, 10 inputs"), ("auto-mpg-relu", "auto-mpg, 4 inputs"),
+            ("wine-relu", "wine, 3 inputs, classes")]
+HELD_OUT_WIDTH = 20
+# neurons; Adam trains the middle one, at the middle lambda
+WIDTHS = [5, 20, 50]
+NETWORK_LIMIT_S = 30
 # softImpute is stopped at this many times homfac's time, or this many seconds
 HOPELESS, HOPELESS_S = 15, 45
 
@@ -163,7 +168,8 @@ def networks(a, homfac, peers):
             spec = homfac.network(f"{data['stem']}-{ratio}", data, ratio)
             proven = homfac.solve(spec, 1, gap=1e-3, limit=NETWORK_LIMIT_S)
             job = dict(data=json.dumps(name), lam=proven["lambda"], seeds=SEEDS)
-            cases = [dict(by="lbfgs", width=width) for width in WIDTHS] + [dict(by="adam", width=WIDTHS[-1])]
+            cases = [dict(by="lbfgs", width=width) for width in WIDTHS]
+            cases += [dict(by="adam", width=ADAM[1])] if ratio == ADAM[0] else []
             for case in cases:
                 case.update(peers.run("network_seeds", 1, **job, **case))
             best = min(min(c["ends"]) for c in cases)
@@ -178,6 +184,21 @@ def networks(a, homfac, peers):
     return out
 
 
+def held_out(a, homfac, peers):
+    """What the specs' networks, and those of SEEDS trained ones, are worth on a fifth of the samples."""
+    out = []
+    for spec, name in HELD_OUT:
+        say(f"{spec}, held out")
+        mask = (a.data / f"{spec}-held.npy").resolve()
+        split = peers.run("network_fold", 1, data=json.dumps(name), mask=json.dumps(str(mask)))
+        ours = homfac.solve(ROOT / f"specs/{spec}.toml", 1, gap=1e-4, limit=NETWORK_LIMIT_S, holdout=mask)
+        job = dict(data=json.dumps(name), mask=json.dumps(str(mask)), lam=ours["lambda"], width=HELD_OUT_WIDTH, seeds=SEEDS)
+        theirs = peers.run("network_held_out", 1, **job)
+        ours = {k: ours[k] for k in ("objective", "gap", "cpu_s", "wall_s", "holdout")}
+        out.append(dict(name=name, spec=spec, **split, homfac=ours, **theirs))
+    return out
+
+
 def machine():
     """In words: no names of hosts."""
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
@@ -185,7 +206,8 @@ def machine():
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, {platform.system()}"
 
 
-PARTS = dict(completion=completion, nmf=nmf, full=full, convex=convex, networks=networks, scaling=lambda a, homfac, peers: homfac.scaling())
+PARTS = dict(completion=completion, nmf=nmf, full=full, convex=convex, networks=networks, held_out=held_out,
+             scaling=lambda a, homfac, peers: homfac.scaling())
 
 
 def main():

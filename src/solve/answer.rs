@@ -106,24 +106,30 @@ pub fn answer(
         )?;
         certifying += clock.elapsed();
         let budget = limits.solving(solving);
-        let better = better(&solution, &certificate, options).filter(|_| !budget.exhausted());
-        let Some(better) = better else { return Ok(Answer { solution, certificate, solving, certifying }) };
+        let better = better(&solution, &certificate);
+        let full = options.max_rank.is_some_and(|m| solution.factors.rank() >= m);
+        let ended = match () {
+            () if better.is_none() => Some(solution.stopped_by),
+            () if full => Some(StopReason::MaxRank),
+            () if budget.interrupted() => Some(StopReason::Interrupt),
+            () => budget.out_of_time().then_some(StopReason::Time),
+        };
+        let Some(better) = better.filter(|_| ended.is_none()) else {
+            solution.stopped_by = ended.unwrap_or(solution.stopped_by);
+            return Ok(Answer { solution, certificate, solving, certifying });
+        };
         let clock = Instant::now();
         solution = go_on_with(problem, options, target, &solution, better, until, &budget, observer);
         solving += clock.elapsed();
     }
 }
 
-/// The factors with the slice that refutes them, where the solver thought itself done and has room.
-fn better(solution: &Solution, certificate: &Certificate, options: &SolverOptions) -> Option<Factors> {
+/// The factors with the slice that refutes them, where the solver thought itself done.
+fn better(solution: &Solution, certificate: &Certificate) -> Option<Factors> {
     let done = matches!(solution.stopped_by, StopReason::Gap | StopReason::Stationary | StopReason::Promise);
-    let room = options.max_rank.is_none_or(|m| solution.factors.rank() < m);
-    if certificate.verdict != Verdict::Refuted || !done || !room {
-        return None;
-    }
-    let slice = &certificate.refutation.as_ref()?.slice;
+    let refuted = certificate.refutation.as_ref().filter(|_| done && certificate.verdict == Verdict::Refuted)?;
     let mut x = solution.factors.clone();
-    x.append(&Factors(slice.iter().map(|column| Mat::from_column_slice(column.len(), 1, column)).collect()));
+    x.append(&Factors(refuted.slice.iter().map(|c| Mat::from_column_slice(c.len(), 1, c)).collect()));
     Some(x)
 }
 
@@ -162,11 +168,10 @@ mod tests {
         let begin = || Begin::Warm(Warm::default());
         let few = answer(&mut p, &narrow, &target, &target, begin(), &limits, &mut Silent).unwrap();
         assert_eq!((few.certificate.verdict, few.solution.stopped_by), (Verdict::Refuted, StopReason::MaxRank));
-        assert!(better(&few.solution, &few.certificate, &free).is_none(), "its rank ran out");
+        assert!(better(&few.solution, &few.certificate).is_none(), "its rank ran out");
 
         let content = Solution { stopped_by: StopReason::Stationary, ..few.solution };
-        assert!(better(&content, &few.certificate, &narrow).is_none(), "there is no room");
-        let x = better(&content, &few.certificate, &free).unwrap();
+        let x = better(&content, &few.certificate).unwrap();
         let fallen = p.objective(&content.factors) - p.objective(&x);
         let promised = few.certificate.refutation.as_ref().unwrap().decrease;
         assert!((fallen - promised).abs() < 1e-9 * promised, "{fallen} for {promised}");
@@ -175,7 +180,7 @@ mod tests {
         assert!(on.made.0 > content.made.0);
         let best = answer(&mut p, &free, &target, &target, begin(), &limits, &mut Silent).unwrap();
         assert_eq!(best.certificate.verdict, Verdict::Global);
-        assert!(better(&on, &best.certificate, &free).is_none(), "nothing refutes it");
+        assert!(better(&on, &best.certificate).is_none(), "nothing refutes it");
         let ends = [&on, &best.solution].map(|s| p.objective(&s.factors));
         assert!((ends[0] - ends[1]).abs() < 2e-4 * ends[1], "{ends:?}");
     }
