@@ -33,8 +33,10 @@ HELD_OUT = [("diabetes-relu-one", "diabetes, 1 input"), ("diabetes-relu-two", "d
             ("diabetes-relu-four", "diabetes, 4 inputs"), ("diabetes-relu-all", "diabetes, 10 inputs"), ("auto-mpg-relu", "auto-mpg, 4 inputs"),
             ("wine-relu", "wine, 3 inputs, classes")]
 HELD_OUT_WIDTH = 20
-# neurons; Adam trains the middle one, at the middle lambda
+# neurons of L-BFGS
 WIDTHS = [5, 20, 50]
+# lambda and neurons of Adam, which takes longer
+ADAM = (0.1, 20)
 NETWORK_LIMIT_S = 30
 # softImpute is stopped at this many times homfac's time, or this many seconds
 HOPELESS, HOPELESS_S = 15, 45
