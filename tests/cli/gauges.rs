@@ -246,6 +246,65 @@ fn total_variation_in_an_image_is_what_the_formula_says() {
     place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["`shape` = [3, 2] is not an image of 4 pixels"]);
 }
 
+/// One column is one matrix, so the optimum is a prox: singular values (or eigenvalues) worked out by hand.
+#[test]
+fn a_column_that_is_a_matrix_is_shrunk_by_its_singular_values() {
+    let place = Place::new();
+    let root = 10f64.sqrt();
+    // diag(3, 1); eigenvalues 3 and -1, and the same with a skew part that no semidefinite matrix fits
+    let (diagonal, indefinite, skew) = ("3\n0\n0\n1\n", "1\n2\n2\n1\n", "1\n2.5\n1.5\n1\n");
+    for (y, entry, total) in [
+        (diagonal, "{ norm = \"nuclear\", shape = [2, 2] }", 3.0),
+        (diagonal, "{ norm = \"spectral\", shape = [2, 2] }", 2.5),
+        (diagonal, "{ norm = \"frobenius\", shape = [2, 2] }", 0.5 + root - 1.0),
+        (diagonal, "{ norm = \"nuclear\", shape = [1, 4] }", 0.5 + root - 1.0),
+        (indefinite, "{ norm = \"nuclear\", cone = \"psd\" }", 3.0),
+        (indefinite, "{ norm = \"spectral\", cone = \"psd\", shape = [2, 2] }", 3.0),
+        (indefinite, "{ norm = \"l2\", cone = \"psd\" }", 3.0),
+        (skew, "{ norm = \"nuclear\", cone = \"psd\" }", 3.25),
+        (skew, "{ norm = \"nuclear\", cone = \"psd\", weight = 0.5 }", 2.125),
+    ] {
+        place.write("Y.csv", y);
+        let factors = format!("{entry}, {{ norm = \"l2\" }}");
+        place.write("spec.toml", spec("1.0", "matrix", &factors, "[certificate]\ntarget_gap = 1e-7\n"));
+        let json = place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "run"]).exits(0).json();
+        close(number(&json, "/objective/total"), total, 1e-9);
+        assert_eq!(word(&json, "/verdict"), "global", "{entry}");
+        place.run(&["check", "run", "-q"]).exits(0);
+    }
+}
+
+#[test]
+fn slices_that_are_matrices_are_proven_where_their_array_is() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&scattered(4, 6)));
+    for (pair, verdict) in [
+        ("{ norm = \"nuclear\", shape = [2, 2] }, { norm = \"l2\" }", "global"),
+        ("{ norm = \"l2\" }, { norm = \"nuclear\", shape = [3, 2] }", "global"),
+        ("{ norm = \"spectral\", shape = [2, 2] }, { norm = \"l1\" }", "global"),
+        ("{ norm = \"nuclear\", cone = \"psd\" }, { norm = \"l1\", cone = \"nonnegative\" }", "global"),
+        ("{ norm = \"spectral\", shape = [2, 2] }, { norm = \"l2\" }", "within"),
+    ] {
+        let json = solved(&place, pair, "", i32::from(verdict == "within"));
+        assert_eq!(word(&json, "/verdict"), verdict, "{pair}");
+    }
+}
+
+#[test]
+fn a_matrix_that_is_not_semidefinite_is_named_and_can_be_projected() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&scattered(4, 3)));
+    place.write("spec.toml", spec("1.0", "matrix", "{ norm = \"nuclear\", cone = \"psd\" }, { norm = \"l2\" }", ""));
+    place.write("V.csv", "1\n2\n1.5\n");
+    let args = ["check", "--spec", "spec.toml", "--factors", "U.csv", "V.csv"];
+    for (u, said) in [("1\n0\n0\n-1\n", "row 3, slice 0"), ("1\n0.5\n0.4\n1\n", "row 1, slice 0")] {
+        place.write("U.csv", u);
+        place.run(&args).exits(3).says(&["factor 1", said, "outside the cone `psd`"]);
+        let projected: Vec<&str> = args.into_iter().chain(["--project"]).collect();
+        assert_ne!(place.run(&projected).code, 3);
+    }
+}
+
 #[test]
 fn a_factor_outside_its_cone_is_named_and_can_be_projected() {
     let place = place_with("A.csv", &noise(2, 5));

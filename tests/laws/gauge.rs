@@ -469,9 +469,6 @@ fn gauges() -> Vec<Made> {
             }
         }
     }
-    if std::env::var("SQ").is_ok() {
-        out.retain(|m: &Made| !m.gauge.any_metric() && m.cone.is_none_or(|c| c.name != "sparse"));
-    }
     out
 }
 
