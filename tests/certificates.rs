@@ -417,8 +417,8 @@ fn a_partial_transpose_that_forgets_a_side_is_free_is_caught() {
     assert!(caught >= 6, "{caught}");
 }
 
-/// Matrices of two rows under the nuclear norm: the lift of the array that they fold up into is tight, and fits of either kind prove
-/// the same optimum.
+/// Matrices of two rows under the nuclear norm: the lift of the array that they fold up into is tight, and fits of
+/// either kind prove the same optimum.
 #[test]
 fn matrices_under_the_nuclear_norm_are_certified_as_the_array_that_they_fold_up_into() {
     let options = CertifyOptions { target_gap: 1e-5, effort: Effort::Default };

@@ -1,13 +1,14 @@
-//! Positive semidefinite matrices, `cone = "psd"`: a column of n = s^2 coordinates is the matrix S of side s, row by row, with
-//! S = S' and x'S x >= 0 for every x.
+//! Positive semidefinite matrices, `cone = "psd"`: a column of n = s^2 coordinates is the matrix S of side s, row by
+//! row, with S = S' and x'S x >= 0 for every x.
 //!
 //! ```text
 //! projection    the symmetric part with its negative eigenvalues set to 0
 //! polar cone    skew matrices plus negative semidefinite ones
 //! ```
 //!
-//! Eigenvalues of 0 are rarely exact in floating point: membership is decided up to 1e-12 ||x||, and the distance to an exactly
-//! semidefinite matrix A A' at hand is counted in the objective. Uniform metrics only: no other projection has a closed form.
+//! Eigenvalues of 0 are rarely exact in floating point: membership is decided up to 1e-12 ||x||, and the distance to an
+//! exactly semidefinite matrix A A' at hand is counted in the objective. Uniform metrics only: no other projection has
+//! a closed form.
 
 use super::{Cone, Kind, Parameters};
 use crate::linalg::Mat;
@@ -50,8 +51,8 @@ impl Psd {
         Mat::from_column_slice(self.side, self.side, x)
     }
 
-    /// The first sign that x is further outside than this share of its size: the entry that differs most from its mirror image,
-    /// or the smallest eigenvalue on the diagonal where its vector is largest.
+    /// The first sign that x is further outside than this share of its size: the entry that differs most from its
+    /// mirror image, or the smallest eigenvalue on the diagonal where its vector is largest.
     fn outside(&self, x: &[f64], tolerance: f64) -> Option<(usize, f64)> {
         if let Some(i) = x.iter().position(|x| !x.is_finite()) {
             return Some((i, x[i]));

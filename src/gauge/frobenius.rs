@@ -1,5 +1,5 @@
-//! The Frobenius norm of a column that is a matrix, `norm = "frobenius"`, with or without `shape`: the l2 norm of its entries, and
-//! treated as that everywhere.
+//! The Frobenius norm of a column that is a matrix, `norm = "frobenius"`, with or without `shape`: the l2 norm of its
+//! entries, and treated as that everywhere.
 
 use super::schatten::check;
 use super::{Kind, Norm, l2::L2};

@@ -192,8 +192,8 @@ impl Gauge {
         }
     }
 
-    /// b <- argmin_x 1/2 sum_j h_j (x_j - b_j)^2 + t gauge(x), h_j >= 0, t >= 0. Where [`Self::any_metric`] says no: for
-    /// uniform h.
+    /// b <- argmin_x 1/2 sum_j h_j (x_j - b_j)^2 + t gauge(x), h_j >= 0, t >= 0. Where [`Self::any_metric`] says no:
+    /// for uniform h.
     pub fn prox(&self, b: &mut [f64], h: &[f64], t: f64) {
         match (&self.cone, self.rule) {
             (Some(cone), Some(Rule::Shrink)) => {

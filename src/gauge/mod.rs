@@ -77,8 +77,8 @@ pub trait Norm: Send + Sync {
         true
     }
 
-    /// The norm with prox and dual of its restriction to this cone, for norms that are not absolute and have rules of their own
-    /// for it.
+    /// The norm with prox and dual of its restriction to this cone, for norms that are not absolute and have rules of
+    /// their own for it.
     fn inside(&self, _cone: &dyn Cone) -> Option<Box<dyn Norm>> {
         None
     }

@@ -1,6 +1,6 @@
 //! The nuclear norm of a column that is a matrix, `norm = "nuclear"` with `shape`: the sum of its singular values,
-//! [`super::schatten`]. Its dual norm is the largest one, attained at u v' for the first pair of singular vectors; its unit ball is
-//! the convex hull of the matrices a b' with ||a|| = ||b|| = 1.
+//! [`super::schatten`]. Its dual norm is the largest one, attained at u v' for the first pair of singular vectors; its
+//! unit ball is the convex hull of the matrices a b' with ||a|| = ||b|| = 1.
 
 use super::schatten::{Of, Schatten};
 use super::{Kind, Norm};

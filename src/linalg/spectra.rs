@@ -5,7 +5,8 @@
 //! S = A A' - B B' + E    so    <S, X> <= <A A', X> + ||E||_F tr X           for every positive semidefinite X
 //! ```
 //!
-//! The factors come from a decomposition of which nothing is assumed: what it misses is in the remainder, which is measured.
+//! The factors come from a decomposition of which nothing is assumed: what it misses is in the remainder, which is
+//! measured.
 
 use super::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use super::vector::unit_scale;
@@ -52,7 +53,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Those of the symmetric part S = (Y + Y') / 2 of a square matrix; `None` if it is not finite or nothing converged.
+    /// Those of the symmetric part S = (Y + Y') / 2 of a square matrix; `None` if it is not finite or nothing
+    /// converged.
     pub fn new(y: &Mat) -> Option<Self> {
         if y.iter().any(|x| !x.is_finite()) {
             return None;

@@ -5,9 +5,9 @@
 //! X c'  with  ||X||_* ||c||   costs the same as its pieces  a o b o c  with  ||a|| ||b|| ||c||
 //! ```
 //!
-//! So a slice (X, c) has the polar, the Omega and the dual points of an array with `l2` on all indices: of order 3, or 4 where both
-//! factors have the nuclear norm. On cone `psd` the pieces are a o a: what bounds all a o b bounds those, the more closely once the
-//! field is symmetric, since <Z, X> sees the symmetric part alone.
+//! So a slice (X, c) has the polar, the Omega and the dual points of an array with `l2` on all indices: of order 3, or
+//! 4 where both factors have the nuclear norm. On cone `psd` the pieces are a o a: what bounds all a o b bounds those,
+//! the more closely once the field is symmetric, since <Z, X> sees the symmetric part alone.
 
 use crate::data::Observations;
 use crate::extra::Extras;
@@ -20,8 +20,8 @@ use crate::problem::{Form, Problem, Regularizer};
 
 /// The array.
 pub struct Folded {
-    /// The same observations, targets and weights with squared loss and `l2` gauges: its polar and, where the loss is quadratic, its
-    /// Omega and its dual points are those of the problem.
+    /// The same observations, targets and weights with squared loss and `l2` gauges: its polar and, where the loss is
+    /// quadratic, its Omega and its dual points are those of the problem.
     pub problem: Problem,
     /// The place in the problem's field of each of its entries; empty where both are in the same order.
     order: Vec<usize>,
@@ -122,8 +122,8 @@ impl Folded {
         out
     }
 
-    /// The field over all entries with semidefinite slices made symmetric, and an upper bound of the Frobenius norm of the rounding;
-    /// `None` where nothing is semidefinite, or the field too large.
+    /// The field over all entries with semidefinite slices made symmetric, and an upper bound of the Frobenius norm of
+    /// the rounding; `None` where nothing is semidefinite, or the field too large.
     pub fn symmetric(&self, problem: &Problem, z: &[f64]) -> Option<(Self, Vec<f64>, f64)> {
         let (m, n) = problem.shape();
         if !self.psd.contains(&true) || m * n > FIELD_LIMIT {

@@ -61,7 +61,7 @@ fn an_unknown_norm_has_its_line_key_and_nearest_name() {
         "norm = \"l12\"",
         &[
             "error: spec.toml:8: unknown norm `l12` in `regularizer.factors[0].norm`",
-            "\n  expected one of: l1, l2, linf, lp, group_l2, tv\n",
+            "\n  expected one of: l1, l2, linf, lp, group_l2, tv, frobenius, spectral, nuclear\n",
             "hint: did you mean `l1`?",
         ],
     );

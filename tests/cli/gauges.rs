@@ -251,7 +251,8 @@ fn total_variation_in_an_image_is_what_the_formula_says() {
 fn a_column_that_is_a_matrix_is_shrunk_by_its_singular_values() {
     let place = Place::new();
     let root = 10f64.sqrt();
-    // diag(3, 1); eigenvalues 3 and -1, and the same with a skew part that no semidefinite matrix fits
+    // diag(3, 1); eigenvalues 3 and -1, and the same with a skew part that no semidefinite matrix fits, whatever its sign: the
+    // other factor may be negative
     let (diagonal, indefinite, skew) = ("3\n0\n0\n1\n", "1\n2\n2\n1\n", "1\n2.5\n1.5\n1\n");
     for (y, entry, total) in [
         (diagonal, "{ norm = \"nuclear\", shape = [2, 2] }", 3.0),
@@ -262,10 +263,11 @@ fn a_column_that_is_a_matrix_is_shrunk_by_its_singular_values() {
         (indefinite, "{ norm = \"spectral\", cone = \"psd\", shape = [2, 2] }", 3.0),
         (indefinite, "{ norm = \"l2\", cone = \"psd\" }", 3.0),
         (skew, "{ norm = \"nuclear\", cone = \"psd\" }", 3.25),
-        (skew, "{ norm = \"nuclear\", cone = \"psd\", weight = 0.5 }", 2.125),
+        (skew, "{ norm = \"nuclear\", cone = \"psd\", weight = 0.5 }", 2.0),
     ] {
         place.write("Y.csv", y);
-        let factors = format!("{entry}, {{ norm = \"l2\" }}");
+        // a vector of one entry has the same norm by any name, and beside l1 the polar is exact
+        let factors = format!("{entry}, {{ norm = \"l1\" }}");
         place.write("spec.toml", spec("1.0", "matrix", &factors, "[certificate]\ntarget_gap = 1e-7\n"));
         let json = place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "run"]).exits(0).json();
         close(number(&json, "/objective/total"), total, 1e-9);
@@ -285,7 +287,8 @@ fn slices_that_are_matrices_are_proven_where_their_array_is() {
         ("{ norm = \"nuclear\", cone = \"psd\" }, { norm = \"l1\", cone = \"nonnegative\" }", "global"),
         ("{ norm = \"spectral\", shape = [2, 2] }, { norm = \"l2\" }", "within"),
     ] {
-        let json = solved(&place, pair, "", i32::from(verdict == "within"));
+        // a bound that cannot close need not be sought for long
+        let json = solved(&place, pair, "[solver]\nmax_outer = 8\n", i32::from(verdict == "within"));
         assert_eq!(word(&json, "/verdict"), verdict, "{pair}");
     }
 }

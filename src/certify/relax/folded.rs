@@ -1,4 +1,5 @@
-//! Slices that are matrices under the nuclear norm: the lifts of the array that they fold up into, [`crate::polar::folded`].
+//! Slices that are matrices under the nuclear norm: the lifts of the array that they fold up into,
+//! [`crate::polar::folded`].
 //!
 //! Omega is the array's, so its dual points are ours; on cone `psd` they are points of what is less.
 

@@ -1,4 +1,5 @@
-//! Slices that are matrices under the nuclear norm: the polar of the array that they fold up into, [`crate::polar::folded`].
+//! Slices that are matrices under the nuclear norm: the polar of the array that they fold up into,
+//! [`crate::polar::folded`].
 //!
 //! ```text
 //! Omega°(Z) = max {<Z, a o b o c> : ||a||, ||b||, ||c|| <= 1}        Z as an array p x q x n
