@@ -10,6 +10,8 @@ use std::io::Write;
 /// Longest header accepted: room for any plain array's, and too short to nest deeply.
 pub(super) const LONGEST_HEADER: usize = 2048;
 const FORMAT: &str = "NPY";
+/// Brackets inside brackets in a header: a dictionary, a list of fields, a field, its shape.
+const DEEPEST: usize = 5;
 /// What helps where an archive shrinks its arrays by more than is likely.
 pub(super) const UNCOMPRESSED: &str = "in a compressed file of this size (save it uncompressed if it is right)";
 
@@ -62,6 +64,21 @@ pub(super) fn read_within(bytes: &[u8], file: &str, most: usize) -> Result<Array
     Ok(Array::Dense { shape, values })
 }
 
+/// How deep brackets are nested at most; those in strings count.
+fn depth(text: &[u8]) -> usize {
+    let mut deepest = 0;
+    text.iter().fold(0usize, |depth, b| {
+        let depth = match b {
+            b'(' | b'[' | b'{' => depth + 1,
+            b')' | b']' | b'}' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        deepest = deepest.max(depth);
+        depth
+    });
+    deepest
+}
+
 /// Magic, version, and a header that lies inside the file and is of a sane length.
 fn check_preamble(bytes: &[u8], file: &str) -> Result<(), DataError> {
     if bytes.len() < 10 || &bytes[..6] != b"\x93NUMPY" {
@@ -78,7 +95,8 @@ fn check_preamble(bytes: &[u8], file: &str) -> Result<(), DataError> {
         return Err(error(file, format!("a header of at most {LONGEST_HEADER} bytes"), format!("{end} bytes")));
     }
     let text = &bytes[10..end];
-    if text.iter().filter(|b| matches!(b, b'(' | b'[' | b'{')).count() > 32 {
+    // the parser tries every meaning of an opening bracket: its time doubles with each that stands inside another
+    if depth(text) > DEEPEST || text.iter().filter(|b| **b == b'{').count() > 1 {
         return Err(error(file, "the header of a plain array", "deep nesting"));
     }
     // a negative or absurd number of dimensions would only cost time, but no array has more than 32
