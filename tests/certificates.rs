@@ -351,6 +351,8 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
         let shape = if seed.is_multiple_of(4) { (3, 9) } else { (3, 6) };
         let (u, v) = if signs == 1 { (u, v) } else { (None, None) };
         instance("cp", &[plain(u), plain(v), plain(v)], layout, shape, 0.3, &mut rng)
+    } else if relaxation.name() == "folded" {
+        instance("matrix", &[("nuclear", None, false), plain(None)], layout, (6, SQUARE), 0.3, &mut rng)
     } else {
         let shape = if seed.is_multiple_of(2) { (8, 7) } else { (7, 9) };
         instance("matrix", &[plain(u), plain(v)], layout, shape, 0.15, &mut rng)
@@ -369,7 +371,7 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
 fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
     for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point() && r.name() != "priced") {
         let (mut applied, mut closed) = (0, 0);
-        let arrays = relaxation.name().starts_with("partial_transpose");
+        let arrays = ["partial_transpose", "partial_transpose_nonnegative", "folded"].contains(&relaxation.name());
         for seed in 0..if arrays { 14 } else { 20 } {
             let (mut problem, end, bound) = lifted(seed, *relaxation);
             let Some(bound) = bound else { continue };
