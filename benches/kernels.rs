@@ -109,7 +109,11 @@ mod arrays {
     fn array(at: &Observations, sizes: &[usize], r: usize) -> (Box<dyn Mapping>, Vec<f64>, Factors) {
         let cp = KINDS.iter().find(|k| k.name == "cp").expect("registered");
         let x = sizes.iter().enumerate().map(|(k, &d)| lanczos::gaussian(d, r, k as u64)).collect();
-        ((cp.build)(&Setup { sizes, inputs: None }), lanczos::gaussian(at.len(), 1, 9).data.into(), Factors(x))
+        (
+            (cp.build)(&Setup { sizes, inputs: None, layers: None }),
+            lanczos::gaussian(at.len(), 1, 9).data.into(),
+            Factors(x),
+        )
     }
 
     fn full() -> Observations {

@@ -128,7 +128,7 @@ fn instance(kind: &'static loss::Kind, recipes: &[Recipe], added: Added, sizes: 
         operator: None,
         y,
         loss,
-        mapping: (mapping::cp::KIND.build)(&mapping::Setup { sizes, inputs: None }),
+        mapping: (mapping::cp::KIND.build)(&mapping::Setup { sizes, inputs: None, layers: None }),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
         extras,
         offset: Vec::new(),
@@ -256,7 +256,7 @@ fn every_seed_ends_at_one_value_where_factors_are_collinear() {
     let planted = Factors(sizes.map(&mut factor).into());
     let gauges = sizes.map(|d| compose(plain("l2", None), d, &mut rng).unwrap()).into();
     let observations = Observations::Full { rows: 5, cols: 16 };
-    let mapping = (mapping::cp::KIND.build)(&mapping::Setup { sizes: &sizes, inputs: None });
+    let mapping = (mapping::cp::KIND.build)(&mapping::Setup { sizes: &sizes, inputs: None, layers: None });
     let mut problem = Problem {
         y: mapping.apply(&observations, &planted),
         observations,

@@ -118,7 +118,7 @@ fn instance(
     let weight = if square { &weight + weight.transpose() } else { weight };
     let weighted = matches!(layout, Layout::FullWeighted | Layout::MaskedWeighted);
     let sizes = sizes(mapping, (m, n));
-    let setup = mapping::Setup { sizes: &sizes, inputs: None };
+    let setup = mapping::Setup { sizes: &sizes, inputs: None, layers: None };
     let mapping = (mapping::KINDS.iter().find(|k| k.name == mapping).unwrap().build)(&setup);
     let rows = mapping.factor_rows((m, n));
     let gauges = recipes.iter().zip(&rows).map(|(r, n)| build_gauge(*r, *n, rng)).collect();

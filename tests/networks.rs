@@ -38,7 +38,7 @@ fn problem(v: &Mat, y: &[f64], loss: &str, lambda: f64) -> Problem {
         y: y.to_vec(),
         w: None,
         loss: (kind.build)(&loss::Setup { parameters: &parameters, rows: &Vec::new }),
-        mapping: (mapping.build)(&Setup { sizes: &[y.len(), 1], inputs: Some(v) }),
+        mapping: (mapping.build)(&Setup { sizes: &[y.len(), 1], inputs: Some(v), layers: None }),
         regularizer: Regularizer { form: Form::Product, gauges: gauges.into() },
         extras: Default::default(),
         offset: Vec::new(),

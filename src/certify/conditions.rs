@@ -21,7 +21,7 @@ pub struct Stationarity {
 pub fn stationarity(problem: &Problem, x: &Factors, z: &[f64]) -> Stationarity {
     let r = x.rank();
     let p = f64::from(problem.mapping.degree());
-    let pulls: Vec<Mat> = (0..x.0.len()).map(|k| problem.pullback(z, x, k)).collect();
+    let pulls: Vec<Mat> = problem.pullbacks(z, x);
     let g: Vec<f64> = (0..r).map(|i| problem.regularizer.balanced_value(&x.slice(i))).collect();
     let top = g.iter().fold(0.0, |m: f64, g| m.max(*g));
     let mut out = Stationarity { equal_slices: 0.0, one_factor: 0.0 };

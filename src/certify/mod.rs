@@ -20,7 +20,7 @@ use crate::extra::Coefficients;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::bound::{Aim, Bounded};
-use crate::polar::{bound, search};
+use crate::polar::{self, bound, search};
 use crate::problem::Problem;
 use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
 use dual::{DualPoint, Keeper, relative_gap};
@@ -383,6 +383,9 @@ pub fn rank_bound(problem: &Problem) -> usize {
     let free = gauges.iter().all(|g| g.cone().is_none());
     // pieces of one line add up to one in a convex cone
     let convex = gauges.iter().all(|g| g.is_convex());
+    if let Some(kind) = polar::layers::rank_bound(problem) {
+        return general.min(kind);
+    }
     let kind = match (l2 && free, bound::l1_lines::axis(problem).filter(|_| convex)) {
         // singular vectors (eigenvectors) suffice
         (true, _) => m.min(n),
@@ -399,7 +402,16 @@ fn guarantees(problem: &Problem, probabilistic: bool) -> Vec<String> {
         "bounds include rounding, assuming IEEE 754 double precision and products rounded in any order".to_string(),
     ];
     lines.extend(problem.loss.assumes().map(Into::into));
-    if !bound::is_exact(problem) {
+    if polar::layers::is_crude(problem) {
+        lines.extend(
+            [
+                "the polar of several layers is bounded by norms: X = 0 is proven where lambda is large, elsewhere the gap says \
+                 more about the bound than about the point",
+                "a local minimum with a slice of zeros would be global (Thm 15); that this point is a local minimum is not proven",
+            ]
+            .map(Into::into),
+        );
+    } else if !bound::is_exact(problem) {
         lines.push(
             "the polar of this regularizer is bounded, not computed: a gap may remain at the global optimum".into(),
         );

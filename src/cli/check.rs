@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::certify::{self, CertifyError, Known, Witness};
 use crate::data::error::Place;
 use crate::data::source::Format;
-use crate::data::{DataError, npz, read_factor};
+use crate::data::{DataError, npz, read_slices};
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
@@ -163,7 +163,7 @@ pub(super) fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Resul
     let mut q = Vec::new();
     for (file, block) in files.iter().zip(blocks) {
         let values = read_factors(file)?;
-        let [x] = values.as_slice() else {
+        let [Given { x, .. }] = values.as_slice() else {
             return Err(Usage(format!("--extras {}: expected one array per file", file.display())).into());
         };
         let (found, expected) = (x.shape(), block.map.shape());
@@ -187,13 +187,29 @@ pub(super) fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Resul
 fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
     let spec = args.spec.as_deref().ok_or_else(|| Usage("--spec SPEC is missing".into()))?;
     let session = Session::open(spec, &args.overrides)?;
-    let (mut factors, mut files) = (Vec::new(), Vec::new());
+    let (mut given, mut files) = (Vec::new(), Vec::new());
     for file in &args.factors {
         let read = read_factors(file)?;
         files.extend(std::iter::repeat_n(file.display().to_string(), read.len()));
-        factors.extend(read);
+        given.extend(read);
     }
-    let wanted = session.problem.factor_rows().len();
+    let shapes = session.problem.mapping.slice_shapes(session.problem.shape());
+    for ((g, shape), file) in given.iter().zip(&shapes).zip(&files) {
+        if let Some((d, h)) = g.slices.filter(|(d, h)| *shape != [*d, *h]) {
+            return Err(DataError::Shape {
+                file: file.clone(),
+                expected: match shape[..] {
+                    [d, h] => format!("slices of {d} x {h}, the last index saying which"),
+                    _ => "a matrix, one column per slice".into(),
+                },
+                found: format!("an array of slices of {d} x {h}"),
+                hint: None,
+            }
+            .into());
+        }
+    }
+    let mut factors: Vec<Mat> = given.into_iter().map(|g| g.x).collect();
+    let wanted = shapes.len();
     if factors.len() != wanted {
         let mapping = session.problem.mapping.name();
         let from = files.join(", ");
@@ -206,8 +222,15 @@ fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
     Ok(Opened { session, factors: Factors(factors), files, extras, witnesses: Vec::new() })
 }
 
+/// An array as it came: slices as columns, and the sizes of those that were matrices.
+struct Given {
+    x: Mat,
+    slices: Option<(usize, usize)>,
+}
+
 /// One factor from `.npy` or `.csv`, all arrays of an `.npz` (by name where they are called X1, X2, .., else in order).
-fn read_factors(file: &PathBuf) -> Result<Vec<Mat>, DataError> {
+fn read_factors(file: &PathBuf) -> Result<Vec<Given>, DataError> {
+    let read = |source: &_| read_slices(source).map(|(x, slices)| Given { x, slices });
     let shown = file.display().to_string();
     let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
     let format = match extension.as_str() {
@@ -225,7 +248,7 @@ fn read_factors(file: &PathBuf) -> Result<Vec<Mat>, DataError> {
     };
     let source = load::array_source(file, format);
     if format != Format::Npz {
-        return Ok(vec![read_factor(&source)?.0]);
+        return Ok(vec![read(&source)?]);
     }
     let bytes = std::fs::read(file).map_err(|source| DataError::Io { file: shown.clone(), source })?;
     let mut names: Vec<String> = npz::read_all(&bytes, &shown)?.into_iter().map(|a| a.0).collect();
@@ -238,7 +261,7 @@ fn read_factors(file: &PathBuf) -> Result<Vec<Mat>, DataError> {
         .map(|key| {
             let mut source = source.clone();
             source.key = Some(key);
-            Ok(read_factor(&source)?.0)
+            read(&source)
         })
         .collect()
 }

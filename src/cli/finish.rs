@@ -73,7 +73,8 @@ pub fn finish(
         let resolved = spec::to_toml(&session.spec, session.problem.lambda, folder, &session.dataset.notes);
         let blocks = &session.problem.extras.blocks;
         let extras: Vec<run::ExtraShape> = blocks.iter().map(|b| (b.map.name(), b.map.shape())).collect();
-        run::write_point(&staging, &resolved, outcome.factors, &extras, outcome.certificate, &document)?;
+        let shapes = session.problem.mapping.slice_shapes(session.problem.shape());
+        run::write_point(&staging, &resolved, outcome.factors, &shapes, &extras, outcome.certificate, &document)?;
         staging.write("model.json", Remembered::of(&session.dataset).to_json().as_bytes())?;
         let notes = &session.dataset.notes;
         staging.write("report.md", markdown::report(&document, notes).as_bytes())?;

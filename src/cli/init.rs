@@ -24,6 +24,8 @@ const TEMPLATES: &[Template] = &[
     ("sparse-tv", include_str!("templates/sparse-tv.toml")),
     ("relu", include_str!("templates/relu.toml")),
     ("relu-classes", include_str!("templates/relu-classes.toml")),
+    ("relu-deep", include_str!("templates/relu-deep.toml")),
+    ("linear-net", include_str!("templates/linear-net.toml")),
 ];
 
 /// What every spec ends with: solver, certificate, output.

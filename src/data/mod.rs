@@ -32,6 +32,6 @@ pub use error::DataError;
 pub use load::load;
 pub use observations::Observations;
 pub use operator::Operator;
-pub use read::read_factor;
+pub use read::{read_factor, read_slices};
 pub use remember::Remembered;
 pub use source::Source;

@@ -133,12 +133,31 @@ pub(super) fn matrix_shape(shape: &[usize], file: &str) -> Result<(usize, usize)
 /// # Errors
 /// [`DataError`], naming the first entry that is missing or not finite.
 pub fn read_factor(source: &Source) -> Result<(Mat, FileRecord), DataError> {
+    let loaded = read(source, &mut Vec::new())?;
+    let shape = matrix_shape(loaded.array.shape(), &source.shown)?;
+    finite(loaded, shape, &source.shown)
+}
+
+/// A factor whose slices may be matrices: of an array d x h x r the slices as columns, line by line (the last index fastest), and
+/// (d, h); any matrix as it is.
+///
+/// # Errors
+/// [`DataError`], as [`read_factor`].
+pub fn read_slices(source: &Source) -> Result<(Mat, Option<(usize, usize)>), DataError> {
     let file = &source.shown;
     let loaded = read(source, &mut Vec::new())?;
-    let (m, n) = matrix_shape(loaded.array.shape(), file)?;
+    let &[d, h, r] = loaded.array.shape() else {
+        let shape = matrix_shape(loaded.array.shape(), file)?;
+        return Ok((finite(loaded, shape, file)?.0, None));
+    };
+    let (x, _) = finite(loaded, (d, h * r), file)?;
+    Ok((Mat::from_fn(d * h, r, |k, i| x[(k / h, i * h + k % h)]), Some((d, h))))
+}
+
+fn finite(loaded: Loaded, (m, n): (usize, usize), file: &str) -> Result<(Mat, FileRecord), DataError> {
     let Array::Dense { values, .. } = loaded.array else {
         return Err(DataError::Shape {
-            file: file.clone(),
+            file: file.into(),
             expected: "a dense array".into(),
             found: "a coordinate format".into(),
             hint: None,

@@ -10,7 +10,7 @@
 //! Entry (i_1, .., i_K) stands in row i_1 and column i_2 + d_2 (i_3 + d_3 (..)) of the observations, and in memory first index
 //! fastest: no other unfolding is ever copied. On a matrix the mapping is [`super::matrix`]. Source: Kolda & Bader 2009.
 
-use super::{Factors, Kind, Mapping, matrix::Matrix};
+use super::{Count, Factors, Kind, Mapping, matrix::Matrix};
 use crate::data::Observations;
 use crate::linalg::{Mat, dense, mttkrp, sum::norm_upper};
 
@@ -24,7 +24,7 @@ pub struct Cp {
 pub const KIND: Kind = Kind {
     name: "cp",
     summary: "X = sum of outer products of K vectors, one factor per index of the target",
-    factors: None,
+    factors: Count::Indices,
     needs_inputs: false,
     build: |s| if s.sizes.len() > 2 { Box::new(Cp { sizes: s.sizes.to_vec() }) } else { Box::new(Matrix) },
 };

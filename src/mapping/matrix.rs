@@ -7,7 +7,7 @@
 //! Gram        (U'U) o (V'V)
 //! ```
 
-use super::{Factors, Kind, Mapping, field_mul, field_tr_mul, product_at};
+use super::{Count, Factors, Kind, Mapping, field_mul, field_tr_mul, product_at};
 use crate::data::Observations;
 use crate::linalg::{Mat, dense, sum::norm_upper};
 
@@ -19,7 +19,7 @@ pub struct Matrix;
 pub const KIND: Kind = Kind {
     name: "matrix",
     summary: "X = U V', two factors",
-    factors: Some(2),
+    factors: Count::Exactly(2),
     needs_inputs: false,
     build: |_| Box::new(Matrix),
 };

@@ -4,11 +4,15 @@
 
 pub mod cp;
 mod factors;
+pub mod layers;
+pub mod linear_net;
 pub mod matrix;
 pub mod psd;
 pub mod relu;
+pub mod relu_deep;
 
 pub use factors::Factors;
+pub use layers::{Activation, Layers};
 
 use crate::data::Observations;
 use crate::linalg::Mat;
@@ -35,6 +39,12 @@ pub trait Mapping: Send + Sync {
         (0..x.0.len()).map(|k| self.pullback(at, w, x, k)).collect()
     }
 
+    /// For every factor about the diagonal of sum_j c_j (d Phi_j)^2, c the curvature at the observed entries, where the mapping
+    /// has its own way to it.
+    fn curvatures(&self, _at: &Observations, _curvature: &[f64], _x: &Factors) -> Option<Vec<Mat>> {
+        None
+    }
+
     /// The r x r Gram matrix <phi(X_i), phi(X_j)> over the whole output.
     fn gram(&self, x: &Factors) -> Mat;
 
@@ -52,6 +62,11 @@ pub trait Mapping: Send + Sync {
         0
     }
 
+    /// The sizes of the arrays that the columns of the factors hold, the last index fastest.
+    fn slice_shapes(&self, shape: (usize, usize)) -> Vec<Vec<usize>> {
+        self.factor_rows(shape).into_iter().map(|d| vec![d]).collect()
+    }
+
     /// The inputs V of a network, one row per sample.
     fn inputs(&self) -> Option<&Mat> {
         None
@@ -61,6 +76,25 @@ pub trait Mapping: Send + Sync {
     fn is_multilinear(&self) -> bool {
         true
     }
+
+    /// The layers of a network of several.
+    fn layers(&self) -> Option<&Layers> {
+        None
+    }
+
+    /// The hidden units of a network of two layers whose polar is that of one of them.
+    fn units(&self) -> Option<Units> {
+        None
+    }
+}
+
+/// Hidden units t -> max(t, 0) + slope min(t, 0).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Units {
+    /// The slope below zero.
+    pub slope: f64,
+    /// How many a slice has.
+    pub width: usize,
 }
 
 /// What a mapping is built from.
@@ -70,6 +104,19 @@ pub struct Setup<'a> {
     pub sizes: &'a [usize],
     /// The inputs of a network, one row per sample.
     pub inputs: Option<&'a Mat>,
+    /// The hidden layers of a network of several.
+    pub layers: Option<&'a Layers>,
+}
+
+/// How many factors a mapping has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(usize),
+    /// One per index of the target.
+    Indices,
+    /// One per layer of weights.
+    Layers,
 }
 
 /// A mapping as the spec names it.
@@ -78,8 +125,8 @@ pub struct Kind {
     pub name: &'static str,
     /// One line for lists and docs.
     pub summary: &'static str,
-    /// K, the number of factors; `None`: one per index of the target.
-    pub factors: Option<usize>,
+    /// K, the number of factors.
+    pub factors: Count,
     /// Whether it is a network on inputs, `data.input`.
     pub needs_inputs: bool,
     /// Builds it.
@@ -87,7 +134,23 @@ pub struct Kind {
 }
 
 /// Every mapping. One line each.
-pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND, &cp::KIND, &relu::KIND];
+pub const KINDS: &[&Kind] = &[&matrix::KIND, &psd::KIND, &cp::KIND, &relu::KIND, &relu_deep::KIND, &linear_net::KIND];
+
+/// The kind of this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|k| k.name == name)
+}
+
+impl Kind {
+    /// K for a target of so many indices and a network of these layers.
+    pub fn count(&self, indices: usize, layers: Option<&Layers>) -> usize {
+        match self.factors {
+            Count::Exactly(count) => count,
+            Count::Indices => indices,
+            Count::Layers => layers.map_or(1, Layers::count),
+        }
+    }
+}
 
 /// W X^k-like products of a field with a matrix: W B (m x r).
 pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {

@@ -9,7 +9,7 @@
 //!
 //! The loss sums over all n^2 entries, (i, j) and (j, i) alike.
 
-use super::{Factors, Kind, Mapping, field_mul, field_tr_mul, product_at};
+use super::{Count, Factors, Kind, Mapping, field_mul, field_tr_mul, product_at};
 use crate::data::Observations;
 use crate::linalg::{Mat, dense, sum::norm_upper};
 
@@ -21,7 +21,7 @@ pub struct Psd;
 pub const KIND: Kind = Kind {
     name: "psd",
     summary: "X = U U', one factor, symmetric target",
-    factors: Some(1),
+    factors: Count::Exactly(1),
     needs_inputs: false,
     build: |_| Box::new(Psd),
 };

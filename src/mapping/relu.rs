@@ -9,7 +9,7 @@
 //!
 //! Where V u = 0 either side's derivative is right; 0 is taken. Source: Haeffele & Vidal, section 5; Pilanci & Ergen 2020.
 
-use super::{Factors, Kind, Mapping, field_mul, field_tr_mul, product_at};
+use super::{Count, Factors, Kind, Mapping, Units, field_mul, field_tr_mul, product_at};
 use crate::data::Observations;
 use crate::linalg::{Mat, dense, sum::norm_upper};
 
@@ -24,7 +24,7 @@ pub struct Relu {
 pub const KIND: Kind = Kind {
     name: "relu",
     summary: "X = max(V U, 0) W', a network of two layers on the inputs V",
-    factors: Some(2),
+    factors: Count::Exactly(2),
     needs_inputs: true,
     build: |s| {
         let inputs = s.inputs.expect("a mapping with inputs").clone();
@@ -72,6 +72,16 @@ impl Mapping for Relu {
         vec![dense::tr_mul(&self.inputs, &back), field_tr_mul(at, w, &h)]
     }
 
+    /// Exact.
+    fn curvatures(&self, at: &Observations, curvature: &[f64], x: &Factors) -> Option<Vec<Mat>> {
+        let squares = |x: &Mat| x.map(|x| x * x);
+        let pre = dense::mul(&self.inputs, &x.0[0]);
+        let mut back = field_mul(at, curvature, &squares(&x.0[1]));
+        back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
+        let second = field_tr_mul(at, curvature, &pre.map(|p| p.max(0.0).powi(2)));
+        Some(vec![dense::tr_mul(&squares(&self.inputs), &back), second])
+    }
+
     fn gram(&self, x: &Factors) -> Mat {
         let h = self.hidden(&x.0[0]);
         dense::tr_mul(&h, &h).component_mul(&dense::tr_mul(&x.0[1], &x.0[1]))
@@ -96,5 +106,9 @@ impl Mapping for Relu {
 
     fn is_multilinear(&self) -> bool {
         false
+    }
+
+    fn units(&self) -> Option<Units> {
+        Some(Units { slope: 0.0, width: 1 })
     }
 }

@@ -93,7 +93,7 @@ impl Folded {
             observations,
             operator: None,
             loss: Box::new(Squared),
-            mapping: (cp::KIND.build)(&Setup { sizes: &sizes, inputs: None }),
+            mapping: (cp::KIND.build)(&Setup { sizes: &sizes, inputs: None, layers: None }),
             regularizer: Regularizer { form: Form::Product, gauges: parts },
             extras: Extras::default(),
             offset: Vec::new(),
@@ -144,7 +144,7 @@ impl Folded {
         let observations = Observations::Full { rows: sizes[0], cols: sizes[1..].iter().product() };
         let gauge = |g: &Gauge| l2(g.weights().map(<[f64]>::to_vec), g.orthant());
         let gauges = self.problem.regularizer.gauges.iter().map(gauge).collect::<Option<_>>()?;
-        let mapping = (cp::KIND.build)(&Setup { sizes: &sizes, inputs: None });
+        let mapping = (cp::KIND.build)(&Setup { sizes: &sizes, inputs: None, layers: None });
         let regularizer = Regularizer { form: Form::Product, gauges };
         let full = Problem::new(observations, vec![0.0; m * n], Box::new(Squared), mapping, regularizer);
         Some((Self { problem: full, order: Vec::new(), ..*self }, x.data.into(), rounding))

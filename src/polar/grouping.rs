@@ -165,7 +165,7 @@ mod tests {
         for sizes in [vec![3, 2, 4], vec![2, 3, 2, 3], vec![1, 3, 2]] {
             let all = Grouping::all(&sizes);
             assert_eq!(all.len(), if sizes.len() == 3 { 3 } else { 18 });
-            let cp = (mapping::cp::KIND.build)(&mapping::Setup { sizes: &sizes, inputs: None });
+            let cp = (mapping::cp::KIND.build)(&mapping::Setup { sizes: &sizes, inputs: None, layers: None });
             let at = Observations::Full { rows: sizes[0], cols: sizes[1..].iter().product() };
             let z: Vec<f64> = gaussian(at.len(), 1, 5).as_slice().to_vec();
             let x = Factors(vectors(&sizes, 1));

@@ -8,6 +8,7 @@ pub mod field;
 pub mod folded;
 pub mod generators;
 pub mod grouping;
+pub mod layers;
 pub mod moments;
 pub mod neurons;
 pub mod parts;

@@ -11,7 +11,7 @@
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
 use crate::linalg::{Mat, dense, simd::vectorised};
-use crate::mapping::Factors;
+use crate::mapping::{Factors, Units};
 use crate::problem::Problem;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -35,32 +35,55 @@ pub struct Neurons {
     /// What forming T and W may have changed f by.
     pub rounding: f64,
     /// The powers of two that V and W are multiplied by: squares neither vanish nor overflow.
-    units: [f64; 2],
+    scales: [f64; 2],
 }
 
-/// Whether the problem is a network with plain l2 gauges (up to weights).
+/// Whether the problem is a network of two layers with plain l2 gauges, up to weights that are those of inputs and of outputs.
 pub fn applies(problem: &Problem) -> bool {
     let plain = |g: &crate::gauge::Gauge| g.norm().name() == "l2" && g.cone().is_none();
-    problem.mapping.inputs().is_some() && problem.regularizer.gauges.iter().all(plain)
+    let gauges = &problem.regularizer.gauges;
+    let shared = |units: Units| {
+        let same = |d: &[f64], at: &dyn Fn(usize) -> usize| (0..d.len()).all(|k| d[k] == d[at(k)]);
+        let q = problem.shape().1;
+        gauges[0].weights().is_none_or(|d| same(d, &|k| k - k % units.width))
+            && gauges[1].weights().is_none_or(|d| same(d, &|k| k % q))
+    };
+    problem.mapping.units().is_some_and(|units| gauges.iter().all(plain) && shared(units))
 }
 
 impl Neurons {
     /// For a field over the observed entries of a problem to which [`applies`] applies; `None` where a decomposition fails.
     pub fn new(problem: &Problem, z: &[f64]) -> Option<Self> {
         let gauges = &problem.regularizer.gauges;
+        let units = problem.mapping.units()?;
+        Self::of_units(problem, z, units, [gauges[0].weights(), gauges[1].weights()])
+    }
+
+    /// The same for units of any network on the problem's inputs, with weights of the inputs (each `width` times) and of the
+    /// outputs. Of units with a slope below zero
+    ///
+    /// ```text
+    /// W'act(V u) = W'(V u)_+ - slope W'(-V u)_+:       (V; -V) and (W; -slope W) in the place of V and W
+    /// ```
+    pub fn of_units(problem: &Problem, z: &[f64], units: Units, weights: [Option<&[f64]>; 2]) -> Option<Self> {
+        let Units { slope, width } = units;
         let mut v = problem.mapping.inputs()?.clone();
-        if let Some(d) = gauges[0].weights() {
-            v.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
+        if let Some(d) = weights[0] {
+            v.column_iter_mut().zip(d.iter().step_by(width)).for_each(|(mut c, d)| c /= *d);
         }
         let (n, q) = problem.shape();
         let mut field = Mat::zeros(n, q);
         problem.observations.entries().zip(z).for_each(|(e, z)| field[e] = *z);
-        if let Some(d) = gauges[1].weights() {
+        if let Some(d) = weights[1] {
             field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
         }
-        let units = [&v, &field].map(|x| unit_scale(x.as_slice()));
-        v *= units[0];
-        field *= units[1];
+        if slope != 0.0 {
+            v = below(&v, -1.0);
+            field = below(&field, -slope);
+        }
+        let scales = [&v, &field].map(|x| unit_scale(x.as_slice()));
+        v *= scales[0];
+        field *= scales[1];
         let (_, s, right) = dense::thin_svd(&v)?;
         let rank = s.iter().filter(|x| **x > RANK_TOLERANCE * s[0]).count();
         let basis = right.columns(0, rank).into_owned();
@@ -71,17 +94,17 @@ impl Neurons {
         let lost = norm(&lost) + gamma(rank + 4) * (norm(&inputs) * norm(&basis) + norm(&v));
         let skew = dense::tr_mul(&basis, &basis) - Mat::identity(rank, rank);
         let stretch = 1.0 + norm(&skew) + gamma(v.ncols() + 4) * norm(&basis).powi(2);
-        // quotients by weights are rounded once each, and may underflow, as may what is scaled
-        let rounding = norm(&field) * (lost + 4.0 * UNIT_ROUNDOFF * norm(&v))
+        // quotients by weights and products with a slope are rounded once each, and may underflow, as may what is scaled
+        let rounding = norm(&field) * (lost + 5.0 * UNIT_ROUNDOFF * norm(&v))
             + 2.0 * f64::MIN_POSITIVE * (field.len() + v.len()) as f64 * (1.0 + norm(&v) + norm(&field));
-        Some(Self { inputs, field, basis, stretch, rounding: rounding * (1.0 + gamma(16)), units })
+        Some(Self { inputs, field, basis, stretch, rounding: rounding * (1.0 + gamma(16)), scales })
     }
 
     /// V and W as they are, V of full column rank.
     #[cfg(test)]
     pub fn of(inputs: Mat, field: Mat) -> Self {
         let k = inputs.ncols();
-        Self { inputs, field, basis: Mat::identity(k, k), stretch: 1.0, rounding: 0.0, units: [1.0; 2] }
+        Self { inputs, field, basis: Mat::identity(k, k), stretch: 1.0, rounding: 0.0, scales: [1.0; 2] }
     }
 
     /// k, the rank of V.
@@ -92,12 +115,12 @@ impl Neurons {
     /// An upper bound of the polar from one of max {f(u) : ||u|| <= 1} in the coordinates of T.
     pub fn polar_upper(&self, upper: f64) -> f64 {
         let upper = (upper * self.stretch * (1.0 + gamma(4)) + self.rounding).next_up();
-        ((upper / self.units[0]).next_up() / self.units[1]).next_up()
+        ((upper / self.scales[0]).next_up() / self.scales[1]).next_up()
     }
 
     /// A value of the polar in the units of T and W.
     pub fn in_units(&self, value: f64) -> f64 {
-        value * self.units[0] * self.units[1]
+        value * self.scales[0] * self.scales[1]
     }
 
     /// The row t_i.
@@ -124,9 +147,28 @@ impl Neurons {
         (0..n).map(|i| row(&self.inputs, i) * row(&self.field, i)).sum::<f64>() * (1.0 + gamma(n + 4))
     }
 
-    /// The neurons (u, v) of a problem with gauges 1 for directions u in the coordinates of T; directions with f = 0 are dropped.
+    /// The neurons (u, v) of a problem with gauges 1 for directions u in the coordinates of T; directions with f = 0 are dropped. Of
+    /// a slice with several units the others are 0.
     pub fn slices(&self, problem: &Problem, directions: &[Vec<f64>]) -> (Factors, Vec<f64>) {
         let gauges = &problem.regularizer.gauges;
+        let (u, v, values) = self.neurons(directions, [gauges[0].weights(), gauges[1].weights()], width(problem));
+        let rows = problem.factor_rows();
+        let mut x = Factors(rows.iter().map(|&d| Mat::zeros(d, values.len())).collect());
+        for (i, (u, v)) in u.iter().zip(&v).enumerate() {
+            let mut column = x.0[0].column_mut(i);
+            u.iter().enumerate().for_each(|(a, u)| column[a * width(problem)] = *u);
+            x.0[1].column_mut(i).rows_mut(0, v.len()).copy_from_slice(v);
+        }
+        (x, values)
+    }
+
+    /// The same, one by one, and their values.
+    pub fn neurons(
+        &self,
+        directions: &[Vec<f64>],
+        weights: [Option<&[f64]>; 2],
+        width: usize,
+    ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<f64>) {
         let (mut u, mut v, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for x in directions {
             let x = &self.basis * Mat::from_column_slice(x.len(), 1, x);
@@ -136,27 +178,29 @@ impl Neurons {
             if value.is_nan() || value <= 0.0 {
                 continue;
             }
-            let divide = |x: &[f64], size: f64, d: Option<&[f64]>| -> Vec<f64> {
-                x.iter().enumerate().map(|(j, x)| x / size / d.map_or(1.0, |d| d[j])).collect()
+            let divide = |x: &[f64], size: f64, d: Option<&[f64]>, width: usize| -> Vec<f64> {
+                x.iter().enumerate().map(|(j, x)| x / size / d.map_or(1.0, |d| d[j * width])).collect()
             };
-            u.extend(divide(x.as_slice(), size, gauges[0].weights()));
-            v.extend(divide(&output, value * size, gauges[1].weights()));
-            values.push(value / self.units[0] / self.units[1]);
+            u.push(divide(x.as_slice(), size, weights[0], width));
+            v.push(divide(&output, value * size, weights[1], 1));
+            values.push(value / self.scales[0] / self.scales[1]);
         }
-        let rows = problem.factor_rows();
-        let count = values.len();
-        (Factors(vec![Mat::from_vec(rows[0], count, u), Mat::from_vec(rows[1], count, v)]), values)
+        (u, v, values)
     }
 
     /// The directions, in the coordinates of T, of a problem's neurons.
     pub fn directions(&self, problem: &Problem, x: &Factors) -> Mat {
-        let mut u = x.0[0].clone();
+        // the units of a slice stand side by side
+        let (width, rows) = (width(problem), self.basis.nrows());
+        let mut u = Mat::from_fn(rows, x.rank() * width, |a, i| x.0[0][(a * width + i % width, i / width)]);
         if let Some(d) = problem.regularizer.gauges[0].weights() {
-            u.row_iter_mut().zip(d).for_each(|(mut r, d)| r *= *d);
+            u.row_iter_mut().zip(d.iter().step_by(width)).for_each(|(mut r, d)| r *= *d);
         }
         let mut u = dense::tr_mul(&self.basis, &u);
         normalise(&mut u);
-        u
+        // units that do nothing have none
+        let live: Vec<usize> = (0..u.ncols()).filter(|&i| u.column(i).norm_squared() > 0.0).collect();
+        if live.len() < u.ncols() { u.select_columns(&live) } else { u }
     }
 
     /// Normalised gradient steps from every column of `u`, shrinking after a while; every column becomes the best point it has
@@ -279,6 +323,17 @@ impl Neurons {
     pub fn lengths(&self) -> Vec<f64> {
         self.inputs.row_iter().map(|r| r.norm()).collect()
     }
+}
+
+/// Units of a slice.
+fn width(problem: &Problem) -> usize {
+    problem.mapping.units().map_or(1, |u| u.width)
+}
+
+/// X over X times a factor.
+fn below(x: &Mat, factor: f64) -> Mat {
+    let n = x.nrows();
+    Mat::from_fn(2 * n, x.ncols(), |i, j| if i < n { x[(i, j)] } else { factor * x[(i - n, j)] })
 }
 
 /// ||x||_2.

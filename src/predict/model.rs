@@ -5,7 +5,7 @@ use crate::data::observations::indices;
 use crate::data::{DataError, Observations, Remembered, memory, read_factor};
 use crate::extra::{self, outliers};
 use crate::linalg::{Mat, Pattern};
-use crate::mapping::{self, Factors, Mapping};
+use crate::mapping::{self, Count, Factors, Mapping};
 use crate::spec::{self, Spec};
 
 /// Factors and extra variables with what their numbers mean.
@@ -63,15 +63,19 @@ impl Model {
             let expected = format!("{n} columns that were transformed");
             return Err(misfit(format!("{run}/model.json"), expected, offset.len().to_string()));
         }
-        let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping).expect("registered");
-        if kind.factors.is_some() && sizes.len() != 2 {
+        let kind = mapping::kind(&spec.mapping).expect("registered");
+        if kind.factors != Count::Indices && sizes.len() != 2 {
             let expected = format!("two sizes, as the {} mapping has", spec.mapping);
             return Err(misfit(format!("{run}/model.json"), expected, format!("{sizes:?}")));
         }
-        let mapping = (!kind.needs_inputs).then(|| spec::build_mapping(&spec.mapping, sizes, None));
+        let mapping = (!kind.needs_inputs).then(|| spec::build_mapping(&spec, sizes, None));
         let rows = match (&mapping, &remembered.inputs) {
             (Some(mapping), _) => mapping.factor_rows((m, n)),
-            (None, Some(i)) => vec![i.names.len() + usize::from(i.bias), n],
+            (None, Some(i)) => {
+                // the network's shapes do not depend on its samples
+                let none = Mat::zeros(0, i.names.len() + usize::from(i.bias));
+                spec::build_mapping(&spec, &[], Some(&none)).factor_rows((m, n))
+            }
             (None, None) => {
                 let expected = "the inputs of the network".into();
                 return Err(misfit(format!("{run}/model.json"), expected, "none".into()));
@@ -204,7 +208,7 @@ impl Model {
                 inputs = inputs.insert_column(known.names.len(), 1.0);
             }
         }
-        let network = spec::build_mapping(&self.spec.mapping, &[], Some(&inputs));
+        let network = spec::build_mapping(&self.spec, &[], Some(&inputs));
         let at = Observations::Full { rows: samples, cols: outputs };
         Mat::from_vec(samples, outputs, network.apply(&at, &self.factors))
     }

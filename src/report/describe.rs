@@ -20,14 +20,29 @@ pub fn data(problem: &Problem, loss: &LossSpec) -> String {
         return format!("{} {m} x {n} through {} measurements{weighted}, {loss} loss", problem.mapping.name(), a.len());
     }
     let sizes: Vec<String> = match problem.factor_rows() {
-        rows if rows.len() > 2 => rows.iter().map(usize::to_string).collect(),
+        rows if rows.len() > 2 && problem.mapping.is_multilinear() => rows.iter().map(usize::to_string).collect(),
         _ => vec![m.to_string(), n.to_string()],
     };
     let observed = problem.observations.len();
     let share = 100.0 * observed as f64 / (m as f64 * n as f64);
     let weighted = if problem.w.is_some() { ", weighted" } else { "" };
     let sizes = sizes.join(" x ");
-    format!("{} {sizes}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
+    let layers = layers(problem).map_or(String::new(), |l| format!(" of {l}, output"));
+    format!("{}{layers} {sizes}, {observed} observed ({share:.3} %){weighted}, {loss}", problem.mapping.name())
+}
+
+/// Hidden layers in words.
+pub fn layers(problem: &Problem) -> Option<String> {
+    let layers = problem.mapping.layers()?;
+    let unit = |(width, pool): (&usize, &usize)| {
+        if *pool > 1 { format!("{width} (pooled by {pool})") } else { width.to_string() }
+    };
+    let widths: Vec<String> = layers.widths.iter().zip(&layers.pool).map(unit).collect();
+    let slope = match layers.activation.slope() {
+        s if layers.activation.name() == "leaky_relu" => format!(" with slope {s}"),
+        _ => String::new(),
+    };
+    Some(format!("{} {}{slope} units", widths.join(" and "), layers.activation.name()))
 }
 
 /// A block of extra variables.

@@ -5,7 +5,7 @@ use super::number::sci;
 use crate::certify::certificate::Degree;
 use crate::certify::{Effort, relax};
 use crate::data::FileRecord;
-use crate::polar::{LambdaMax, bound};
+use crate::polar::{self, LambdaMax, bound};
 use crate::problem::Problem;
 use crate::spec::Spec;
 use serde::Serialize;
@@ -101,7 +101,7 @@ pub fn explain(
         homfac: env!("CARGO_PKG_VERSION"),
         name: spec.name.clone(),
         problem: describe::data(problem, &spec.loss),
-        shape: if rows.len() > 2 { rows } else { vec![m, n] },
+        shape: if rows.len() > 2 && problem.mapping.is_multilinear() { rows } else { vec![m, n] },
         observed: problem.y.len(),
         regularizer: describe::regularizer(problem, spec, &lambda_max),
         extras: describe::extras(spec),
@@ -153,7 +153,14 @@ fn ladder(problem: &Problem, effort: Effort) -> Vec<Rung> {
 fn ends(problem: &Problem, exact: bool, l: LambdaMax) -> (Vec<String>, Vec<String>) {
     let mut exactly = vec!["the objective, its rounding counted against it".to_string()];
     let mut bounded = Vec::new();
-    if exact {
+    if polar::layers::is_crude(problem) {
+        bounded.push(
+            "the polar of several layers, by norms from above: X = 0 is proven where lambda is large, elsewhere a gap may stay \
+             even at the global optimum. A local minimum with a slice of zeros would be global (Thm 15), but that a \
+             point is a local minimum is not proven"
+                .into(),
+        );
+    } else if exact {
         exactly.push("the polar, for every field: at the global optimum the gap closes up to rounding".into());
     } else {
         bounded.push(

@@ -3,7 +3,7 @@
 use super::error::RunError;
 use crate::certify::Witness;
 use crate::data::source::{Format, Source};
-use crate::data::{Array, DataError, FileRecord, Remembered, npz, read_factor};
+use crate::data::{Array, DataError, FileRecord, Remembered, npz, read_factor, read_slices};
 use crate::linalg::Mat;
 use crate::mapping::Factors;
 use serde_json::Value;
@@ -22,13 +22,13 @@ pub fn spec_path(folder: &Path) -> Result<PathBuf, RunError> {
     Err(RunError::Damaged { path: folder.to_path_buf(), problem: problem.into() })
 }
 
-/// `factors/X1.npy` .. of a run folder.
+/// `factors/X1.npy` .. of a run folder, slices as columns.
 ///
 /// # Errors
 /// [`DataError`] naming the file.
 pub fn factors(folder: &Path, count: usize) -> Result<Factors, DataError> {
     (1..=count)
-        .map(|k| Ok(read_factor(&array_source(&folder.join(format!("factors/X{k}.npy")), Format::Npy))?.0))
+        .map(|k| Ok(read_slices(&array_source(&folder.join(format!("factors/X{k}.npy")), Format::Npy))?.0))
         .collect::<Result<_, _>>()
         .map(Factors)
 }

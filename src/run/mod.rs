@@ -39,7 +39,7 @@ pub fn extra_names<'a>(kinds: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// A block of extra variables as it is saved: its kind, and rows and columns.
 pub type ExtraShape<'a> = (&'a str, (usize, usize));
 
-/// Writes factors, extra variables, dual point, refutation, `certificate.json` and `spec.toml`.
+/// Writes factors (their slices of these shapes), extra variables, dual point, refutation, `certificate.json` and `spec.toml`.
 ///
 /// # Errors
 /// [`RunError::Io`].
@@ -47,13 +47,14 @@ pub fn write_point(
     staging: &Staging,
     spec: &str,
     factors: &Factors,
+    shapes: &[Vec<usize>],
     extras: &[ExtraShape],
     certificate: &Certificate,
     document: &Document,
 ) -> Result<(), RunError> {
     staging.write("spec.toml", spec.as_bytes())?;
-    for (k, x) in factors.0.iter().enumerate() {
-        staging.write(&format!("factors/X{}.npy", k + 1), &npy_bytes(x))?;
+    for (k, (x, shape)) in factors.0.iter().zip(shapes).enumerate() {
+        staging.write(&format!("factors/X{}.npy", k + 1), &slice_bytes(x, shape))?;
     }
     for ((name, (rows, cols)), q) in
         extra_names(extras.iter().map(|e| e.0)).iter().zip(extras.iter().map(|e| e.1)).zip(&certificate.extras)
@@ -65,17 +66,28 @@ pub fn write_point(
     }
     if let Some(r) = certificate.refutation.as_ref().filter(|_| certificate.verdict == crate::certify::Verdict::Refuted)
     {
-        write_refutation(staging, r)?;
+        write_refutation(staging, r, shapes)?;
     }
     staging.write("certificate.json", document.to_json().as_bytes())
 }
 
-fn write_refutation(staging: &Staging, r: &Refutation) -> Result<(), RunError> {
-    for (k, column) in r.slice.iter().enumerate() {
+fn write_refutation(staging: &Staging, r: &Refutation, shapes: &[Vec<usize>]) -> Result<(), RunError> {
+    for (k, (column, shape)) in r.slice.iter().zip(shapes).enumerate() {
         let x = Mat::from_column_slice(column.len(), 1, column);
-        staging.write(&format!("refutation/X{}.npy", k + 1), &npy_bytes(&x))?;
+        staging.write(&format!("refutation/X{}.npy", k + 1), &slice_bytes(&x, shape))?;
     }
     Ok(())
+}
+
+/// A factor with the sizes of its slices: the last index says which slice.
+fn slice_bytes(x: &Mat, shape: &[usize]) -> Vec<u8> {
+    let &[d, h] = shape else { return npy_bytes(x) };
+    // columns hold their matrices line by line
+    let entry = |(i, b): (usize, usize)| (0..d).map(move |a| x[(a * h + b, i)]);
+    let values: Vec<f64> = (0..x.ncols()).flat_map(|i| (0..h).map(move |b| (i, b))).flat_map(entry).collect();
+    let mut bytes = Vec::new();
+    npy::write(&mut bytes, &[d, h, x.ncols()], &values).expect("writing to memory does not fail");
+    bytes
 }
 
 fn npy_bytes(x: &Mat) -> Vec<u8> {

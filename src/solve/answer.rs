@@ -148,7 +148,7 @@ mod tests {
         let mut v = gaussian(12, 3, 1);
         v.column_mut(2).fill(1.0);
         let gauges = (0..2).map(|_| Gauge::new(Box::new(L2), None, None).unwrap()).collect();
-        let mapping = (relu::KIND.build)(&Setup { sizes: &[12, 1], inputs: Some(&v) });
+        let mapping = (relu::KIND.build)(&Setup { sizes: &[12, 1], inputs: Some(&v), layers: None });
         let regularizer = Regularizer { form: Form::Product, gauges };
         let y = gaussian(12, 1, 2).data.into();
         let mut p = Problem::new(Observations::Full { rows: 12, cols: 1 }, y, Box::new(Squared), mapping, regularizer);

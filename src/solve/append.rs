@@ -75,7 +75,7 @@ fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
     let gram = observed_gram(problem, &moving, &prediction);
     // the model in t = s - s0:  t'Gt / 2 - sum_i t_i (<Z, phi_i> - lambda g_i)
     let p = f64::from(problem.mapping.degree());
-    let pulls: Vec<Mat> = (0..x.0.len()).map(|k| problem.pullback(&z, &moving, k)).collect();
+    let pulls: Vec<Mat> = problem.pullbacks(&z, &moving);
     let start: Vec<f64> = (fixed..r).map(|i| if i < old { 1.0 } else { 0.0 }).collect();
     let gain: Vec<f64> = (0..r - fixed)
         .map(|i| {

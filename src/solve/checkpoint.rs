@@ -1,5 +1,6 @@
 //! What Algorithm 1 needs to go on from where it was: nothing of it is a claim that a certificate rests on.
 
+use super::narrow;
 use super::path::Path;
 use super::progress::Progress;
 use super::{Solution, StopReason};
@@ -89,7 +90,7 @@ impl Checkpoint {
         // an iteration that nothing has ever reached is none to count on from
         self.iter.max(self.progress.polishing) <= u32::MAX as usize
             && self.elapsed_s.is_finite()
-            && self.factors.fits(&problem.factor_rows())
+            && self.factors.fits(&narrow::factor_rows(problem))
             && alike(&self.extras, &problem.extras.zero())
             && self.residual.as_ref().is_none_or(|r| starts(problem, r))
     }
@@ -105,13 +106,13 @@ impl Checkpoint {
     }
 }
 
-/// Whether a field is finite, of the problem's entries, and its slice of the problem's factors.
+/// Whether a field is finite, of the problem's entries, and its slice of the factors that the problem is solved in.
 fn starts(problem: &Problem, (z, near): &Start) -> bool {
-    let rows = problem.factor_rows();
+    let rows = narrow::factor_rows(problem);
     let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
     let slice =
         |s: &[Vec<f64>]| s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x));
-    let entries = problem.apply(&Factors::empty(&rows)).len();
+    let entries = problem.apply(&Factors::empty(&problem.factor_rows())).len();
     z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
 }
 

@@ -34,7 +34,10 @@ fn grouped(problem: &Problem) -> Option<Problem> {
     let v = problem.mapping.inputs()?;
     let (n, q) = problem.shape();
     let full = matches!(problem.observations, Observations::Full { .. });
-    let plain = problem.loss.is_quadratic() && problem.extras.blocks.is_empty() && neurons::applies(problem);
+    let plain = problem.loss.is_quadratic()
+        && problem.extras.blocks.is_empty()
+        && neurons::applies(problem)
+        && problem.mapping.name() == relu::KIND.name;
     if !(full && plain) || n < MANY || v.ncols() != arcs::RANK_LIMIT {
         return None;
     }
@@ -72,7 +75,7 @@ fn grouped(problem: &Problem) -> Option<Problem> {
         y,
         w: None,
         loss: Box::new(crate::loss::squared::Squared),
-        mapping: (relu::KIND.build)(&Setup { sizes: &[groups.len(), q], inputs: Some(&inputs) }),
+        mapping: (relu::KIND.build)(&Setup { sizes: &[groups.len(), q], inputs: Some(&inputs), layers: None }),
         regularizer: Regularizer { form: problem.regularizer.form, gauges: gauges.collect() },
         extras: Default::default(),
         offset: Vec::new(),
@@ -101,7 +104,7 @@ mod tests {
             y,
             w,
             loss: Box::new(crate::loss::squared::Squared),
-            mapping: (relu::KIND.build)(&Setup { sizes: &[n, 2], inputs: Some(&v) }),
+            mapping: (relu::KIND.build)(&Setup { sizes: &[n, 2], inputs: Some(&v), layers: None }),
             regularizer: Regularizer { form: crate::problem::Form::Product, gauges },
             extras: Default::default(),
             offset: Vec::new(),

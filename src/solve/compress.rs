@@ -28,6 +28,9 @@ pub struct Compressed {
 impl Compressed {
     /// `None` where no mode is that long, or the problem does not allow it.
     pub fn new(problem: &Problem) -> Option<Self> {
+        if !problem.mapping.is_multilinear() {
+            return None;
+        }
         let sizes = problem.factor_rows();
         let all: usize = sizes.iter().product();
         let mode = (0..sizes.len()).find(|&k| sizes[k] > all / sizes[k])?;
@@ -53,7 +56,7 @@ impl Compressed {
                 y: Vec::new(),
                 w: None,
                 loss: Box::new(crate::loss::squared::Squared),
-                mapping: (cp::KIND.build)(&Setup { sizes: &small, inputs: None }),
+                mapping: (cp::KIND.build)(&Setup { sizes: &small, inputs: None, layers: None }),
                 regularizer,
                 extras: Default::default(),
                 offset: Vec::new(),
@@ -113,7 +116,7 @@ mod tests {
             y: gaussian(n, 1, 1).as_slice().to_vec(),
             w: None,
             loss: Box::new(crate::loss::squared::Squared),
-            mapping: (cp::KIND.build)(&Setup { sizes, inputs: None }),
+            mapping: (cp::KIND.build)(&Setup { sizes, inputs: None, layers: None }),
             regularizer: Regularizer { form: crate::problem::Form::Product, gauges: gauges.collect() },
             extras: Default::default(),
             offset: Vec::new(),

@@ -7,6 +7,7 @@ pub mod checkpoint;
 mod coarse;
 mod compress;
 pub mod descent;
+mod narrow;
 pub mod observer;
 pub mod options;
 pub mod path;
@@ -25,6 +26,7 @@ use crate::problem::Problem;
 use checkpoint::Checkpoint;
 use compress::Compressed;
 use descent::Descent;
+use narrow::Wide;
 use observer::{Iteration, Observer};
 use options::SolverOptions;
 use progress::{FINISHED, Progress, SETTLING};
@@ -156,6 +158,23 @@ pub fn solve_warm(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
+    let begun = |problem: &mut Problem, options: &SolverOptions, start: Warm, observer: &mut dyn Observer| {
+        begin(problem, options, certify, start, budget, observer)
+    };
+    match Wide::narrow(problem) {
+        Some(wide) => wide.solved(problem, options, start, observer, begun),
+        None => begun(problem, options, start, observer),
+    }
+}
+
+fn begin(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    start: Warm,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
     let mut q = problem.extras.zero();
     follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
     let coarse = if start.factors.is_none() { coarse::start(problem, options, certify, budget) } else { None };
@@ -170,6 +189,23 @@ pub fn solve_warm(
 
 /// Algorithm 1 from where it was. The checkpoint must fit the problem ([`Checkpoint::fits`]).
 pub fn resume(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    from: &Checkpoint,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
+    let gone_on = |problem: &mut Problem, options: &SolverOptions, _: Warm, observer: &mut dyn Observer| {
+        resume_narrow(problem, options, certify, from, budget, observer)
+    };
+    match Wide::narrow(problem) {
+        Some(wide) => wide.solved(problem, options, Warm::default(), observer, gone_on),
+        None => gone_on(problem, options, Warm::default(), observer),
+    }
+}
+
+fn resume_narrow(
     problem: &mut Problem,
     options: &SolverOptions,
     certify: &CertifyOptions,
@@ -203,6 +239,27 @@ pub fn resume(
 
 /// Algorithm 1 on from an answer that something better was found for: `x`, its factors with a slice more.
 fn go_on_with(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    answer: &Solution,
+    x: Factors,
+    until: Until,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
+    let start = Warm { factors: Some(x), until, ..Warm::default() };
+    let gone_on = |problem: &mut Problem, options: &SolverOptions, start: Warm, observer: &mut dyn Observer| {
+        let x = start.factors.expect("given above");
+        go_on_narrow(problem, options, certify, answer, x, until, budget, observer)
+    };
+    match Wide::narrow(problem) {
+        Some(wide) => wide.solved(problem, options, start, observer, gone_on),
+        None => gone_on(problem, options, start, observer),
+    }
+}
+
+fn go_on_narrow(
     problem: &mut Problem,
     options: &SolverOptions,
     certify: &CertifyOptions,

@@ -81,7 +81,9 @@ fn cosine(x: &Mat) -> Mat {
 /// Plain l2 gauges without cones: singular vectors (eigenvectors) are the best slices.
 pub fn is_spectral(problem: &Problem) -> bool {
     let plain = |g: &Gauge| g.norm().name() == "l2" && g.cone().is_none() && g.weights().is_none();
-    problem.mapping.is_multilinear()
+    // V u v' is linear in u v'
+    let bilinear = problem.mapping.layers().is_some_and(|l| l.is_linear() && l.widths == [1]);
+    (problem.mapping.is_multilinear() || bilinear)
         && problem.regularizer.gauges.len() <= 2
         && problem.regularizer.gauges.iter().all(plain)
 }

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// # Panics
 /// If a name in the spec is not registered: a checked spec has only registered ones.
 pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileRecord>), DataError> {
-    let mapping = build_mapping(&spec.mapping, &dataset.sizes, dataset.inputs.as_ref().map(|i| &i.values));
+    refuse_wide(spec, dataset)?;
+    let mapping = build_mapping(spec, &dataset.sizes, dataset.inputs.as_ref().map(|i| &i.values));
     let rows = mapping.factor_rows(dataset.observations.shape());
     let mut records = Vec::new();
     let factors = one_each(spec, rows.len(), dataset)?;
@@ -46,6 +47,15 @@ pub fn assemble(spec: &Spec, dataset: &Dataset) -> Result<(Problem, Vec<FileReco
         lambda: 1.0,
     };
     Ok((problem, records))
+}
+
+/// Networks that do not fit the memory, with what descent keeps of one.
+fn refuse_wide(spec: &Spec, dataset: &Dataset) -> Result<(), DataError> {
+    let (Some(layers), Some(inputs)) = (&spec.layers, &dataset.inputs) else { return Ok(()) };
+    let (n, q) = dataset.observations.shape();
+    let weights: f64 = layers.shapes(inputs.values.ncols(), q).iter().map(|(d, h)| *d as f64 * *h as f64).sum();
+    let units: f64 = layers.widths.iter().map(|h| *h as f64).sum();
+    data::memory::require("mapping.widths", 8.0 * (16.0 * weights + 4.0 * n as f64 * units))
 }
 
 /// Images of another size than the columns that are to be shown as such.
@@ -199,9 +209,9 @@ pub fn build_extra(
 ///
 /// # Panics
 /// If its name is not registered: a checked spec has only registered ones.
-pub fn build_mapping(name: &str, sizes: &[usize], inputs: Option<&Mat>) -> Box<dyn mapping::Mapping> {
-    let kind = mapping::KINDS.iter().find(|k| k.name == name).expect("registered");
-    (kind.build)(&mapping::Setup { sizes, inputs })
+pub fn build_mapping(spec: &Spec, sizes: &[usize], inputs: Option<&Mat>) -> Box<dyn mapping::Mapping> {
+    let kind = mapping::kind(&spec.mapping).expect("registered");
+    (kind.build)(&mapping::Setup { sizes, inputs, layers: spec.layers.as_ref() })
 }
 
 /// The loss on these observed entries.

@@ -6,6 +6,7 @@ pub mod error;
 mod extras;
 mod factor;
 mod gauges;
+mod layers;
 pub mod model;
 pub mod parse;
 pub mod places;

@@ -4,6 +4,7 @@ use super::places::Places;
 use crate::data::DataRequest;
 use crate::data::Source;
 use crate::extra::Penalty;
+use crate::mapping::Layers;
 use crate::problem::Form;
 use crate::solve::options::SolverOptions;
 use std::path::PathBuf;
@@ -133,6 +134,8 @@ pub struct Spec {
     pub data: DataRequest,
     /// `mapping.kind`, a registered name.
     pub mapping: String,
+    /// The hidden layers of a network of several.
+    pub layers: Option<Layers>,
     /// `regularizer.form`.
     pub form: Form,
     /// `regularizer.power`, where only the data tells whether it is the mapping's degree.

@@ -5,10 +5,11 @@ use super::factor;
 use super::model::{CertificateSpec, FactorSpec, Images, Lambda, LossSpec, Spec};
 use super::places::Places;
 use super::tree::{self, Reader, Value};
-use super::{data, extras};
+use super::{data, extras, layers};
 use crate::certify::Effort;
 use crate::data::dataset::Transform;
 use crate::data::{DataRequest, TargetKind};
+use crate::mapping::{Count, Layers};
 use crate::problem::Form;
 use crate::solve::descent;
 use crate::solve::options::SolverOptions;
@@ -35,11 +36,6 @@ pub(super) const FORMS: [&str; 2] = ["product", "sum"];
 
 /// `certificate.effort`.
 pub(super) const EFFORTS: [&str; 3] = ["cheap", "default", "thorough"];
-
-/// Names of the contract whose turn has not come.
-mod planned {
-    pub(super) const MAPPINGS: &[&str] = &["relu_deep", "linear_net"];
-}
 
 /// Parses and checks a spec. `file` names it in messages, and its folder resolves relative paths.
 ///
@@ -73,20 +69,21 @@ fn read(root: &Reader, file: &Path, places: Places) -> Option<Spec> {
     let (solver, warm_start) = solver(root, folder);
     let data = data::read(root, folder, solver.seed);
     let kind = mapping_kind(root);
-    let (form, power, factors) = regularizer(root, kind.as_ref().map(|k| k.0.as_str()), folder);
+    let (form, power, factors) = regularizer(root, kind.as_ref(), folder);
     let loss = loss_kind(root);
     let certificate = certificate(root);
     let (output, images) = output(root, &name);
     let extras =
-        extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), by_data(kind.as_ref().map(|k| &*k.0)), folder);
-    if let (Some((mapping, _)), Some(data)) = (&kind, &data) {
-        networks(root, mapping, data);
+        extras::read(root, loss.as_ref().map(|l| l.kind.as_str()), by_data(kind.as_ref().map(|k| &*k.name)), folder);
+    if let (Some(kind), Some(data)) = (&kind, &data) {
+        networks(root, &kind.name, data);
     }
     root.unknown_keys();
-    let (mapping, symmetrize) = kind?;
+    let MappingTable { name: mapping, symmetrize, layers } = kind?;
+    let layers = layers?;
     let mut data = data?;
     data.symmetric = (mapping == "psd").then_some(symmetrize);
-    data.any_order = mapping::KINDS.iter().any(|k| k.name == mapping && k.factors.is_none());
+    data.any_order = by_data(Some(&mapping));
     if let Some(loss) = &loss {
         refuse_disagreement(root, loss, &mapping, &data.transform);
         data.kind = loss::kind(&loss.kind).map_or(TargetKind::Real, |k| k.targets);
@@ -96,6 +93,7 @@ fn read(root: &Reader, file: &Path, places: Places) -> Option<Spec> {
         lambda: lambda?,
         data,
         mapping,
+        layers,
         form,
         power,
         factors: factors?,
@@ -143,7 +141,27 @@ fn lambda(root: &Reader) -> Option<Lambda> {
     value.map(Lambda::Absolute)
 }
 
-fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
+/// `[mapping]`.
+struct MappingTable {
+    name: String,
+    symmetrize: bool,
+    /// `None` where an error was reported.
+    layers: Option<Option<Layers>>,
+}
+
+impl MappingTable {
+    /// K for a target of so many indices; `None` where only the data tells, or an error was reported.
+    fn count(&self) -> Option<usize> {
+        let kind = mapping::kind(&self.name)?;
+        match (kind.factors, &self.layers) {
+            (Count::Exactly(count), _) => Some(count),
+            (Count::Layers, Some(Some(layers))) => Some(layers.count()),
+            _ => None,
+        }
+    }
+}
+
+fn mapping_kind(root: &Reader) -> Option<MappingTable> {
     let known: Vec<&str> = mapping::KINDS.iter().map(|k| k.name).collect();
     let Some(t) = root.table("mapping") else {
         if root.get("mapping").is_none() {
@@ -151,7 +169,7 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
         }
         return None;
     };
-    let kind = t.name("kind", "mapping", &known, planned::MAPPINGS);
+    let kind = t.name("kind", "mapping", &known, &[]);
     if t.get("kind").is_none() {
         t.missing("kind", &format!("one of: {}", known.join(", ")));
     }
@@ -161,10 +179,10 @@ fn mapping_kind(root: &Reader) -> Option<(String, bool)> {
     {
         t.report("symmetrize", origin, format!("`symmetrize` belongs to the psd mapping, not to `{k}`"), None, None);
     }
-    if kind.is_some() {
-        t.finish();
-    }
-    kind.map(|k| (k, symmetrize.is_some_and(|s| s.0)))
+    let name = kind?;
+    let layers = layers::read(&t, &name);
+    t.finish();
+    Some(MappingTable { name, symmetrize: symmetrize.is_some_and(|s| s.0), layers })
 }
 
 /// A network has inputs, other mappings have none; what networks do not do yet is refused.
@@ -198,7 +216,11 @@ fn networks(root: &Reader, mapping: &str, data: &DataRequest) {
 }
 
 /// `mapping` is unknown where its own error has been reported.
-fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Option<f64>, Option<Vec<FactorSpec>>) {
+fn regularizer(
+    root: &Reader,
+    mapping: Option<&MappingTable>,
+    folder: &Path,
+) -> (Form, Option<f64>, Option<Vec<FactorSpec>>) {
     let Some(t) = root.table("regularizer") else {
         if root.get("regularizer").is_none() {
             root.missing("regularizer", "a table with `factors`");
@@ -218,11 +240,11 @@ fn regularizer(root: &Reader, mapping: Option<&str>, folder: &Path) -> (Form, Op
 
 /// Whether the data decides how many factors the mapping has.
 fn by_data(mapping: Option<&str>) -> bool {
-    mapping::KINDS.iter().any(|k| Some(k.name) == mapping && k.factors.is_none())
+    mapping.and_then(mapping::kind).is_some_and(|k| k.factors == Count::Indices)
 }
 
 /// `power` must be the mapping's degree; returned where only the data tells.
-fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) -> Option<f64> {
+fn power(t: &Reader, form: Form, mapping: Option<&MappingTable>, count: Option<usize>) -> Option<f64> {
     let (power, origin) = t.number("power")?;
     if form == Form::Product {
         let hint = Some("a product of K gauges has degree K; drop `power`".into());
@@ -231,9 +253,10 @@ fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) ->
     }
     // one entry may stand for factors that only the data counts
     let degree = match count {
-        Some(1) if by_data(mapping) => return Some(power),
-        Some(count) if by_data(mapping) => count,
-        _ => 2,
+        Some(1) if by_data(mapping.map(|m| &*m.name)) => return Some(power),
+        // one factor counts twice
+        Some(count) => count.max(2),
+        None => mapping.and_then(MappingTable::count).map_or(2, |count| count.max(2)),
     };
     if power != degree as f64 {
         let found = super::unbalanced(power, degree);
@@ -243,7 +266,7 @@ fn power(t: &Reader, form: Form, mapping: Option<&str>, count: Option<usize>) ->
     None
 }
 
-fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<FactorSpec>> {
+fn factors(t: &Reader, mapping: Option<&MappingTable>, folder: &Path) -> Option<Vec<FactorSpec>> {
     let Some(node) = t.get("factors") else {
         t.missing("factors", "a list such as [ { norm = \"l2\" } ]; one entry applies to all factors");
         return None;
@@ -254,9 +277,10 @@ fn factors(t: &Reader, mapping: Option<&str>, folder: &Path) -> Option<Vec<Facto
         return None;
     };
     let read: Vec<Option<FactorSpec>> =
-        items.iter().enumerate().map(|(k, item)| factor::read(t, k, item, mapping, folder)).collect();
-    let mapping = mapping?;
-    let Some(wanted) = mapping::KINDS.iter().find(|k| k.name == mapping).map_or(Some(1), |k| k.factors) else {
+        items.iter().enumerate().map(|(k, item)| factor::read(t, k, item, mapping.map(|m| &*m.name), folder)).collect();
+    let table = mapping?;
+    let mapping = &table.name;
+    let Some(wanted) = table.count() else {
         if items.is_empty() {
             let expected = Some("one entry for all factors, or one for each index of the target".into());
             t.report("factors", &node.origin, "found 0 entries".into(), expected, None);

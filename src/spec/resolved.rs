@@ -6,6 +6,7 @@ use crate::data::Source;
 use crate::data::dataset::{HoldoutRequest, Transform};
 use crate::data::source::Column;
 use crate::extra::Axis;
+use crate::mapping::{Activation, Layers, linear_net};
 use crate::problem::Form;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
@@ -34,6 +35,9 @@ pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path, notes: &[String]) -> Str
     if spec.data.symmetric == Some(true) {
         line(o, format_args!("symmetrize = true"));
     }
+    if let Some(l) = &spec.layers {
+        layers(o, l, spec.mapping == linear_net::KIND.name);
+    }
     let form = if spec.form == Form::Sum { "sum" } else { "product" };
     let factors: Vec<String> = spec.factors.iter().map(|f| factor(f, folder)).collect();
     line(o, format_args!("\n[regularizer]\nform = \"{form}\"\nfactors = [{}]", factors.join(", ")));
@@ -54,6 +58,17 @@ pub fn to_toml(spec: &Spec, lambda: f64, folder: &Path, notes: &[String]) -> Str
         line(o, format_args!("\n[output]\nimages = {{ factor = {}, shape = [{rows}, {cols}] }}", factor + 1));
     }
     out
+}
+
+fn layers(o: &mut String, l: &Layers, linear: bool) {
+    line(o, format_args!("widths = {:?}", l.widths));
+    if !linear {
+        line(o, format_args!("activation = {}", quote(l.activation.name())));
+        if let Activation::Leaky(slope) = l.activation {
+            line(o, format_args!("slope = {slope:?}"));
+        }
+        line(o, format_args!("pool = {:?}", l.pool));
+    }
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments) {

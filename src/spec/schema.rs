@@ -4,9 +4,11 @@
 //! What needs the data, or two tables at once (a norm with a cone, a loss with a mapping), is left to the reader.
 
 use super::data::TRANSFORMS;
+use super::layers::{DEEPEST, STEEPEST, WIDEST};
 use super::parse::{EFFORTS, FORMS, MOST_THREADS};
 use crate::data::source::{Absent, Format};
 use crate::extra::{self, Axis, penalty};
+use crate::mapping::{Activation, Count};
 use crate::solve::descent;
 use crate::{cone, gauge, loss, mapping};
 use serde_json::{Map, Value, json};
@@ -261,9 +263,34 @@ fn names_of(numbers: &[u64], says: &str) -> Value {
 fn mapping_table() -> Value {
     let kinds: Vec<_> = mapping::KINDS.iter().map(|k| (k.name, k.summary)).collect();
     let symmetrize = optional("symmetrize", flag("Average an asymmetric target."));
+    let width = |says: &str| json!({ "type": "integer", "minimum": 1, "maximum": WIDEST, "description": says });
+    let widths = json!({
+        "type": "array", "items": width("Units"), "minItems": 1, "maxItems": DEEPEST,
+        "description": "Hidden units of one network, layer by layer.",
+    });
+    let list = json!({ "type": "array", "items": width("Units"), "minItems": 1, "maxItems": DEEPEST });
+    let pool = either(
+        vec![width("Units"), list],
+        "The largest of so many units that stand side by side goes on: a number, or one per hidden layer; default: 1.",
+    );
+    let slope = json!({
+        "type": "number", "minimum": -STEEPEST, "maximum": STEEPEST, "description": "Of leaky_relu: the slope below zero.",
+    });
+    let layered: Vec<&str> = mapping::KINDS.iter().filter(|k| k.factors == Count::Layers).map(|k| k.name).collect();
+    let deep = || vec![mapping::relu_deep::KIND.name];
     table_of(
         "kind",
-        vec![required("kind", one_of(&kinds, "How factors make X:")), of(vec!["psd"], symmetrize)],
+        vec![
+            required("kind", one_of(&kinds, "How factors make X:")),
+            of(vec!["psd"], symmetrize),
+            of(layered, required("widths", widths)),
+            of(
+                deep(),
+                optional("activation", one_of(&Activation::NAMES, "What a hidden unit makes of t; default: relu:")),
+            ),
+            of(deep(), optional("slope", slope)),
+            of(deep(), optional("pool", pool)),
+        ],
         "The mapping from factors to X.",
     )
 }

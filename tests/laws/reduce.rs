@@ -5,7 +5,7 @@ use homfac::data::Observations;
 use homfac::extra::Extras;
 use homfac::gauge::{self, Gauge};
 use homfac::linalg::{Mat, dense};
-use homfac::mapping::{self, Factors};
+use homfac::mapping::{self, Activation, Count, Factors, Layers};
 use homfac::problem::{Form, Problem, Regularizer};
 use homfac::solve::reduce::reduce;
 use homfac::{cone, loss};
@@ -31,8 +31,10 @@ fn side(cone: Option<&cone::Kind>) -> usize {
 fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
     // a square matrix, or a cube
     let side = side(recipe.2);
-    let sizes = vec![side; if mapping.factors.is_some() { 2 } else { 3 }];
-    let count = mapping.factors.unwrap_or(sizes.len());
+    let sizes = vec![side; if mapping.factors == Count::Indices { 3 } else { 2 }];
+    // one hidden unit, so that factors have the sides of the matrix
+    let layers = Layers::new(vec![1], Activation::Relu);
+    let count = mapping.count(sizes.len(), Some(&layers));
     let gauges = (0..count).map(|_| compose(recipe).expect("a pair with a rule")).collect();
     let observations = Observations::Full { rows: side, cols: sizes[1..].iter().product() };
     let mut y = normals(observations.len(), rng);
@@ -46,7 +48,11 @@ fn problem(mapping: &mapping::Kind, recipe: Recipe, rng: &mut Rng) -> Problem {
         y,
         w: None,
         loss: Box::new(loss::squared::Squared),
-        mapping: (mapping.build)(&mapping::Setup { sizes: &sizes, inputs: Some(&inputs(side, side)) }),
+        mapping: (mapping.build)(&mapping::Setup {
+            sizes: &sizes,
+            inputs: Some(&inputs(side, side)),
+            layers: Some(&layers),
+        }),
         regularizer: Regularizer { form: if rng.random_bool(0.5) { Form::Product } else { Form::Sum }, gauges },
         extras: Extras::default(),
         offset: Vec::new(),
@@ -145,7 +151,7 @@ fn reduction(
 
 fn plants(mapping: &mapping::Kind) -> &'static [Plant] {
     // with one factor, phi(u + v) is not phi(u) + phi(v)
-    if mapping.factors != Some(1) {
+    if mapping.factors != Count::Exactly(1) {
         &[Plant::Zero, Plant::Parallel, Plant::Dependent]
     } else {
         &[Plant::Zero, Plant::Parallel]

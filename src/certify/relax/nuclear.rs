@@ -77,7 +77,11 @@ mod tests {
             y: slices.iter().flat_map(entry).collect(),
             w: None,
             loss: Box::new(crate::loss::squared::Squared),
-            mapping: (crate::mapping::cp::KIND.build)(&crate::mapping::Setup { sizes: &sizes, inputs: None }),
+            mapping: (crate::mapping::cp::KIND.build)(&crate::mapping::Setup {
+                sizes: &sizes,
+                inputs: None,
+                layers: None,
+            }),
             regularizer: Regularizer {
                 form: Form::Product,
                 gauges: sizes.map(|_| Gauge::new(Box::new(L2), None, None).unwrap()).into(),

@@ -34,7 +34,7 @@ pub fn predict_held_out(
     factors: &Factors,
     extras: &Coefficients,
 ) -> anyhow::Result<Vec<f64>> {
-    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(&spec.mapping, &[], Some(inputs)));
+    let own = held.inputs.as_ref().map(|inputs| spec::build_mapping(spec, &[], Some(inputs)));
     let mut prediction = own.as_ref().unwrap_or(&problem.mapping).apply(&held.observations, factors);
     if let Some(a) = &held.operator {
         prediction = a.apply(&prediction);

@@ -74,6 +74,34 @@ fn slices(regularizer: &Regularizer, problem: Option<&Problem>, factors: &Factor
     all
 }
 
+/// Rows and columns of a layer's weights, which a column of factor k holds line by line.
+fn weights(spec: &Spec, factors: &Factors, k: usize) -> Option<(usize, usize)> {
+    let width = *spec.layers.as_ref()?.widths.get(k).unwrap_or(&1);
+    // the last layer has as many columns as there are outputs, which its rows tell
+    let layers = spec.layers.as_ref()?;
+    let rows = factors.0[k].nrows();
+    let shape = match k.checked_sub(1).filter(|_| k == layers.widths.len()) {
+        None => (rows / width, width),
+        Some(before) => {
+            let units = layers.widths[before] / layers.pool[before];
+            (units, rows / units)
+        }
+    };
+    (shape.0 > 1 && shape.1 > 1 && shape.0 * shape.1 == rows).then_some(shape)
+}
+
+/// What the weights of layer k lie between.
+fn between(spec: &Spec, k: usize) -> Option<String> {
+    let last = spec.layers.as_ref()?.widths.len();
+    let ends = match k {
+        0 => "inputs x hidden units".to_string(),
+        _ if k < last => format!("hidden units of layer {k} x those of layer {}", k + 1),
+        _ if spec.data.kind == TargetKind::Classes => "hidden units x classes".into(),
+        _ => "hidden units x outputs".into(),
+    };
+    Some(format!("{ends}, line by line"))
+}
+
 fn shown<'a>(spec: &Spec, factors: &'a Factors, regularizer: &Regularizer) -> Vec<Factor<'a>> {
     let network = mapping::KINDS.iter().any(|k| k.name == spec.mapping && k.needs_inputs);
     let of = |k: usize| match (factors.0.len(), network, k) {
@@ -88,12 +116,12 @@ fn shown<'a>(spec: &Spec, factors: &'a Factors, regularizer: &Regularizer) -> Ve
     };
     let one = |(k, x): (usize, &'a crate::linalg::Mat)| Factor {
         name: format!("X{}", k + 1),
-        of: of(k),
+        of: between(spec, k).unwrap_or_else(|| of(k)),
         gauge: describe::gauge(&regularizer.gauges[k]),
         length: x.nrows(),
         values: x.as_slice(),
         names: Vec::new(),
-        image: spec.images.filter(|i| i.factor == k).map(|i| i.shape),
+        image: spec.images.filter(|i| i.factor == k).map(|i| i.shape).or_else(|| weights(spec, factors, k)),
     };
     factors.0.iter().enumerate().map(one).collect()
 }
@@ -102,6 +130,10 @@ fn shown<'a>(spec: &Spec, factors: &'a Factors, regularizer: &Regularizer) -> Ve
 fn name_coordinates(session: &Session, factors: &mut [Factor]) {
     let (dataset, meaning) = (&session.dataset, &session.dataset.meaning);
     let [first, second] = factors else { return };
+    // weights of layers are named by nothing
+    if session.spec.layers.is_some() {
+        return;
+    }
     if let Some(inputs) = &dataset.inputs {
         let bias = (inputs.values.ncols() > inputs.names.len()).then(|| "bias".to_string());
         first.names = inputs.names.iter().cloned().chain(bias).collect();

@@ -67,8 +67,8 @@ fn open(folder: &Path) -> anyhow::Result<Model> {
         Some(remembered) => remembered,
         None => again(folder, &spec)?,
     };
-    let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping);
-    let count = kind.and_then(|k| k.factors).unwrap_or(remembered.sizes.len());
+    let kind = mapping::kind(&spec.mapping).expect("registered");
+    let count = kind.count(remembered.sizes.len(), spec.layers.as_ref());
     let factors = load::factors(folder, count)?;
     let extras = load::extras(folder, spec.extras.iter().map(|e| e.kind.as_str()))?;
     Ok(Model::new(spec, remembered, factors, extras, &folder.display().to_string())?)

@@ -300,7 +300,7 @@ mod tests {
             operator: None,
             w: None,
             loss: Box::new(crate::loss::squared::Squared),
-            mapping: (crate::mapping::cp::KIND.build)(&crate::mapping::Setup { sizes, inputs: None }),
+            mapping: (crate::mapping::cp::KIND.build)(&crate::mapping::Setup { sizes, inputs: None, layers: None }),
             regularizer: crate::problem::Regularizer { form: crate::problem::Form::Product, gauges },
             extras: crate::extra::Extras::default(),
             offset: Vec::new(),

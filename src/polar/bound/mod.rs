@@ -14,6 +14,8 @@ pub mod gain;
 pub mod group_blocks;
 pub mod kernel_singular;
 pub mod l1_lines;
+pub mod layers;
+pub mod linear;
 pub mod linf_diagonal;
 pub mod linf_vertices;
 pub mod moments;
@@ -104,10 +106,12 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &array_lines::ArrayLines,
     &unfoldings::Unfoldings,
     &array_branch::ArrayBranch,
+    &linear::Linear,
     &arcs::Arcs,
     &cones::Cones,
     &moments::Moments,
     &gain::Gain,
+    &layers::Layers,
 ];
 
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or

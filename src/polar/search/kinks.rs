@@ -35,17 +35,27 @@ impl PolarSearch for Kinks {
 
     fn search(&self, problem: &Problem, z: &[f64], warm: Option<&Factors>, effort: &Effort) -> Found {
         let Some(n) = Neurons::new(problem, z) else { return Found::none(problem) };
-        let directions: Vec<Vec<f64>> = if n.rank() <= arcs::RANK_LIMIT {
-            pass(&n).maxima.into_iter().take(32 * effort.keep).map(|m| m.1).collect()
-        } else {
-            climb(&n, problem, warm, effort)
-        };
+        let known = warm.map(|x| n.directions(problem, x));
+        let directions = found(&n, known.as_ref(), effort);
         let (slices, values) = n.slices(problem, &directions);
         Found::distinct(slices, &values, effort.keep)
     }
 }
 
-fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort) -> Vec<Vec<f64>> {
+/// Local maxima of f, in the coordinates of T.
+pub fn maxima(n: &Neurons, effort: &Effort) -> Vec<Vec<f64>> {
+    found(n, None, effort)
+}
+
+fn found(n: &Neurons, known: Option<&Mat>, effort: &Effort) -> Vec<Vec<f64>> {
+    match n.rank() {
+        0 => Vec::new(),
+        1..=arcs::RANK_LIMIT => pass(n).maxima.into_iter().take(32 * effort.keep).map(|m| m.1).collect(),
+        _ => climb(n, known, effort),
+    }
+}
+
+fn climb(n: &Neurons, known: Option<&Mat>, effort: &Effort) -> Vec<Vec<f64>> {
     let lengths = n.lengths();
     let mut u = starts(n, effort);
     let steps = STEPS.min(effort.iterations);
@@ -58,8 +68,7 @@ fn climb(n: &Neurons, problem: &Problem, warm: Option<&Factors>, effort: &Effort
     let chosen = leaders(&u, &values, effort.keep, 0.999);
     let column = |i: usize| u.column(i).iter().copied().collect();
     let mut leaders: Vec<Vec<f64>> = chosen.into_iter().map(column).collect();
-    if let Some(warm) = warm {
-        let known = n.directions(problem, warm);
+    if let Some(known) = known {
         leaders.extend(known.column_iter().map(|c| c.iter().copied().collect::<Vec<_>>()));
     }
     leaders.par_iter_mut().for_each(|u| {

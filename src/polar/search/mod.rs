@@ -7,8 +7,10 @@ pub mod alternating;
 pub mod eigen;
 pub mod kinks;
 pub mod l1_lines;
+pub mod linear;
 pub mod power;
 pub mod singular;
+pub mod subnets;
 pub mod symmetric_power;
 
 use crate::linalg::Mat;
@@ -132,7 +134,9 @@ pub const SEARCHES: &[&dyn PolarSearch] = &[
     &symmetric_power::SymmetricPower,
     &alternating::Alternating,
     &power::Power,
+    &linear::Linear,
     &kinks::Kinks,
+    &subnets::Subnets,
 ];
 
 /// Searches with the first method that applies.

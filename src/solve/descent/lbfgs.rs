@@ -18,7 +18,7 @@ use crate::extra::{Block, Coefficients, Penalty};
 use crate::linalg::long::{self, dot};
 use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, field_mul, field_tr_mul};
+use crate::mapping::Factors;
 use crate::problem::Problem;
 use crate::solve::reduce;
 use std::borrow::Cow;
@@ -40,7 +40,7 @@ impl Descent for Lbfgs {
 
     fn applies(&self, problem: &Problem) -> bool {
         let gauges = &problem.regularizer.gauges;
-        problem.mapping.is_multilinear()
+        (problem.mapping.is_multilinear() || problem.mapping.layers().is_some())
             && gauges.iter().all(|g| g.norm().name() == "l2" && (g.cone().is_none() || g.orthant().is_some()))
     }
 
@@ -52,7 +52,7 @@ impl Descent for Lbfgs {
     }
 }
 
-/// The same for any mapping of degree 2, as far as it is smooth.
+/// The same for any mapping, as far as it is smooth.
 pub(super) fn descend_smooth(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {
     problem.regularizer.balance(x);
     if x.rank() > 0 {
@@ -153,17 +153,26 @@ struct Metric {
 }
 
 impl Metric {
-    fn new(problem: &Problem, x: &Factors, k: usize) -> Self {
+    /// One for each factor.
+    fn all(problem: &Problem, x: &Factors) -> Vec<Self> {
         let curvature = problem.curvature_at(|| problem.predict(x));
-        if let Some(v) = problem.mapping.inputs() {
-            let diagonal = network_diagonal(problem, v, &curvature, x, k);
-            return Self::from_diagonal(problem, None, diagonal, x, k);
-        }
+        let own = if problem.operator.is_some() {
+            None
+        } else {
+            problem.mapping.curvatures(&problem.observations, &curvature, x)
+        };
+        let Some(diagonals) = own else {
+            return (0..x.0.len()).map(|k| Self::new(problem, &curvature, x, k)).collect();
+        };
+        diagonals.into_iter().enumerate().map(|(k, d)| Self::from_diagonal(problem, None, d, x, k)).collect()
+    }
+
+    fn new(problem: &Problem, curvature: &[f64], x: &Factors, k: usize) -> Self {
         let others = x.0.iter().enumerate().filter(|(l, _)| *l != k || x.0.len() == 1).map(|(_, x)| x);
         let gram = others.map(|x| dense::tr_mul(x, x)).reduce(|a, b| a.component_mul(&b)).expect("K >= 1");
         let rotation = principal_axes(&gram);
         // of sensing only the squares of the measurements' own entries
-        let curvature = problem.operator.as_ref().map_or(curvature.clone(), |a| a.adjoint_of_squares(&curvature));
+        let curvature = problem.operator.as_ref().map_or(curvature.to_vec(), |a| a.adjoint_of_squares(curvature));
         let turn = |x: &Mat| rotation.as_ref().map_or_else(|| x.clone(), |q| dense::mul(x, q));
         let diagonal = if x.0.len() <= 2 {
             let squares = Factors(x.0.iter().map(|x| squares(&turn(x))).collect());
@@ -189,7 +198,11 @@ impl Metric {
         let sizes = rotation.as_ref().filter(|_| p > 2).map_or_else(|| sizes.clone(), |q| &sizes * squares(q));
         for (i, mut line) in inverse.row_iter_mut().enumerate() {
             let d = gauge.weights().map_or(1.0, |w| w[i]);
-            line.iter_mut().zip(sizes.iter()).for_each(|(h, mu)| *h = 1.0 / (*h + mu * d * d));
+            line.iter_mut().zip(sizes.iter()).for_each(|(h, mu)| {
+                // a slice of zeros has neither at degree 3 and more, and no gradient
+                let curvature = *h + mu * d * d;
+                *h = if curvature > 0.0 { 1.0 / curvature } else { 0.0 };
+            });
         }
         Self { rotation, inverse, by_lines: false }
     }
@@ -220,19 +233,6 @@ fn squares(x: &Mat) -> Mat {
     x.map(|x| x * x)
 }
 
-/// The diagonal for (V U)_+ B', without a rotation.
-fn network_diagonal(problem: &Problem, v: &Mat, curvature: &[f64], x: &Factors, k: usize) -> Mat {
-    let at = &problem.observations;
-    let pre = dense::mul(v, &x.0[0]);
-    if k == 0 {
-        let mut back = field_mul(at, curvature, &squares(&x.0[1]));
-        back.zip_apply(&pre, |b, p| *b = if p > 0.0 { *b } else { 0.0 });
-        dense::tr_mul(&squares(v), &back)
-    } else {
-        field_tr_mul(at, curvature, &pre.map(|p| p.max(0.0).powi(2)))
-    }
-}
-
 /// The eigenvectors of a Gram matrix; none if it is diagonal already.
 fn principal_axes(gram: &Mat) -> Option<Mat> {
     let crossed = (0..gram.ncols()).any(|j| (0..j).any(|i| gram[(i, j)].powi(2) > 1e-12 * gram[(i, i)] * gram[(j, j)]));
@@ -245,8 +245,8 @@ impl<'a> Balanced<'a> {
             Observations::Coordinates(p) if problem.operator.is_none() && problem.mapping.name() == "matrix" => Some(p),
             _ => None,
         };
-        let metric = |k| Metric::new(problem, x, k);
-        let metric = (0..x.0.len()).map(|k| if lines.is_some() { metric(k).by_lines() } else { metric(k) }).collect();
+        let of_lines = |m: Metric| if lines.is_some() { m.by_lines() } else { m };
+        let metric = Metric::all(problem, x).into_iter().map(of_lines).collect();
         let half_norm = by_gram(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
         let extra_metric = joint.then(|| {
             let curvature = problem.curvature_at(|| problem.predict(x));

@@ -21,7 +21,7 @@ mod system;
 use super::{Descent, Effort, lbfgs};
 use crate::budget::Budget;
 use crate::linalg::{Mat, dense};
-use crate::mapping::Factors;
+use crate::mapping::{Factors, relu};
 use crate::polar::neurons::{applies, independent};
 use crate::problem::Problem;
 use system::System;
@@ -46,7 +46,7 @@ impl Descent for Neurons {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        applies(problem)
+        problem.mapping.name() == relu::KIND.name && applies(problem)
     }
 
     fn descend(&self, problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budget) {

@@ -91,7 +91,8 @@ pub fn make(fixture: usize, folder: &Path, observer: &mut dyn Observer) -> (Path
         time: Time::default(),
     };
     let document = Document::new(&certificate, &context);
-    write_point(&staging, &saved, x, &blocks, &certificate, &document).expect("a run folder");
+    let shapes = opened.problem.mapping.slice_shapes(opened.problem.shape());
+    write_point(&staging, &saved, x, &shapes, &blocks, &certificate, &document).expect("a run folder");
     staging.write("model.json", Remembered::of(&opened.dataset).to_json().as_bytes()).expect("a file");
     staging.publish().expect("a run folder");
     (run, opened, certificate.objective.total)

@@ -108,8 +108,7 @@ fn predict(folder: &Path) -> Option<()> {
     let text = std::fs::read_to_string(&path).ok()?;
     let spec = said(spec::parse(&text, &path, &[]))?;
     let remembered = said(load::remembered(folder))??;
-    let kind = mapping::KINDS.iter().find(|k| k.name == spec.mapping);
-    let count = kind.and_then(|k| k.factors).unwrap_or(remembered.sizes.len());
+    let count = mapping::kind(&spec.mapping)?.count(remembered.sizes.len(), spec.layers.as_ref());
     let factors = said(load::factors(folder, count))?;
     let extras = said(load::extras(folder, spec.extras.iter().map(|e| e.kind.as_str())))?;
     let model = said(Model::new(spec, remembered, factors, extras, "run"))?;
