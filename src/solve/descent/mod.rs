@@ -4,6 +4,7 @@
 //! balanced point has the same value in both. None ever raises the objective. To add one: a file with a `Descent`, and its
 //! line in [`STRATEGIES`].
 
+mod balanced;
 pub mod columns;
 pub mod coordinate;
 pub mod hals;
@@ -11,6 +12,7 @@ pub mod lbfgs;
 pub mod lines;
 pub mod lines_newton;
 mod memory;
+mod metric;
 pub mod neurons;
 pub mod prox_gradient;
 pub mod rowwise;

@@ -1,0 +1,290 @@
+//! The outer loop of Algorithm 1.
+
+use super::checkpoint::Checkpoint;
+use super::compress::Compressed;
+use super::descent::{self, Descent};
+use super::observer::{Iteration, Observer};
+use super::options::SolverOptions;
+use super::progress::{FINISHED, Progress, SETTLING};
+use super::{Solution, StopReason, Until, append, reduce};
+use crate::budget::Budget;
+use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, refuting_slices, relax};
+use crate::extra::Coefficients;
+use crate::mapping::Factors;
+use crate::polar::bound::Bounded;
+use crate::polar::{bound, search};
+use crate::problem::Problem;
+use std::time::Instant;
+
+/// The share of the target that a gap met while solving may take: what is certified is rounded again.
+const MARGIN: f64 = 0.98;
+
+/// Turns between factors and extra variables in one descent.
+const TURNS: usize = 50;
+
+/// Polar excess below which slices turn little and the last digits are what is missing.
+const POLISH_BELOW: f64 = 1e-4;
+
+/// Up to this many slices appended at once are left to the descent.
+const FEW: usize = 8;
+
+/// Polar excess of a point that is good enough for relaxations to start from.
+const GOOD: f64 = 1e-5;
+
+/// The share of itself that an objective need not fall by.
+const NEGLIGIBLE: f64 = 1e-9;
+
+/// This times the target's square is the relative decrease below which a sweep is not worth its while, where the point need only
+/// promise to meet the target: the gap falls like the root of what is left to gain.
+const LOOSE: f64 = 0.1;
+
+/// Where the outer loop begins.
+pub(super) struct Start {
+    pub(super) iter: usize,
+    pub(super) elapsed_s: f64,
+    pub(super) x: Factors,
+    pub(super) q: Coefficients,
+    pub(super) keeper: Keeper,
+    pub(super) residual: Option<bound::Start>,
+    pub(super) state: Progress,
+    pub(super) until: Until,
+}
+
+/// Proves the field of a point whose polar is bounded; whether that is the best bound.
+pub(super) fn keep_residual(problem: &Problem, bounded: &Bounded, keeper: &mut Keeper) -> bool {
+    let before = keeper.value();
+    keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, bounded.field(), u)));
+    keeper.value() != before
+}
+
+/// The outer loop.
+pub(super) fn go_on(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    certify: &CertifyOptions,
+    from: Start,
+    budget: &Budget,
+    observer: &mut dyn Observer,
+) -> Solution {
+    let clock = Instant::now();
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, residual, mut state, until } = from;
+    let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
+    let strategy = descent::choose(problem, options.descent.as_deref());
+    let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
+    let exact = bound::is_exact(problem);
+    let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
+    let compressed = Compressed::new(problem);
+    let mut polar = None;
+    // what the best bound came from, where that is the field of a point
+    let mut residual = residual;
+    // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
+    state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
+    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
+
+    let mut next;
+    let stopped_by = 'outer: {
+        for iter in first.. {
+            next = iter + 1;
+            if iter > first && observer.wants_checkpoint(false) {
+                let witness = keeper.best().map(|b| b.point.to_witness());
+                let proven = (witness, residual.clone());
+                observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, proven, keeper.tried(), &state));
+            }
+            // 1. descend; how far depends on what the last polar search promised
+            observer.progress("descending");
+            let value = problem.objective(&x);
+            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
+            state.last_decrease = (iter > 0).then_some(effort.decrease);
+            let late =
+                options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
+            let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
+            let mut descend = |problem: &mut Problem, x: &mut Factors, effort| {
+                if joint {
+                    descent::lbfgs::descend_jointly(problem, x, &mut q, effort, budget);
+                    problem.hold(&q);
+                } else if let Some(c) = &compressed {
+                    let mut small = c.shrink(x);
+                    strategy.descend(&c.problem, &mut small, effort, budget);
+                    *x = c.expand(&small);
+                } else {
+                    alternate(problem, strategy, x, &mut q, effort, budget);
+                }
+            };
+            // many of the slices appended at once are made superfluous by the first few sweeps
+            if state.appended > FEW && x.rank() <= append::JOINT_LIMIT {
+                descend(problem, &mut x, descent::Effort { sweeps: SETTLING, ..effort });
+                append::reweigh(problem, &mut x);
+                reduce::reduce(problem, &mut x);
+            }
+            descend(problem, &mut x, effort);
+
+            // 2. drop zero, parallel and dependent slices
+            let dropped = reduce::reduce(problem, &mut x);
+            follow(problem, &x, &mut q);
+
+            // 3. the polar at this point, and the cheap proofs
+            observer.progress("searching the polar");
+            let prediction = problem.predict(&x);
+            let objective = problem.loss.value(problem.targets(), &prediction)
+                + problem.lambda * problem.regularizer.total(&x)
+                + problem.extras.value(&q);
+            let z = problem.dual_field(&prediction);
+            let effort = search::Effort {
+                seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
+                ..state.search(problem)
+            };
+            let mut found = match &compressed {
+                Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
+                None => search::search(problem, &z, Some(&x), &effort),
+            };
+            let excess = found.best() / problem.lambda - 1.0;
+            let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
+            let target = certify.target_gap.min(GLOBAL_GAP);
+            state.missing = if exact { target / promise } else { 0.0 };
+            let proving = until != Until::Fitted;
+            let ready = until != Until::Proven
+                && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
+            if proving && state.worth_proving(problem, exact, excess, promise <= target) {
+                let bounded = Bounded::new(problem, z.clone(), &found);
+                if keep_residual(problem, &bounded, &mut keeper) {
+                    residual = Some(bounded.start());
+                }
+                polar = Some(bounded);
+            }
+            let proven = keeper.value();
+            if proving && excess < 0.1 && (ready || state.is_slow(objective, target)) {
+                // the relaxations do not depend on the point, but some start from it, and pay only once it is good
+                observer.progress("climbing the ladder of relaxations");
+                let good = excess < GOOD || (excess < 1e-3 && state.polishing > 0);
+                // a network's polar is searched once, when the point is final
+                let start = (good && problem.mapping.is_multilinear()).then_some(&x);
+                let goal = relax::Goal { objective, target, start };
+                relax::climb(problem, goal, certify.effort, budget, &mut keeper);
+                residual = residual.filter(|_| keeper.value() == proven);
+            }
+            let gap = keeper.value().map(|b| relative_gap(objective, b));
+            if dropped > 0 {
+                state.step = format!("{} -{dropped}", state.step);
+            }
+            observer.iteration(&Iteration {
+                iter,
+                rank: x.rank(),
+                objective,
+                lower_bound: keeper.value(),
+                gap,
+                polar: excess + 1.0,
+                step: std::mem::take(&mut state.step),
+                time_s: elapsed(),
+            });
+
+            // 4. stop?
+            if budget.interrupted() {
+                break 'outer StopReason::Interrupt;
+            }
+            let met = gap.is_some_and(|g| g <= MARGIN * certify.target_gap);
+            if met && gap.is_some_and(|g| g <= MARGIN * GLOBAL_GAP) {
+                break 'outer StopReason::Gap;
+            }
+            if budget.out_of_time() {
+                break 'outer StopReason::Time;
+            }
+            if options.max_outer.is_some_and(|m| iter + 1 >= m) {
+                break 'outer StopReason::MaxOuter;
+            }
+            let negligible = NEGLIGIBLE * objective.abs();
+            let finished = state.finished(objective, excess, tolerance, exact, negligible);
+            if ready && !proving {
+                break 'outer StopReason::Promise;
+            }
+            if finished || ready || (met && excess <= GLOBAL_GAP) {
+                // a point that the certificate's search refutes is not an answer, whatever its gap
+                match refuting_slices(problem, &x, &prediction, objective, certify.effort) {
+                    None if met => break 'outer StopReason::Gap,
+                    None if finished => break 'outer StopReason::Stationary,
+                    None => break 'outer StopReason::Promise,
+                    Some(wider) => found = wider,
+                }
+            }
+
+            // 5. append distinct slices with their joint exact step
+            if found.best() / problem.lambda - 1.0 > state.worth_appending(tolerance) {
+                let room = options.max_rank.map_or(usize::MAX, |m| m.saturating_sub(x.rank()));
+                if room == 0 {
+                    break 'outer StopReason::MaxRank;
+                }
+                // at first noise would follow the signal, which hides it no more once it is fitted
+                let room = if iter == 0 && exact { room.min(found.outstanding()) } else { room };
+                let added = append::append(problem, &mut x, &found, room);
+                state.appended = added;
+                let appended = problem.objective(&x);
+                state.step = format!("+{added}");
+                state.gained(objective - appended);
+            } else {
+                state.step = "polish".into();
+                state.appended = 0;
+                state.gained(0.0);
+            }
+        }
+        unreachable!("the loop ends by one of its breaks")
+    };
+    let witness = keeper.best().map(|b| b.point.to_witness());
+    // where the limits ended it, solving can go on
+    if matches!(stopped_by, StopReason::Interrupt | StopReason::Time) && observer.wants_checkpoint(true) {
+        state.step = "resumed".into();
+        let witness = witness.clone();
+        let proven = (witness, residual);
+        observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, proven, keeper.tried(), &state));
+    }
+    problem.regularizer.balance(&mut x);
+    follow(problem, &x, &mut q);
+    problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
+    problem.offset = Vec::new();
+    let witnesses = witness.into_iter().collect();
+    Solution { factors: x, extras: q, witnesses, polar, stopped_by, made: (next, elapsed()) }
+}
+
+/// The extra variables take their best values for these factors.
+pub(super) fn follow(problem: &mut Problem, x: &Factors, q: &mut Coefficients) {
+    if problem.extras.explicit().next().is_some() {
+        problem.fit_extras(&problem.apply(x), q);
+        problem.hold(q);
+    }
+}
+
+/// Descends in the factors, and in the extra variables, in turn until that pays no more.
+fn alternate(
+    problem: &mut Problem,
+    strategy: &dyn Descent,
+    x: &mut Factors,
+    q: &mut Coefficients,
+    effort: descent::Effort,
+    budget: &Budget,
+) {
+    let turns = if problem.extras.explicit().next().is_some() { TURNS } else { 1 };
+    let mut value = problem.objective(x) + problem.extras.value(q);
+    for _ in 0..turns {
+        strategy.descend(problem, x, effort, budget);
+        follow(problem, x, q);
+        let reached = problem.objective(x) + problem.extras.value(q);
+        if value - reached <= effort.decrease || budget.exhausted() {
+            break;
+        }
+        value = reached;
+    }
+}
+
+/// How far the objective f can still fall, as a share of itself, if the polar is as low as what has been found of it: an
+/// estimate, never a bound.
+///
+/// ```text
+/// f(X) - f(X*) <= max(0, Omega°(Z) - lambda) Omega(X*) + |lambda sum_i g(X_i) - <Z, Phi(X)>|,      Z = -grad l
+/// ```
+///
+/// by convexity of l in X and Q; lambda Omega(X*) <= f(X) where l >= 0.
+fn shortfall(problem: &Problem, x: &Factors, prediction: &[f64], z: &[f64], excess: f64, objective: f64) -> f64 {
+    let g = problem.lambda * problem.regularizer.total(x);
+    let held = |j: usize| problem.offset.get(j).copied().unwrap_or(0.0);
+    let inner: f64 = z.iter().enumerate().map(|(j, z)| z * (prediction[j] - held(j))).sum();
+    excess.max(0.0) + if g == inner { 0.0 } else { (g - inner).abs() / objective.abs() }
+}
