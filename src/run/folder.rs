@@ -1,6 +1,6 @@
 //! Writing a run folder: whole or not at all.
 //!
-//! Files are written to a hidden sibling of the folder ([`super::hidden`]) and synced; a single rename (an exchange, where a
+//! Files are written to a hidden sibling of the folder (`hidden.rs`) and synced; a single rename (an exchange, where a
 //! folder is replaced) then makes it appear. A killed run leaves the old folder, or a complete new one, and at worst the hidden
 //! sibling, which the next run there removes.
 
