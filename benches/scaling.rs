@@ -44,7 +44,8 @@ fn points() -> Vec<Point> {
     for entries in decade(500_000) {
         add("completion: observed entries", entries, 16, support::completion(5000, 5000, entries));
     }
-    for rank in decade(16) {
+    // below these ranks an entry's own cost shows
+    for rank in decade(32) {
         add("completion: rank", rank, rank, support::completion(2000, 2000, 1_000_000));
     }
     for side in decade(1000) {
@@ -53,7 +54,7 @@ fn points() -> Vec<Point> {
         add("completion: rows, 50 entries each", side, 10, support::completion(side, 2000, 50 * side));
         add("completion: columns, 50 entries each", side, 10, support::completion(2000, side, 50 * side));
     }
-    for rank in decade(4) {
+    for rank in decade(32) {
         add("full data: rank", rank, rank, support::nonnegative(3000, 3000));
     }
     for side in decade(300) {
