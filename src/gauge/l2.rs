@@ -43,7 +43,7 @@ impl Norm for L2 {
         }
         let scale = x.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         if scale == 0.0 || !scale.is_finite() {
-            return scale;
+            return plain.sqrt();
         }
         scale * x.iter().map(|x| (x / scale) * (x / scale)).sum::<f64>().sqrt()
     }

@@ -1,11 +1,11 @@
 //! Norms of the singular values of columns that are matrices: what `spectral` and `nuclear` share.
 //!
 //! ```text
-//! a column of p q coordinates is the p x q matrix X = U diag(s) V', row by row (the last index fastest, as NumPy's
-//! `reshape`) ||X||         ||s|| with the norm of the singular values, l1 or linf dual          that of the singular
-//! values, attained at U diag(z) V' for the z that attains theirs prox          U diag(prox of s) V'
-//! in uniform metrics on psd        the same with the positive eigenvalues of the symmetric part in place of the
-//! singular values
+//! X         a column of p q coordinates as a p x q matrix, row by row (the last index fastest, as NumPy's `reshape`)
+//! ||X||     ||s|| for X = U diag(s) V', with the norm of the singular values: l1 or linf
+//! dual      that of the singular values, attained at U diag(z) V' for the z that attains theirs
+//! prox      U diag(prox of s) V'                                                           in uniform metrics
+//! on psd    the same with the positive eigenvalues of the symmetric part in place of the singular values
 //! ```
 //!
 //! Why: von Neumann's trace inequality (Lewis, "The convex analysis of unitarily invariant matrix functions", 1995).

@@ -9,6 +9,7 @@
 //! Both are positively homogeneous of degree 1, so H_k has degree k. Weights are given as they lie in memory, read line by line:
 //! the transpose of X^k, column-major.
 
+use super::Factors;
 use crate::linalg::{Mat, dense};
 
 /// `mapping.activation`.
@@ -192,6 +193,22 @@ impl Layers {
         out.reverse();
         out
     }
+}
+
+/// Writes a chain of one unit per layer into network i: the weights u of its inputs to unit b of `width`, `between(k)` in layer k
+/// from unit to unit, and the weights v of its outputs.
+pub fn put_chain(
+    x: &mut Factors,
+    i: usize,
+    (b, width): (usize, usize),
+    u: &[f64],
+    between: impl Fn(usize) -> f64,
+    v: &[f64],
+) {
+    let last = x.0.len() - 1;
+    u.iter().enumerate().for_each(|(a, u)| x.0[0][(a * width + b, i)] = *u);
+    (1..last).for_each(|k| x.0[k][(0, i)] = between(k));
+    x.0[last].column_mut(i).rows_mut(b * v.len(), v.len()).copy_from_slice(v);
 }
 
 /// The largest of every p columns that stand side by side, and the slopes of those alone.

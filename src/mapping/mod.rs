@@ -12,7 +12,7 @@ pub mod relu;
 pub mod relu_deep;
 
 pub use factors::Factors;
-pub use layers::{Activation, Layers};
+pub use layers::{Activation, Layers, put_chain};
 
 use crate::data::Observations;
 use crate::linalg::Mat;

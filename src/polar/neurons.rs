@@ -11,7 +11,7 @@
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
 use crate::linalg::{Mat, dense, simd::vectorised};
-use crate::mapping::{Factors, Units};
+use crate::mapping::{Factors, Units, put_chain};
 use crate::problem::Problem;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -155,9 +155,7 @@ impl Neurons {
         let rows = problem.factor_rows();
         let mut x = Factors(rows.iter().map(|&d| Mat::zeros(d, values.len())).collect());
         for (i, (u, v)) in u.iter().zip(&v).enumerate() {
-            let mut column = x.0[0].column_mut(i);
-            u.iter().enumerate().for_each(|(a, u)| column[a * width(problem)] = *u);
-            x.0[1].column_mut(i).rows_mut(0, v.len()).copy_from_slice(v);
+            put_chain(&mut x, i, (0, width(problem)), u, |_| 1.0, v);
         }
         (x, values)
     }

@@ -24,7 +24,6 @@ use crate::mapping::Factors;
 use crate::polar::bound::Bounded;
 use crate::problem::Problem;
 use checkpoint::Checkpoint;
-use narrow::Wide;
 use observer::Observer;
 use options::SolverOptions;
 use outer::{Start, follow, go_on, keep_residual};
@@ -134,33 +133,18 @@ pub fn solve_warm(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
-    let begun = |problem: &mut Problem, options: &SolverOptions, start: Warm, observer: &mut dyn Observer| {
-        begin(problem, options, certify, start, budget, observer)
-    };
-    match Wide::narrow(problem) {
-        Some(wide) => wide.solved(problem, options, start, observer, begun),
-        None => begun(problem, options, start, observer),
-    }
-}
-
-fn begin(
-    problem: &mut Problem,
-    options: &SolverOptions,
-    certify: &CertifyOptions,
-    start: Warm,
-    budget: &Budget,
-    observer: &mut dyn Observer,
-) -> Solution {
-    let mut q = problem.extras.zero();
-    follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
-    let coarse = if start.factors.is_none() { coarse::start(problem, options, certify, budget) } else { None };
-    let settled = coarse.is_some();
-    let x = start.factors.or(coarse).unwrap_or_else(|| random_slices(problem, options));
-    let mut keeper = Keeper::new();
-    offer_relaxed(problem, start.witnesses, &mut keeper);
-    let state = Progress { step: "init".into(), settled, ..Progress::default() };
-    let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, residual: None, state, until: start.until };
-    go_on(problem, options, certify, from, budget, observer)
+    narrow::solved(problem, options, start, observer, |problem, options, start, observer| {
+        let mut q = problem.extras.zero();
+        follow(problem, &Factors::empty(&problem.factor_rows()), &mut q);
+        let coarse = if start.factors.is_none() { coarse::start(problem, options, certify, budget) } else { None };
+        let settled = coarse.is_some();
+        let x = start.factors.or(coarse).unwrap_or_else(|| random_slices(problem, options));
+        let mut keeper = Keeper::new();
+        offer_relaxed(problem, start.witnesses, &mut keeper);
+        let state = Progress { step: "init".into(), settled, ..Progress::default() };
+        let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, residual: None, state, until: start.until };
+        go_on(problem, options, certify, from, budget, observer)
+    })
 }
 
 /// Algorithm 1 from where it was. The checkpoint must fit the problem ([`Checkpoint::fits`]).
@@ -172,45 +156,30 @@ pub fn resume(
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
-    let gone_on = |problem: &mut Problem, options: &SolverOptions, _: Warm, observer: &mut dyn Observer| {
-        resume_narrow(problem, options, certify, from, budget, observer)
-    };
-    match Wide::narrow(problem) {
-        Some(wide) => wide.solved(problem, options, Warm::default(), observer, gone_on),
-        None => gone_on(problem, options, Warm::default(), observer),
-    }
-}
-
-fn resume_narrow(
-    problem: &mut Problem,
-    options: &SolverOptions,
-    certify: &CertifyOptions,
-    from: &Checkpoint,
-    budget: &Budget,
-    observer: &mut dyn Observer,
-) -> Solution {
-    let mut keeper = Keeper::new();
-    // the way it was proven, to the last digit
-    if let Some((z, near)) = &from.residual {
-        keep_residual(problem, &Bounded::starting(problem, z.clone(), near.clone()), &mut keeper);
-    } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
-        keeper.offer_witness(problem, &point);
-    }
-    for source in &from.tried {
-        keeper.mark(source);
-    }
-    problem.hold(&from.extras);
-    let from = Start {
-        iter: from.iter,
-        elapsed_s: from.elapsed_s,
-        x: from.factors(),
-        q: from.extras.clone(),
-        keeper,
-        residual: from.residual.clone(),
-        state: from.progress.clone(),
-        until: Until::Proven,
-    };
-    go_on(problem, options, certify, from, budget, observer)
+    narrow::solved(problem, options, Warm::default(), observer, |problem, options, _, observer| {
+        let mut keeper = Keeper::new();
+        // the way it was proven, to the last digit
+        if let Some((z, near)) = &from.residual {
+            keep_residual(problem, &Bounded::starting(problem, z.clone(), near.clone()), &mut keeper);
+        } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
+            keeper.offer_witness(problem, &point);
+        }
+        for source in &from.tried {
+            keeper.mark(source);
+        }
+        problem.hold(&from.extras);
+        let from = Start {
+            iter: from.iter,
+            elapsed_s: from.elapsed_s,
+            x: from.factors(),
+            q: from.extras.clone(),
+            keeper,
+            residual: from.residual.clone(),
+            state: from.progress.clone(),
+            until: Until::Proven,
+        };
+        go_on(problem, options, certify, from, budget, observer)
+    })
 }
 
 /// Algorithm 1 on from an answer that something better was found for: `x`, its factors with a slice more.
@@ -225,34 +194,17 @@ fn go_on_with(
     observer: &mut dyn Observer,
 ) -> Solution {
     let start = Warm { factors: Some(x), until, ..Warm::default() };
-    let gone_on = |problem: &mut Problem, options: &SolverOptions, start: Warm, observer: &mut dyn Observer| {
+    narrow::solved(problem, options, start, observer, |problem, options, start, observer| {
         let x = start.factors.expect("given above");
-        go_on_narrow(problem, options, certify, answer, x, until, budget, observer)
-    };
-    match Wide::narrow(problem) {
-        Some(wide) => wide.solved(problem, options, start, observer, gone_on),
-        None => gone_on(problem, options, start, observer),
-    }
-}
-
-fn go_on_narrow(
-    problem: &mut Problem,
-    options: &SolverOptions,
-    certify: &CertifyOptions,
-    answer: &Solution,
-    x: Factors,
-    until: Until,
-    budget: &Budget,
-    observer: &mut dyn Observer,
-) -> Solution {
-    let mut q = problem.extras.zero();
-    follow(problem, &x, &mut q);
-    let mut keeper = Keeper::new();
-    offer_relaxed(problem, &answer.witnesses, &mut keeper);
-    let (iter, elapsed_s) = answer.made;
-    let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
-    let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until };
-    go_on(problem, options, certify, from, budget, observer)
+        let mut q = problem.extras.zero();
+        follow(problem, &x, &mut q);
+        let mut keeper = Keeper::new();
+        offer_relaxed(problem, &answer.witnesses, &mut keeper);
+        let (iter, elapsed_s) = answer.made;
+        let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
+        let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until };
+        go_on(problem, options, certify, from, budget, observer)
+    })
 }
 
 /// Offers the dual points that stay good where they were not made: the field of a point is worth little at another.

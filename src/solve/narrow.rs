@@ -14,13 +14,13 @@ use super::options::SolverOptions;
 use super::{Solution, Warm};
 use crate::gauge::{Gauge, l2::L2};
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, Layers, Mapping, Setup, relu, relu_deep};
+use crate::mapping::{Factors, Layers, Mapping, Setup, put_chain, relu, relu_deep};
 use crate::polar::layers::{Weights, plain};
 use crate::polar::neurons;
 use crate::problem::{Problem, Regularizer};
 
 /// The mapping and the regularizer that a problem is solved without.
-pub(super) struct Wide {
+struct Wide {
     mapping: Box<dyn Mapping>,
     regularizer: Regularizer,
     shape: (usize, usize),
@@ -38,16 +38,30 @@ fn narrows(problem: &Problem) -> Option<(&Layers, Weights)> {
 }
 
 /// Lengths of the columns that the problem is solved in.
-pub fn factor_rows(problem: &Problem) -> Vec<usize> {
+pub(super) fn factor_rows(problem: &Problem) -> Vec<usize> {
     match narrows(problem) {
         Some((_, w)) => vec![w.inputs.len(), w.outputs.len()],
         None => problem.factor_rows(),
     }
 }
 
+/// What `solve` makes of the problem in its narrow form, if it has one: wide again.
+pub(super) fn solved(
+    problem: &mut Problem,
+    options: &SolverOptions,
+    start: Warm,
+    observer: &mut dyn Observer,
+    solve: impl FnOnce(&mut Problem, &SolverOptions, Warm, &mut dyn Observer) -> Solution,
+) -> Solution {
+    match Wide::narrow(problem) {
+        Some(wide) => wide.solved(problem, options, start, observer, solve),
+        None => solve(problem, options, start, observer),
+    }
+}
+
 impl Wide {
     /// Makes the problem narrow.
-    pub(super) fn narrow(problem: &mut Problem) -> Option<Self> {
+    fn narrow(problem: &mut Problem) -> Option<Self> {
         let (layers, weights) = narrows(problem)?;
         let (shape, inputs) = (problem.shape(), problem.mapping.inputs().expect("a network"));
         let width = if layers.widths.len() == 1 { layers.widths[0] } else { 1 };
@@ -71,7 +85,7 @@ impl Wide {
     }
 
     /// Solves the narrow problem and makes it wide again.
-    pub(super) fn solved(
+    fn solved(
         self,
         problem: &mut Problem,
         options: &SolverOptions,
@@ -123,13 +137,11 @@ impl Wide {
     fn networks(&self, units: &Factors) -> Factors {
         let layers = self.mapping.layers().expect("a network of layers");
         let rows = self.mapping.factor_rows(self.shape);
-        let (last, h, q) = (rows.len() - 1, layers.widths[0], self.shape.1);
         let mut x = Factors(rows.iter().map(|&d| Mat::zeros(d, units.rank().div_ceil(self.width))).collect());
         for j in 0..units.rank() {
             let (i, b) = (j / self.width, j % self.width);
-            units.0[0].column(j).iter().enumerate().for_each(|(a, u)| x.0[0][(a * h + b, i)] = *u);
-            (1..last).for_each(|k| x.0[k][(0, i)] = 1.0);
-            units.0[1].column(j).iter().enumerate().for_each(|(o, v)| x.0[last][(b * q + o, i)] = *v);
+            let (u, v) = (units.0[0].column(j), units.0[1].column(j));
+            put_chain(&mut x, i, (b, layers.widths[0]), u.as_slice(), |_| 1.0, v.as_slice());
         }
         x
     }

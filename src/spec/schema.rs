@@ -3,6 +3,8 @@
 //!
 //! What needs the data, or two tables at once (a norm with a cone, a loss with a mapping), is left to the reader.
 
+mod words;
+
 use super::data::TRANSFORMS;
 use super::layers::{DEEPEST, STEEPEST, WIDEST};
 use super::parse::{EFFORTS, FORMS, MOST_THREADS};
@@ -11,124 +13,14 @@ use crate::extra::{self, Axis, penalty};
 use crate::mapping::{Activation, Count};
 use crate::solve::descent;
 use crate::{cone, gauge, loss, mapping};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use words::{
+    Key, duration, either, flag, fraction, names, of, one_of, optional, positive, required, said, shared, table,
+    table_of, text, whole,
+};
 
 /// The draft that [`schema`] is written in.
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
-
-/// A key of a table.
-struct Key {
-    name: &'static str,
-    required: bool,
-    schema: Value,
-    /// Where the table has a kind: those that have the key.
-    owners: Option<Vec<&'static str>>,
-}
-
-/// A key that may be left out.
-fn optional(name: &'static str, schema: Value) -> Key {
-    Key { name, required: false, schema, owners: None }
-}
-
-/// A key that may not.
-fn required(name: &'static str, schema: Value) -> Key {
-    Key { name, required: true, schema, owners: None }
-}
-
-/// A key that goes with some values of the table's kind only.
-fn of(owners: Vec<&'static str>, key: Key) -> Key {
-    Key { owners: Some(owners), ..key }
-}
-
-/// A table of exactly these keys; `kind` names the one that decides which of those with owners go with it.
-fn table_of(kind: &str, keys: Vec<Key>, says: &str) -> Value {
-    let all: Vec<&str> = keys.iter().filter(|k| k.required && k.owners.is_none()).map(|k| k.name).collect();
-    // one condition for all keys that go with the same kinds
-    let mut owners: Vec<&Vec<&str>> = keys.iter().filter_map(|k| k.owners.as_ref()).collect();
-    owners.dedup();
-    let condition = |owners: &Vec<&str>| {
-        let own = || keys.iter().filter(|k| k.owners.as_ref() == Some(owners));
-        let wanted: Vec<&str> = own().filter(|k| k.required).map(|k| k.name).collect();
-        let refused: Map<String, Value> = own().map(|k| (k.name.to_string(), false.into())).collect();
-        json!({
-            "if": { "properties": { kind: { "enum": owners } }, "required": [kind] },
-            "then": { "required": wanted },
-            "else": { "properties": refused },
-        })
-    };
-    let conditions: Vec<Value> = owners.into_iter().map(condition).collect();
-    let mut out = json!({ "type": "object", "additionalProperties": false, "description": says });
-    if !all.is_empty() {
-        out["required"] = json!(all);
-    }
-    if !conditions.is_empty() {
-        out["allOf"] = Value::Array(conditions);
-    }
-    out["properties"] = keys.into_iter().map(|k| (k.name.to_string(), k.schema)).collect::<Map<_, _>>().into();
-    out
-}
-
-fn table(keys: Vec<Key>, says: &str) -> Value {
-    table_of("", keys, says)
-}
-
-/// The schema with a sentence beside it.
-fn said(mut schema: Value, says: &str) -> Value {
-    schema["description"] = says.into();
-    schema
-}
-
-/// One of some names, each with what it is.
-fn one_of(names: &[(&'static str, &'static str)], says: &str) -> Value {
-    let list: Vec<String> = names.iter().map(|(name, what)| format!("\n- {name}: {what}")).collect();
-    json!({ "enum": names.iter().map(|n| n.0).collect::<Vec<_>>(), "description": format!("{says}{}", list.concat()) })
-}
-
-/// One of some names.
-fn names(names: &[&str], says: &str) -> Value {
-    json!({ "enum": names, "description": says })
-}
-
-fn text(says: &str) -> Value {
-    json!({ "type": "string", "description": says })
-}
-
-fn flag(says: &str) -> Value {
-    json!({ "type": "boolean", "description": says })
-}
-
-fn positive(says: &str) -> Value {
-    json!({ "type": "number", "exclusiveMinimum": 0, "description": says })
-}
-
-/// Between 0 and 1, neither of them.
-fn fraction(says: &str) -> Value {
-    json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "description": says })
-}
-
-fn whole(least: u64, says: &str) -> Value {
-    json!({ "type": "integer", "minimum": least, "description": says })
-}
-
-fn duration(says: &str) -> Value {
-    let unit = r"[0-9.]+ *(ms|s|m|min|h|d)";
-    json!({
-        "anyOf": [
-            { "type": "number", "exclusiveMinimum": 0 },
-            { "type": "string", "pattern": format!("^ *([0-9.]+|({unit} *)+)$") },
-        ],
-        "description": format!("{says}: such as \"60s\", \"500ms\", \"1h30m\", or seconds"),
-    })
-}
-
-fn either(schemas: Vec<Value>, says: &str) -> Value {
-    json!({ "anyOf": schemas, "description": says })
-}
-
-/// A definition that several places share.
-fn shared(name: &str) -> Value {
-    json!({ "$ref": format!("#/$defs/{name}") })
-}
 
 /// The schema of a spec.
 pub fn schema() -> Value {

@@ -2,7 +2,7 @@
 
 use super::{Effort, Found, PolarSearch};
 use crate::linalg::{Mat, dense};
-use crate::mapping::Factors;
+use crate::mapping::{Factors, put_chain};
 use crate::polar::bound::{PolarBound, linear};
 use crate::polar::layers::{self, Ends, Weights};
 use crate::problem::Problem;
@@ -30,16 +30,12 @@ impl PolarSearch for Linear {
         let rows = problem.factor_rows();
         let mut x = Factors(rows.iter().map(|&d| Mat::zeros(d, count)).collect());
         let last = rows.len() - 1;
+        let divided =
+            |x: &Mat, i: usize, m: &[f64]| -> Vec<f64> { x.column(i).iter().zip(m).map(|(x, m)| x / m).collect() };
+        let between = |k: usize| 1.0 / problem.regularizer.gauges[k].weights().map_or(1.0, |w| w[0]);
         for i in 0..count {
-            for (a, m) in weights.inputs.iter().enumerate() {
-                x.0[0][(a * layers.widths[0], i)] = left[(a, i)] / m;
-            }
-            for k in 1..last {
-                x.0[k][(0, i)] = 1.0 / problem.regularizer.gauges[k].weights().map_or(1.0, |w| w[0]);
-            }
-            for (o, m) in weights.outputs.iter().enumerate() {
-                x.0[last][(o, i)] = right[(o, i)] / m;
-            }
+            let (u, v) = (divided(&left, i, &weights.inputs), divided(&right, i, &weights.outputs));
+            put_chain(&mut x, i, (0, layers.widths[0]), &u, between, &v);
         }
         // what is attained, not what is computed of it
         let pulled = problem.mapping.pullback(&problem.observations, z, &x, last);

@@ -10,7 +10,7 @@
 
 use super::{Effort, Found, PolarSearch, kinks};
 use crate::linalg::{Mat, lanczos};
-use crate::mapping::{Factors, Units};
+use crate::mapping::{Factors, Units, put_chain};
 use crate::polar::layers;
 use crate::polar::neurons::Neurons;
 use crate::problem::Problem;
@@ -87,9 +87,7 @@ fn chains(problem: &Problem, z: &[f64], effort: &Effort) -> Factors {
     order.truncate(CHAINS);
     let mut x = Factors(rows.iter().map(|&d| Mat::zeros(d, order.len())).collect());
     for (i, &k) in order.iter().enumerate() {
-        u[k].iter().enumerate().for_each(|(a, u)| x.0[0][(a * width, i)] = *u);
-        (1..last).for_each(|l| x.0[l][(0, i)] = 1.0);
-        v[k].iter().enumerate().for_each(|(o, v)| x.0[last][(o, i)] = *v);
+        put_chain(&mut x, i, (0, width), &u[k], |_| 1.0, &v[k]);
     }
     x
 }
