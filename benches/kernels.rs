@@ -178,7 +178,7 @@ mod decompositions {
 
     #[bench(args = SIDES, sample_count = 10)]
     fn cholesky(bencher: Bencher, n: usize) {
-        let g = Packed::gram(lanczos::gaussian(n, 2 * n, 1).as_slice(), n, 2 * n);
+        let g = Packed::gram(lanczos::gaussian(n, 2 * n, 1).as_slice(), n, 2 * n, 0..n);
         bencher.with_inputs(|| g.clone()).bench_local_values(|mut g| g.cholesky());
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! read            spec and data
-//! lambda_max      its proof included
+//! lambda_max      its proof included; its search is the first of the solve
 //! stages          by what the solver says it does; the rest is appending slices
-//! last_descent    from the start of solving to the end of the last descent, earlier searches and proofs included
+//! last_descent    lambda_max's search, and from there to the end of the last descent, searches and proofs on the way included
 //! solve, certify
 //! ```
 //!
@@ -18,6 +18,7 @@ mod cpu;
 use cpu::cpu_s;
 use homfac::certify::{self, CertifyOptions, Known};
 use homfac::solve::observer::{Iteration, Observer};
+use homfac::solve::{Warm, solve_warm};
 use homfac::spec::{self, Override, model::Lambda};
 use homfac::{budget::Budget, data, polar};
 use std::collections::BTreeMap;
@@ -99,7 +100,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let read = clock.read();
 
     let clock = Clock::start();
-    let lambda_max = polar::lambda_max(&problem, matches!(spec.lambda, Lambda::Relative(_)));
+    let tight = matches!(spec.lambda, Lambda::Relative(_));
+    polar::found_at_zero(&problem, tight);
+    let searched = clock.read();
+    let clock = Clock::start();
+    let (lambda_max, found) = polar::at_zero(&problem, tight);
     problem.lambda = match spec.lambda {
         Lambda::Absolute(lambda) => lambda,
         Lambda::Relative(fraction) => fraction * lambda_max.found,
@@ -111,7 +116,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = Clock::start();
     let mut stages = Stages { solve: clock, current: None, spent: BTreeMap::new(), last_descent: (0.0, 0.0) };
     let limit = budget.within(spec.solver.time_limit);
-    let solution = homfac::solve::solve(&mut problem, &spec.solver, &options, None, &limit, &mut stages);
+    let start = Warm { found: Some(found), ..Warm::default() };
+    let solution = solve_warm(&mut problem, &spec.solver, &options, start, &limit, &mut stages);
     let solve = clock.read();
 
     let clock = Clock::start();
@@ -124,7 +130,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "read": read,
             "lambda_max": at_zero,
             "stages": stages.spent,
-            "last_descent": stages.last_descent,
+            "last_descent": (searched.0 + stages.last_descent.0, searched.1 + stages.last_descent.1),
             "solve": solve,
             "certify": certify,
         })

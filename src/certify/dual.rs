@@ -190,7 +190,7 @@ fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
 pub fn promise(problem: &Problem, z: &[f64], found: f64) -> f64 {
     let limit = if found > 0.0 { problem.lambda / found } else { f64::INFINITY };
     let s = problem.loss.best_scale(problem.targets(), z, limit);
-    problem.loss.dual_lower(problem.targets(), &z.iter().map(|z| s * z).collect::<Vec<_>>()).value
+    problem.loss.dual_value(problem.targets(), z, s)
 }
 
 /// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for

@@ -204,7 +204,9 @@ pub fn certify_at(
         return Err(CertifyError::NotFinite(objective.total));
     }
     let z = &point.z;
-    let upper = known.polar.and_then(|p| p.near(problem, z)).or_else(|| bound::upper(problem, z));
+    let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
+    let near = known.polar.and_then(|p| p.near(problem, z));
+    let upper = near.or_else(|| Bounded::new(problem, z.clone(), &found).upper());
     let mut keeper = Keeper::new();
     match &point.fitted {
         // the best extra variables have the best dual point
@@ -241,7 +243,6 @@ pub fn certify_at(
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     // what a search for a bound comes upon counts too
-    let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
     let found = found.with(problem, z, keeper.seen());
     let searched = keeper.polar().filter(|p| upper.is_none_or(|u| p.value < u.value));
     let upper = searched.or(upper);

@@ -12,6 +12,9 @@ const CANDIDATES: usize = 8;
 /// A decrease by this share of the loss is lost in its rounding.
 const HIDDEN: f64 = 1e-13;
 
+/// Values that exceed lambda by this share may do so by rounding.
+const ROUNDING: f64 = 1e-12;
+
 /// Quarterings of a step.
 const SHORTENINGS: i32 = 20;
 
@@ -26,10 +29,15 @@ const SHORTENINGS: i32 = 20;
 /// The decrease is measured on the objective itself, not read off the model. `None` if no slice has a value above lambda.
 pub fn refutation(problem: &Problem, found: &Found, prediction: &[f64]) -> Option<Refutation> {
     let targets = problem.targets();
+    let above: Vec<(usize, f64)> = found.values.iter().copied().enumerate().take(CANDIDATES).collect();
+    let above: Vec<_> = above.into_iter().filter(|(_, v)| *v > problem.lambda * (1.0 + ROUNDING)).collect();
+    if above.is_empty() {
+        return None;
+    }
     let here = problem.loss.value(targets, prediction);
     let curvature = problem.curvature(prediction);
     let mut best: Option<Refutation> = None;
-    for (i, value) in found.values.iter().enumerate().take(CANDIDATES).filter(|(_, v)| **v > problem.lambda) {
+    for (i, value) in above {
         let slice = Factors(
             found.slices.0.iter().map(|x| Mat::from_column_slice(x.nrows(), 1, x.column(i).as_slice())).collect(),
         );

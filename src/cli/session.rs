@@ -5,6 +5,7 @@ use super::failure::Usage;
 use crate::certify::CertifyOptions;
 use crate::data::{self, DataError, Dataset, FileRecord};
 use crate::mapping::Factors;
+use crate::polar::search::Found;
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
 use crate::run::load;
@@ -59,6 +60,8 @@ pub struct Session {
     pub problem: Problem,
     /// The interval that holds lambda_max.
     pub lambda_max: LambdaMax,
+    /// The slices that it was found by, if it was not known.
+    pub found: Option<Found>,
     /// Every file read.
     pub files: Vec<FileRecord>,
 }
@@ -97,10 +100,16 @@ impl Session {
         let (mut problem, weight_files) = spec::assemble(&spec, &dataset).map_err(|e| located(e, &spec))?;
         // beside a number it is merely reported
         let tight = matches!(spec.lambda, Lambda::Relative(_));
-        let lambda_max = known.unwrap_or_else(|| polar::lambda_max(&problem, tight));
+        let (lambda_max, found) = match known {
+            Some(known) => (known, None),
+            None => {
+                let (lambda_max, found) = polar::at_zero(&problem, tight);
+                (lambda_max, Some(found))
+            }
+        };
         problem.lambda = resolve(spec.lambda, &lambda_max)?;
         let files = dataset.files.iter().cloned().chain(weight_files).collect();
-        Ok(Self { spec, dataset, problem, lambda_max, files })
+        Ok(Self { spec, dataset, problem, lambda_max, found, files })
     }
 
     /// The factors of `solver.warm_start`, projected onto the cones.

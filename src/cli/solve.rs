@@ -50,7 +50,7 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let begin = match saved.as_ref().map(|s| &s.state) {
         Some(State::Solved(ended)) => Begin::Ended(ended),
         Some(State::Solving(from)) => Begin::Saved(from),
-        None => Begin::Warm(Warm { factors: start, ..Warm::default() }),
+        None => Begin::Warm(Warm { factors: start, found: session.found.take(), ..Warm::default() }),
     };
     let Answer { solution, certificate, solving, certifying } =
         answer::answer(problem, settings, &options, &options, begin, &limits, &mut recorder)?;

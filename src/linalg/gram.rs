@@ -1,9 +1,11 @@
 //! The Gram matrix of the smaller side of W, as a map and formed.
 
 use super::packed::{Packed, WIDTH};
+use super::real::Real;
 use super::{Mat, Pattern, dense};
 use rayon::prelude::*;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Where the values of a field stand.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,14 @@ impl<'a> Gram<'a> {
         })
     }
 
+    /// The larger of m and n.
+    pub fn long_side(&self) -> usize {
+        match &self.0 {
+            Storage::Full { rows, cols, .. } => *rows.max(cols),
+            Storage::Listed(b) => b.tall.pattern.rows(),
+        }
+    }
+
     /// How many terms a sum has at most: along the long side (for an entry of the matrix), and along the small one.
     pub fn terms(&self) -> (usize, usize) {
         match &self.0 {
@@ -80,11 +90,16 @@ impl<'a> Gram<'a> {
     pub fn mul(&self, x: &Mat) -> Mat {
         match &self.0 {
             Storage::Full { w, rows, cols } => full_mul(w, *rows, *cols, x),
-            Storage::Listed(b) => b.wide.mul(&b.tall.mul(x, |w| w), |w| w),
+            Storage::Listed(b) if x.ncols() == 1 => b.wide.mul(&b.tall.mul(x, |w| w), |w| w),
+            Storage::Listed(b) => {
+                let Both { tall, wide } = &**b;
+                let image = tall.pattern.mul_lines(&tall.w, &dense::transpose(x));
+                dense::transpose(&wide.pattern.mul_lines(&wide.w, &image))
+            }
         }
     }
 
-    /// The same with |W|.
+    /// The same with |W|, for one column.
     pub fn absolute_mul(&self, x: &Mat) -> Mat {
         match &self.0 {
             Storage::Full { w, rows, cols } => {
@@ -96,9 +111,18 @@ impl<'a> Gram<'a> {
 
     /// The matrix. Cost: that of a product, or the sum of the squared counts of the long side's lines.
     pub fn form(&self) -> Packed {
+        let side = match &self.0 {
+            Storage::Full { rows, cols, .. } => *rows.min(cols),
+            Storage::Listed(b) => b.tall.pattern.cols(),
+        };
+        self.form_group(0..side)
+    }
+
+    /// Its rows and columns `group`.
+    pub fn form_group<T: Real>(&self, group: Range<usize>) -> Packed<T> {
         match &self.0 {
-            Storage::Full { w, rows, cols } => Packed::gram(w, *rows, *cols),
-            Storage::Listed(b) => b.tall.gram(),
+            Storage::Full { w, rows, cols } => Packed::gram(&T::all(w), *rows, *cols, group),
+            Storage::Listed(b) => b.tall.gram(group),
         }
     }
 }
@@ -123,25 +147,28 @@ impl Lines<'_> {
         out
     }
 
-    /// W' W: rows that are nearly full by products of panels, then column j as the sum over its entries of what follows them
-    /// in their rows.
-    fn gram(&self) -> Packed {
+    /// Rows and columns `group` of W' W: rows that are nearly full there by products of panels, then column j as the sum over
+    /// its entries of what follows them in their rows.
+    fn gram<T: Real>(&self, group: Range<usize>) -> Packed<T> {
         let p = &self.pattern;
-        let side = p.cols();
+        let (first, end, side) = (group.start, group.end, group.len());
         let mut g = Packed::zeros(side);
-        let full = |i: usize| p.row_range(i).len() as f64 >= NEARLY_FULL * side as f64;
-        let dense: Vec<usize> = (0..p.rows()).filter(|&i| full(i)).collect();
+        let within = |i: usize| p.row(i).skip_while(move |e| e.0 < first).take_while(move |e| e.0 < end);
+        let full: Vec<bool> =
+            (0..p.rows()).into_par_iter().map(|i| within(i).count() as f64 >= NEARLY_FULL * side as f64).collect();
+        let dense: Vec<usize> = (0..p.rows()).filter(|&i| full[i]).collect();
         for rows in dense.chunks(WIDTH) {
-            let mut panel = vec![0.0; side * rows.len()];
+            let mut panel = vec![T::of(0.0); side * rows.len()];
             for (column, &i) in panel.chunks_exact_mut(side).zip(rows) {
-                p.row(i).for_each(|(j, k)| column[j] = self.w[k]);
+                within(i).for_each(|(j, k)| column[j - first] = T::of(self.w[k]));
             }
-            g.add_outer(&panel);
+            g.add_product(1.0, &panel, &panel);
         }
         g.for_each_column(|j, out| {
-            for (i, k) in p.column(j).filter(|&(i, _)| !full(i)) {
-                let head = self.w[k];
-                p.row_from(i, k).for_each(|(l, q)| out[l - j] += head * self.w[q]);
+            for (i, k) in p.column(first + j).filter(|&(i, _)| !full[i]) {
+                let head = T::of(self.w[k]);
+                let after = p.row_from(i, k).take_while(|e| e.0 < end);
+                after.for_each(|(l, q)| out[l - first - j] += head * T::of(self.w[q]));
             }
         });
         g

@@ -12,6 +12,7 @@ pub mod packed;
 pub mod perron;
 pub mod probable;
 pub mod proven;
+pub mod real;
 pub mod simd;
 pub mod sparse;
 pub mod spectra;

@@ -9,6 +9,8 @@
 //! multiply-add): |fl(A B) - A B| <= gamma_n |A| |B|. A Ritz value is a lower bound and proves nothing here; it only says where
 //! to try.
 
+mod deflated;
+
 use super::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use super::vector::unit_scale;
 use super::{Gram, Layout, Mat, Packed, dense, lanczos, perron};
@@ -56,7 +58,7 @@ pub(super) fn scaled(w: &[f64]) -> Option<(Vec<f64>, f64)> {
 /// The relative margin below which an attempt is likely to fail: rounding makes tau - lambda_max uncertain by about n times the
 /// error of an entry; most factorizations complete with far less.
 fn least_margin(n: usize) -> f64 {
-    (8.0 * n as f64 * UNIT_ROUNDOFF).max(1e-14).max(0.25 * Packed::cholesky_error(n, n as f64))
+    (8.0 * n as f64 * UNIT_ROUNDOFF).max(1e-14).max(0.25 * Packed::<f64>::cholesky_error(n, n as f64))
 }
 
 /// The relative margin of the first attempt, and the factor from one to the next. Where an attempt is expensive, a few digits
@@ -73,16 +75,8 @@ fn climb(n: usize, form: impl Fn() -> Packed, start: lanczos::Top, size: f64) ->
     let mut margin = (start.value.abs().max(UNIT_ROUNDOFF * size) * first).max(4.0 * start.drift);
     while margin <= size {
         let tau = start.value + margin;
-        let mut a = form();
-        a.for_each_column(|_, out| {
-            out.iter_mut().for_each(|x| *x = -*x);
-            out[0] += tau;
-        });
-        let trace = a.trace_upper();
-        if a.cholesky() {
-            // that of the factorization, and the rounding of tau - g_ii
-            let error = Packed::cholesky_error(n, trace) + 2.0 * UNIT_ROUNDOFF * trace;
-            return (tau + error).next_up().min(size);
+        if let Some(upper) = form().lambda_max_upper(tau) {
+            return upper.min(size);
         }
         margin *= factor;
     }
@@ -161,8 +155,8 @@ pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUppe
     sigma_upper_near(w, layout, gram_matrix, None)
 }
 
-/// The same, sooner where a direction of the smaller side is known that is nearly a top singular vector.
-pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Option<&[f64]>) -> SigmaUpper {
+/// The same, sooner where directions of the smaller side are known (columns) that are nearly singular vectors, the top one first.
+pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Option<&Mat>) -> SigmaUpper {
     if w.iter().any(|x| !x.is_finite()) {
         return SigmaUpper { value: f64::INFINITY, method: "none", tight: false };
     }
@@ -175,13 +169,19 @@ pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Opti
     let gram = Gram::new(&w, layout);
     let frobenius = norm_upper(&w);
     let frobenius = (frobenius * frobenius).next_up();
+    if let Some(near) = near.filter(|_| side >= DEFLATED_SIDE) {
+        let size = perron::gram_norm(&gram, side, |_| true).upper.min(frobenius);
+        if let Some(squared) = deflated::gram_norm_upper(&gram, near, size) {
+            return found(squared.min(size), "cholesky", true);
+        }
+    }
     if !gram_matrix {
         let one_sign = w.iter().all(|x| *x >= 0.0) || w.iter().all(|x| *x <= 0.0);
         let width = 1.0 + if one_sign { TIGHT } else { 1e-3 };
         let absolute = perron::gram_norm(&gram, side, |b| b.upper <= width * b.lower);
         return found(absolute.upper.min(frobenius), "perron", one_sign && absolute.upper <= width * absolute.lower);
     }
-    let start = estimate(&gram, side, 0.05 * least_margin(side), near);
+    let start = estimate(&gram, side, 0.05 * least_margin(side), near.map(|x| &x.as_slice()[..side]));
     let goal = start.value * (1.0 + TIGHT);
     // more than one iteration pays only where the proof is long
     let absolute = perron::gram_norm(&gram, side, |b| !expensive(side) || b.upper <= goal || b.lower > goal);
@@ -193,6 +193,9 @@ pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Opti
     let squared = (climb(side, || gram.form(), start, size + rounding) + rounding).next_up();
     found(squared.min(size), "cholesky", squared <= start.value * (1.0 + 1e-6))
 }
+
+/// From this side on it is seen first whether the bulk is below the top by far.
+const DEFLATED_SIDE: usize = 500;
 
 /// Relative width in sigma_1^2 at which the bound of the absolute values is good enough.
 const TIGHT: f64 = 1e-10;

@@ -47,6 +47,11 @@ pub trait Loss: Send + Sync {
     /// A lower bound of -l*(-z), rounding included; -inf outside the domain of l*.
     fn dual_lower(&self, t: Targets, z: &[f64]) -> DualValue;
 
+    /// -l*(-s z) up to rounding: an estimate, never a bound.
+    fn dual_value(&self, t: Targets, z: &[f64], s: f64) -> f64 {
+        self.dual_lower(t, &z.iter().map(|z| s * z).collect::<Vec<_>>()).value
+    }
+
     /// d/ds of -l*(-s z), for s z inside the domain.
     fn dual_slope(&self, t: Targets, z: &[f64], s: f64) -> f64;
 

@@ -75,6 +75,10 @@ impl Loss for Squared {
         DualValue { value, slack: s.value() - value }
     }
 
+    fn dual_value(&self, t: Targets, z: &[f64], s: f64) -> f64 {
+        long::sum_over(z.len(), |j| s * z[j] * (t.y[j] - 0.5 * s * z[j] / t.weight(j)))
+    }
+
     fn dual_slope(&self, t: Targets, z: &[f64], s: f64) -> f64 {
         long::sum_over(z.len(), |j| z[j] * (t.y[j] - s * z[j] / t.weight(j)))
     }

@@ -15,6 +15,7 @@ pub mod parts;
 pub mod search;
 
 use crate::problem::Problem;
+use search::Found;
 use serde::{Deserialize, Serialize};
 
 /// An interval that holds lambda_max, the polar of -grad l at X = 0.
@@ -29,12 +30,23 @@ pub struct LambdaMax {
 /// lambda_max of the problem (its `lambda` plays no part), with Q optimal at X = 0. `tight`: whether its upper end is worth a
 /// proof that takes long; otherwise a quick bound does.
 pub fn lambda_max(problem: &Problem, tight: bool) -> LambdaMax {
+    at_zero(problem, tight).0
+}
+
+/// The same with the slices that were found, which are those that a solver starts from.
+pub fn at_zero(problem: &Problem, tight: bool) -> (LambdaMax, Found) {
+    let (z, found) = found_at_zero(problem, tight);
+    let upper = if tight { bound::upper(problem, &z) } else { bound::quick(problem, &z) };
+    (LambdaMax { found: found.best(), upper: upper.map(|b| b.value) }, found)
+}
+
+/// -grad l at X = 0, and what is found of its polar.
+pub fn found_at_zero(problem: &Problem, tight: bool) -> (Vec<f64>, Found) {
     let zero = vec![0.0; problem.y.len()];
     let mut q = problem.extras.zero();
     problem.fit_extras(&zero, &mut q);
     let z = problem.dual_field(&problem.extras.offset(&q, zero.len()));
     let precision = if tight { search::Effort::default().precision } else { 1e-6 };
-    let found = search::search(problem, &z, None, &search::Effort { precision, ..search::Effort::default() }).best();
-    let upper = if tight { bound::upper(problem, &z) } else { bound::quick(problem, &z) };
-    LambdaMax { found, upper: upper.map(|b| b.value) }
+    let found = search::search(problem, &z, None, &search::Effort { precision, ..search::Effort::default() });
+    (z, found)
 }

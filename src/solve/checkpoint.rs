@@ -8,7 +8,7 @@ use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
-use crate::polar::bound::{Bounded, Start};
+use crate::polar::bound::{self, Bounded};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,29 @@ impl Flat {
     }
 }
 
+/// A field, and the slices that the proof of its polar starts from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Start(Vec<f64>, Option<Flat>);
+
+impl Start {
+    fn of((field, near): &bound::Start) -> Self {
+        Self(field.clone(), near.as_ref().map(Flat::of))
+    }
+
+    /// Whether the field is finite and of the problem's entries, and its slices are of the factors that the problem is solved in.
+    fn fits(&self, problem: &Problem) -> bool {
+        let rows = narrow::factor_rows(problem);
+        let finite = self.0.iter().all(|x| x.is_finite());
+        self.0.len() == problem.apply(&Factors::empty(&problem.factor_rows())).len()
+            && finite
+            && self.1.as_ref().is_none_or(|x| x.fits(&rows))
+    }
+
+    fn start(&self) -> bound::Start {
+        (self.0.clone(), self.1.as_ref().map(Flat::factors))
+    }
+}
+
 /// Whether extra variables are finite and as many as these.
 fn alike(found: &Coefficients, wanted: &Coefficients) -> bool {
     found.len() == wanted.len()
@@ -55,7 +78,7 @@ pub struct Checkpoint {
     /// The best dual point, to be proven again.
     pub(super) witness: Option<Witness>,
     /// The field that it is, unscaled, if it is one.
-    pub(super) residual: Option<Start>,
+    residual: Option<Start>,
     /// The relaxations that have been climbed.
     pub(super) tried: Vec<String>,
     /// How hard the next round works.
@@ -69,7 +92,7 @@ impl Checkpoint {
         elapsed_s: f64,
         x: &Factors,
         q: &Coefficients,
-        (witness, residual): (Option<Witness>, Option<Start>),
+        (witness, residual): (Option<Witness>, Option<&bound::Start>),
         tried: &[String],
         progress: &Progress,
     ) -> Self {
@@ -79,7 +102,7 @@ impl Checkpoint {
             factors: Flat::of(x),
             extras: q.clone(),
             witness,
-            residual,
+            residual: residual.map(Start::of),
             tried: tried.to_vec(),
             progress: progress.clone(),
         }
@@ -92,7 +115,7 @@ impl Checkpoint {
             && self.elapsed_s.is_finite()
             && self.factors.fits(&narrow::factor_rows(problem))
             && alike(&self.extras, &problem.extras.zero())
-            && self.residual.as_ref().is_none_or(|r| starts(problem, r))
+            && self.residual.as_ref().is_none_or(|r| r.fits(problem))
     }
 
     /// Seconds of solving until here.
@@ -100,20 +123,15 @@ impl Checkpoint {
         self.elapsed_s
     }
 
+    /// The field that the best dual point is, and what its proof starts from.
+    pub(super) fn residual(&self) -> Option<bound::Start> {
+        self.residual.as_ref().map(Start::start)
+    }
+
     /// The factors.
     pub(super) fn factors(&self) -> Factors {
         self.factors.factors()
     }
-}
-
-/// Whether a field is finite, of the problem's entries, and its slice of the factors that the problem is solved in.
-fn starts(problem: &Problem, (z, near): &Start) -> bool {
-    let rows = narrow::factor_rows(problem);
-    let finite = |x: &[f64]| x.iter().all(|x| x.is_finite());
-    let slice =
-        |s: &[Vec<f64>]| s.len() == rows.len() && s.iter().zip(&rows).all(|(x, rows)| x.len() == *rows && finite(x));
-    let entries = problem.apply(&Factors::empty(&problem.factor_rows())).len();
-    z.len() == entries && finite(z) && near.as_deref().is_none_or(slice)
 }
 
 /// The end of a solve, to be proven. The polar that was bounded on the way is bounded again: only its field is kept.
@@ -134,7 +152,7 @@ impl Ended {
             factors: Flat::of(&s.factors),
             extras: s.extras.clone(),
             witnesses: s.witnesses.clone(),
-            polar: s.polar.as_ref().map(Bounded::start),
+            polar: s.polar.as_ref().map(|b| Start::of(&b.start())),
             stopped_by: s.stopped_by,
             made: s.made,
         }
@@ -151,7 +169,7 @@ impl Ended {
             && self.made.1.is_finite()
             && self.factors.fits(&problem.factor_rows())
             && alike(&self.extras, &problem.extras.zero())
-            && self.polar.as_ref().is_none_or(|p| starts(problem, p))
+            && self.polar.as_ref().is_none_or(|p| p.fits(problem))
     }
 
     /// The solution as it was.
@@ -160,7 +178,7 @@ impl Ended {
             factors: self.factors.factors(),
             extras: self.extras.clone(),
             witnesses: self.witnesses.clone(),
-            polar: self.polar.clone().map(|(z, near)| Bounded::starting(problem, z, near)),
+            polar: self.polar.as_ref().map(Start::start).map(|(z, near)| Bounded::starting(problem, z, near)),
             stopped_by: self.stopped_by,
             made: self.made,
         }

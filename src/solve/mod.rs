@@ -22,6 +22,7 @@ use crate::extra::Coefficients;
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
 use crate::polar::bound::Bounded;
+use crate::polar::search::Found;
 use crate::problem::Problem;
 use checkpoint::Checkpoint;
 use observer::Observer;
@@ -105,6 +106,8 @@ pub enum Until {
 pub struct Warm<'a> {
     /// The factors; `None`: `initial_rank` random slices.
     pub factors: Option<Factors>,
+    /// Slices found of the polar at X = 0, if it has been searched.
+    pub found: Option<Found>,
     /// Dual points of a problem that differs in lambda alone: they are proven again.
     pub witnesses: &'a [Witness],
     /// Where to stop.
@@ -142,7 +145,17 @@ pub fn solve_warm(
         let mut keeper = Keeper::new();
         offer_relaxed(problem, start.witnesses, &mut keeper);
         let state = Progress { step: "init".into(), settled, ..Progress::default() };
-        let from = Start { iter: 0, elapsed_s: 0.0, x, q, keeper, residual: None, state, until: start.until };
+        let from = Start {
+            iter: 0,
+            elapsed_s: 0.0,
+            x,
+            q,
+            keeper,
+            residual: None,
+            state,
+            until: start.until,
+            found: start.found,
+        };
         go_on(problem, options, certify, from, budget, observer)
     })
 }
@@ -159,8 +172,9 @@ pub fn resume(
     narrow::solved(problem, options, Warm::default(), observer, |problem, options, _, observer| {
         let mut keeper = Keeper::new();
         // the way it was proven, to the last digit
-        if let Some((z, near)) = &from.residual {
-            keep_residual(problem, &Bounded::starting(problem, z.clone(), near.clone()), &mut keeper);
+        let residual = from.residual();
+        if let Some((z, near)) = residual.clone() {
+            keep_residual(problem, &Bounded::starting(problem, z, near), &mut keeper);
         } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
             keeper.offer_witness(problem, &point);
         }
@@ -174,9 +188,10 @@ pub fn resume(
             x: from.factors(),
             q: from.extras.clone(),
             keeper,
-            residual: from.residual.clone(),
+            residual,
             state: from.progress.clone(),
             until: Until::Proven,
+            found: None,
         };
         go_on(problem, options, certify, from, budget, observer)
     })
@@ -202,7 +217,7 @@ fn go_on_with(
         offer_relaxed(problem, &answer.witnesses, &mut keeper);
         let (iter, elapsed_s) = answer.made;
         let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
-        let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until };
+        let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until, found: None };
         go_on(problem, options, certify, from, budget, observer)
     })
 }

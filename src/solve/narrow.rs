@@ -95,7 +95,7 @@ impl Wide {
     ) -> Solution {
         let options =
             SolverOptions { max_rank: options.max_rank.map(|r| r.saturating_mul(self.width)), ..options.clone() };
-        let start = Warm { factors: start.factors.map(|x| self.units(&x)), ..start };
+        let start = Warm { factors: start.factors.map(|x| self.units(&x)), found: None, ..start };
         let mut solution = solve(problem, &options, start, &mut Networks { width: self.width, inner: observer });
         problem.regularizer.balance(&mut solution.factors);
         solution.factors = self.networks(&solution.factors);

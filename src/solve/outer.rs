@@ -13,6 +13,7 @@ use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, refuting_slices, rela
 use crate::extra::Coefficients;
 use crate::mapping::Factors;
 use crate::polar::bound::Bounded;
+use crate::polar::search::Found;
 use crate::polar::{bound, search};
 use crate::problem::Problem;
 use std::time::Instant;
@@ -46,9 +47,12 @@ pub(super) struct Start {
     pub(super) x: Factors,
     pub(super) q: Coefficients,
     pub(super) keeper: Keeper,
+    /// What the best bound came from, where that is the field of a point.
     pub(super) residual: Option<bound::Start>,
     pub(super) state: Progress,
     pub(super) until: Until,
+    /// Slices found of the polar at X = 0.
+    pub(super) found: Option<Found>,
 }
 
 /// Proves the field of a point whose polar is bounded; whether that is the best bound.
@@ -68,7 +72,8 @@ pub(super) fn go_on(
     observer: &mut dyn Observer,
 ) -> Solution {
     let clock = Instant::now();
-    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, residual, mut state, until } = from;
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut residual, mut state, until, found: mut at_zero } =
+        from;
     let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
@@ -76,8 +81,6 @@ pub(super) fn go_on(
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
     let mut polar = None;
-    // what the best bound came from, where that is the field of a point
-    let mut residual = residual;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
     state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
@@ -88,7 +91,7 @@ pub(super) fn go_on(
             next = iter + 1;
             if iter > first && observer.wants_checkpoint(false) {
                 let witness = keeper.best().map(|b| b.point.to_witness());
-                let proven = (witness, residual.clone());
+                let proven = (witness, residual.as_ref());
                 observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, proven, keeper.tried(), &state));
             }
             // 1. descend; how far depends on what the last polar search promised
@@ -135,6 +138,7 @@ pub(super) fn go_on(
                 ..state.search(problem)
             };
             let mut found = match &compressed {
+                _ if x.rank() == 0 && at_zero.is_some() => at_zero.take().expect("just seen"),
                 Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
                 None => search::search(problem, &z, Some(&x), &effort),
             };
@@ -233,7 +237,7 @@ pub(super) fn go_on(
     if matches!(stopped_by, StopReason::Interrupt | StopReason::Time) && observer.wants_checkpoint(true) {
         state.step = "resumed".into();
         let witness = witness.clone();
-        let proven = (witness, residual);
+        let proven = (witness, residual.as_ref());
         observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, proven, keeper.tried(), &state));
     }
     problem.regularizer.balance(&mut x);

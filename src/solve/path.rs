@@ -70,6 +70,6 @@ impl Path {
     }
 
     fn warm(&self, until: Until) -> Warm<'_> {
-        Warm { factors: Some(self.factors.clone()), witnesses: &self.witnesses, until }
+        Warm { factors: Some(self.factors.clone()), witnesses: &self.witnesses, until, found: None }
     }
 }

@@ -272,7 +272,7 @@ fn factorization_law(completes: Completes, rng: &mut Rng) -> Result<(), String> 
     let square: f64 = a.iter().map(|a| a * a).sum();
     // a multiple of the last digit of tau: every entry is exact
     let digit = 2f64.powf(square.max(1.0).log2().floor()) * EPS;
-    let size = 10f64.powf(rng.random_range(-5.0..1.0)) * Packed::cholesky_error(n, n as f64 * square);
+    let size = 10f64.powf(rng.random_range(-5.0..1.0)) * Packed::<f64>::cholesky_error(n, n as f64 * square);
     let step = (size / digit).ceil() * digit;
     let least = if rng.random_bool(0.5) { step } else { -step };
     let mut packed = Packed::zeros(n);
@@ -280,7 +280,7 @@ fn factorization_law(completes: Completes, rng: &mut Rng) -> Result<(), String> 
         out.iter_mut().zip(&a[j..]).for_each(|(x, b)| *x = -a[j] * b);
         out[0] += square + least;
     });
-    let error = Packed::cholesky_error(n, packed.trace_upper());
+    let error = Packed::<f64>::cholesky_error(n, packed.trace_upper());
     let completed = completes(&mut packed);
     let label = || format!("n = {n}, least eigenvalue {least:e}, error {error:e}, completed: {completed}");
     claim(!completed || least >= -error, label)?;

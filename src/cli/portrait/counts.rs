@@ -75,7 +75,10 @@ pub fn cloud(targets: &[f64], predictions: &[f64]) -> Cloud {
     if targets.len() <= POINTS {
         return Cloud::Points(pairs().collect());
     }
-    let (lo, hi) = wide(ends(pairs().flat_map(|(t, p)| [t, p])));
+    let (lo, hi) = wide(pairs().fold(None, |e, (t, p)| {
+        let (least, most) = (t.min(p), t.max(p));
+        Some(e.map_or((least, most), |(lo, hi): (f64, f64)| (lo.min(least), hi.max(most))))
+    }));
     let mut counts = vec![0usize; CELLS * CELLS];
     let interval = interval(lo, hi, CELLS);
     for (t, p) in pairs() {

@@ -5,6 +5,7 @@ use crate::cli::session::Session;
 use crate::data::dataset::HeldOut;
 use crate::data::{Dataset, Observations, TargetKind};
 use crate::extra::{Coefficients, outliers};
+use crate::linalg::long::{dot, sum_over};
 use crate::mapping::Factors;
 use crate::predict;
 use crate::problem::Problem;
@@ -66,6 +67,9 @@ pub fn held_out(session: &Session, factors: &Factors, extras: &Coefficients) -> 
 fn view(dataset: &Dataset, at: &Observations, y: &[f64], prediction: &[f64]) -> Fit {
     match dataset.resolved.kind {
         TargetKind::Real => {
+            if dataset.transform.is_none() {
+                return real(y, prediction);
+            }
             let original =
                 |x: &[f64]| -> Vec<f64> { at.entries().zip(x).map(|((_, j), x)| dataset.original(j, *x)).collect() };
             real(&original(y), &original(prediction))
@@ -80,10 +84,9 @@ fn view(dataset: &Dataset, at: &Observations, y: &[f64], prediction: &[f64]) -> 
 fn real(targets: &[f64], predictions: &[f64]) -> Fit {
     let n = targets.len() as f64;
     let residuals: Vec<f64> = targets.iter().zip(predictions).map(|(t, p)| t - p).collect();
-    let mean = targets.iter().sum::<f64>() / n;
-    let squares = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>();
-    let left = squares(&mut residuals.iter().copied());
-    let all = squares(&mut targets.iter().map(|t| t - mean));
+    let mean = sum_over(targets.len(), |j| targets[j]) / n;
+    let left = dot(&residuals, &residuals);
+    let all = sum_over(targets.len(), |j| (targets[j] - mean) * (targets[j] - mean));
     let mut numbers = vec![
         ("root mean square error", Quantity::Size((left / n).sqrt())),
         ("largest residual", Quantity::Size(residuals.iter().fold(0.0, |m: f64, r| m.max(r.abs())))),

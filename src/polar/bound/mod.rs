@@ -26,6 +26,7 @@ pub mod split;
 pub mod unfoldings;
 
 use crate::budget::Budget;
+use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
@@ -162,13 +163,16 @@ pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
 #[derive(Clone, Debug)]
 pub struct Bounded {
     field: Vec<f64>,
-    /// The best slice that was found of it, which the bound starts from.
-    near: Option<Vec<Vec<f64>>>,
+    /// The best slices that were found of it, which the bound starts from.
+    near: Option<Factors>,
     upper: Option<Upper>,
 }
 
-/// A field, and the slice that its bound starts from.
-pub type Start = (Vec<f64>, Option<Vec<Vec<f64>>>);
+/// A field, and the slices that its bound starts from.
+pub type Start = (Vec<f64>, Option<Factors>);
+
+/// Slices of at least this share of the best one's value are those that a bound may start from, and so many of them at most.
+const LEADING: (f64, usize) = (0.7, 64);
 
 /// The relative loss at which a bound still passes from a field to another.
 const NEAR: f64 = 1e-11;
@@ -176,14 +180,18 @@ const NEAR: f64 = 1e-11;
 impl Bounded {
     /// Bounds the polar of a field of which a search has found this.
     pub fn new(problem: &Problem, z: Vec<f64>, found: &Found) -> Self {
-        let near = (!found.values.is_empty()).then(|| found.slices.slice(0));
-        Self::starting(problem, z, near.map(|s| s.iter().map(|x| x.to_vec()).collect()))
+        let (share, most) = LEADING;
+        let leading = found.values.iter().take(most).take_while(|v| **v >= share * found.best()).count();
+        let near = (leading > 0).then(|| {
+            let columns = |x: &Mat| x.columns(0, leading).into_owned();
+            Factors(found.slices.0.iter().map(columns).collect())
+        });
+        Self::starting(problem, z, near)
     }
 
-    /// The same from the best slice alone.
-    pub fn starting(problem: &Problem, z: Vec<f64>, near: Option<Vec<Vec<f64>>>) -> Self {
-        let slice: Option<Vec<&[f64]>> = near.as_ref().map(|s| s.iter().map(Vec::as_slice).collect());
-        let nearby = slice.and_then(|s| singular_value::upper_near(problem, &z, &s));
+    /// The same from those slices alone.
+    pub fn starting(problem: &Problem, z: Vec<f64>, near: Option<Factors>) -> Self {
+        let nearby = near.as_ref().and_then(|x| singular_value::upper_near(problem, &z, x));
         let upper = nearby.or_else(|| upper(problem, &z));
         Self { field: z, near, upper }
     }

@@ -12,6 +12,7 @@
 use super::{PolarBound, Upper, norms, product_sign};
 use crate::budget::Budget;
 use crate::linalg::{probable, proven};
+use crate::mapping::Factors;
 use crate::polar::field::{layout, sigma_upper, unweighted};
 use crate::problem::Problem;
 
@@ -58,15 +59,16 @@ pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
     Some(Upper { value: (absolute.value + z.rounding).next_up(), method: absolute.method, exact: false })
 }
 
-/// The bound of plain l2 norms without cones, sooner for a slice that is nearly the best one.
-pub fn upper_near(problem: &Problem, z: &[f64], slice: &[&[f64]]) -> Option<Upper> {
+/// The bound of plain l2 norms without cones, sooner for slices that are nearly the best ones.
+pub fn upper_near(problem: &Problem, z: &[f64], slices: &Factors) -> Option<Upper> {
     let at = &problem.observations;
     let plain = problem.operator.is_none() && problem.regularizer.gauges.iter().all(|g| g.weights().is_none());
-    if !plain || SingularValue.applies(problem) != Some(true) || z.iter().any(|z| !z.is_finite()) {
+    if !plain || !is_ours(problem) || !is_free(problem) || z.iter().any(|z| !z.is_finite()) {
         return None;
     }
     let (m, n) = problem.shape();
-    let sigma = proven::sigma_upper_near(z, layout(at), true, Some(slice[usize::from(m > n)]));
+    let gram = proven::within_limit(layout(at));
+    let sigma = proven::sigma_upper_near(z, layout(at), gram, Some(&slices.0[usize::from(m > n)]));
     Some(Upper { value: sigma.value, method: sigma.method, exact: sigma.tight })
 }
 

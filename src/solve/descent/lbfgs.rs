@@ -22,6 +22,9 @@ use crate::solve::reduce;
 #[derive(Debug)]
 pub struct Lbfgs;
 
+/// The share of the least decrease worth a step that a first step promises where there is nothing to gain.
+const SETTLED: f64 = 1e-3;
+
 /// Steps between two looks at what they brought.
 const CHECKED: usize = 5;
 
@@ -111,6 +114,10 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         }
         memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
+        // twice the decrease that the metric promises, with room for a metric that is far from the Hessian
+        if step == 1 && -slope <= SETTLED * effort.decrease {
+            break;
+        }
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
         if flat(slope, &direction) && !memory.is_empty() {
             memory = Memory::default();

@@ -445,6 +445,6 @@ fn checkpoints() -> Vec<Vec<u8>> {
         }
         out.push(vec![how; LONGEST]);
     }
-    out.push([&[0][..], b"homfac checkpoint 3\n"].concat());
+    out.push([&[0][..], b"homfac checkpoint 4\n"].concat());
     out
 }
