@@ -25,6 +25,9 @@ pub struct Lbfgs;
 /// The share of the least decrease worth a step that a first step promises where there is nothing to gain.
 const SETTLED: f64 = 1e-3;
 
+/// Below this relative decrease the gradient itself is wanted small.
+const LAST_DIGITS: f64 = 1e-10;
+
 /// Steps between two looks at what they brought.
 const CHECKED: usize = 5;
 
@@ -115,7 +118,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
         // twice the decrease that the metric promises, with room for a metric that is far from the Hessian
-        if step == 1 && -slope <= SETTLED * effort.decrease {
+        if step == 1 && -slope <= SETTLED * effort.decrease && effort.decrease > LAST_DIGITS * value.abs() {
             break;
         }
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
