@@ -99,10 +99,18 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
         let certificate = best.certificate.map_or_else(again, Ok)?;
         (best.solution, certificate)
     };
-    let outcome =
-        Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
+    let mut outcome = Outcome {
+        factors: &solution.factors,
+        certificate: &certificate,
+        stopped_by: solution.stopped_by.word(),
+        time,
+        path: None,
+    };
     points[chosen].document = document(&session, &outcome)?;
-    staging.write("path.csv", path::csv(&points, chosen).as_bytes())?;
+    let table = path::csv(&points, chosen, &rule.word());
+    let shown = path::Walk::parse(&table);
+    outcome.path = shown.as_ref();
+    staging.write("path.csv", table.as_bytes())?;
     staging.write("path.svg", path::svg(&points, chosen).as_bytes())?;
     console.trace = trace;
     let d = &points[chosen].document;
@@ -214,6 +222,7 @@ impl Walk<'_> {
                 certificate: &certificate,
                 stopped_by: kept.solution.stopped_by.word(),
                 time: kept.time,
+                path: None,
             };
             walked.points[kept.point].document = document(session, &outcome)?;
             kept.certificate = Some(certificate);
@@ -244,6 +253,7 @@ impl Walk<'_> {
                 certificate: &certificate,
                 stopped_by: solution.stopped_by.word(),
                 time,
+                path: None,
             };
             let document = document(session, &outcome)?;
             let trace = std::mem::take(&mut watch.trace);
