@@ -67,7 +67,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     )
     .map_err(|e| of_file(e, &factors, &files))?;
     let time = Time { solve_s: 0.0, certify_s: clock.elapsed().as_secs_f64() };
-    let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time };
+    let outcome = Outcome { factors: &factors, certificate: &certificate, stopped_by: "check", time, path: None };
     finish(&session, &outcome, target, &console, &args.output, &budget)
 }
 

@@ -13,6 +13,7 @@ use crate::loss::Targets;
 use crate::mapping::Factors;
 use crate::predict;
 use crate::problem::Problem;
+use crate::report::path::Walk;
 use crate::report::portrait::Portrait;
 use crate::report::{html, markdown, trace};
 use crate::run::document::{Context, Holdout, Time};
@@ -30,6 +31,8 @@ pub struct Outcome<'a> {
     pub stopped_by: &'a str,
     /// Seconds spent.
     pub time: Time,
+    /// The path that it was chosen from.
+    pub path: Option<&'a Walk>,
 }
 
 /// What there is to say of a certified point.
@@ -77,9 +80,10 @@ pub fn finish(
         run::write_point(&staging, &resolved, outcome.factors, &shapes, &extras, outcome.certificate, &document)?;
         staging.write("model.json", Remembered::of(&session.dataset).to_json().as_bytes())?;
         let notes = &session.dataset.notes;
-        staging.write("report.md", markdown::report(&document, notes).as_bytes())?;
+        staging.write("report.md", markdown::report(&document, notes, outcome.path).as_bytes())?;
         let point = Ok(portrait::seen(session, outcome.factors, &outcome.certificate.extras)?);
-        let page = Portrait { document: &document, notes, spec: &resolved, trace: &console.trace, point };
+        let page =
+            Portrait { document: &document, notes, spec: &resolved, trace: &console.trace, path: outcome.path, point };
         staging.write("report.html", html::page(&page).as_bytes())?;
         if !console.trace.is_empty() {
             staging.write("trace.csv", trace::csv(&console.trace).as_bytes())?;

@@ -5,6 +5,7 @@ use super::session::Session;
 use super::{check, console, failure, portrait};
 use crate::data::DataError;
 use crate::mapping::Factors;
+use crate::report::path::Walk;
 use crate::report::portrait::{Point, Portrait};
 use crate::report::{html, markdown, trace};
 use crate::run::{self, Document, RunError, Whole, load};
@@ -38,9 +39,18 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<u8> {
         }
         Ok(_) => {}
     }
-    let page =
-        Portrait { document: &document, notes: &notes, spec: &resolved, trace: trace.as_deref().unwrap_or(&[]), point };
-    for (name, text) in [("report.md", markdown::report(&document, &notes)), ("report.html", html::page(&page))] {
+    let walk = std::fs::read_to_string(folder.join("path.csv")).ok().and_then(|t| Walk::parse(&t));
+    let page = Portrait {
+        document: &document,
+        notes: &notes,
+        spec: &resolved,
+        trace: trace.as_deref().unwrap_or(&[]),
+        path: walk.as_ref(),
+        point,
+    };
+    for (name, text) in
+        [("report.md", markdown::report(&document, &notes, walk.as_ref())), ("report.html", html::page(&page))]
+    {
         let report = folder.join(name);
         Whole::put(&report, &[text.as_bytes()])?;
         console::complain(&format!("{}\n", report.display()));

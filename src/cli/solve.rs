@@ -58,8 +58,13 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
         solve_s: saved.map_or(0.0, |s| s.state.elapsed_s()) + solving.as_secs_f64(),
         certify_s: certifying.as_secs_f64(),
     };
-    let outcome =
-        Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
+    let outcome = Outcome {
+        factors: &solution.factors,
+        certificate: &certificate,
+        stopped_by: solution.stopped_by.word(),
+        time,
+        path: None,
+    };
     let written = Some((staging, target.as_path()));
     let code = finish(&session, &outcome, written, &console, &args.output, &budget)
         .inspect_err(|_| checkpoints::kept(&console, &target))?;

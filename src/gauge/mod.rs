@@ -7,9 +7,9 @@
 //! Norms live in files of their own; [`sum`] adds them up, [`pairs`] says which (norm, cone) pairs have a rule known to be
 //! right. To add a norm: a file with a `KIND`, and its line in [`KINDS`].
 
+mod composed;
 pub mod frobenius;
 pub mod fused;
-mod gauge_impl;
 pub mod grid;
 pub mod group_l2;
 pub mod l1;
@@ -25,7 +25,7 @@ pub mod spectral;
 pub mod sum;
 pub mod tv;
 
-pub use gauge_impl::{Gauge, WEIGHT_RANGE};
+pub use composed::{Gauge, WEIGHT_RANGE};
 
 use crate::cone::Cone;
 use crate::linalg::sum::gamma;

@@ -10,9 +10,9 @@
 //! Entry (i_1, .., i_K) stands in row i_1 and column i_2 + d_2 (i_3 + d_3 (..)) of the observations, and in memory first index
 //! fastest: no other unfolding is ever copied. On a matrix the mapping is [`super::matrix`]. Source: Kolda & Bader 2009.
 
-use super::{Count, Factors, Kind, Mapping, matrix::Matrix};
+use super::{Count, Factors, Kind, Mapping, matrix::Matrix, norm_product};
 use crate::data::Observations;
-use crate::linalg::{Mat, dense, mttkrp, sum::norm_upper};
+use crate::linalg::{Mat, dense, mttkrp};
 
 /// x^1 o .. o x^K for K >= 3.
 #[derive(Debug)]
@@ -28,9 +28,6 @@ pub const KIND: Kind = Kind {
     needs_inputs: false,
     build: |s| if s.sizes.len() > 2 { Box::new(Cp { sizes: s.sizes.to_vec() }) } else { Box::new(Matrix) },
 };
-
-/// Products of norms are not allowed to underflow below this: the rounding of what they bound is then still covered.
-const FLOOR: f64 = 1e-280;
 
 impl Mapping for Cp {
     fn name(&self) -> &'static str {
@@ -67,8 +64,7 @@ impl Mapping for Cp {
     fn magnitude(&self, x: &Factors) -> f64 {
         let size = |slice: &[&[f64]]| {
             // in the order in which the products are formed
-            let norms: Vec<f64> = slice[1..].iter().chain(&slice[..1]).map(|x| norm_upper(x)).collect();
-            if norms.contains(&0.0) { 0.0 } else { norms.iter().fold(1.0, |p: f64, n| (p * n).max(FLOOR)) }
+            norm_product(slice[1..].iter().chain(&slice[..1]), 1.0)
         };
         (0..x.rank()).map(|i| size(&x.slice(i))).sum::<f64>() * (1.0 + 1e-10)
     }

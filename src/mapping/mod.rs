@@ -16,6 +16,7 @@ pub use layers::{Activation, Layers, put_chain};
 
 use crate::data::Observations;
 use crate::linalg::Mat;
+use crate::linalg::sum::norm_upper;
 
 /// phi and Phi_r.
 pub trait Mapping: Send + Sync {
@@ -150,6 +151,15 @@ impl Kind {
             Count::Layers => layers.map_or(1, Layers::count),
         }
     }
+}
+
+/// Products of norms are not allowed to underflow below this: the rounding of what they bound is then still covered.
+const FLOOR: f64 = 1e-280;
+
+/// `gain` times the product of the norms of a slice's columns, up to rounding: 0 where one of them is, else [`FLOOR`] at least.
+fn norm_product<'a>(columns: impl Iterator<Item = &'a &'a [f64]>, gain: f64) -> f64 {
+    let norms: Vec<f64> = columns.map(|x| norm_upper(x)).collect();
+    if norms.contains(&0.0) { 0.0 } else { norms.iter().fold(gain, |p: f64, n| (p * n).max(FLOOR)) }
 }
 
 /// W X^k-like products of a field with a matrix: W B (m x r).

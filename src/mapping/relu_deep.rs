@@ -10,7 +10,9 @@
 //! H is what [`super::layers`] makes of the inputs V. A column of factor k holds a matrix X^k of d_(k-1) x h_k line by line (the
 //! last index fastest). Source: Haeffele & Vidal, section 5.
 
-use super::{Count, Factors, Kind, Layers, Mapping, Units, field_mul, field_tr_mul, layers::Trace, product_at};
+use super::{
+    Count, Factors, Kind, Layers, Mapping, Units, field_mul, field_tr_mul, layers::Trace, norm_product, product_at,
+};
 use crate::data::Observations;
 use crate::linalg::{Mat, dense, sum::norm_upper};
 use rayon::prelude::*;
@@ -32,9 +34,6 @@ pub const KIND: Kind = Kind {
     needs_inputs: true,
     build: |s| Box::new(ReluDeep::new(KIND.name, s.inputs.expect("a network with inputs"), s.layers)),
 };
-
-/// Products of norms are not allowed to underflow below this: the rounding of what they bound is then still covered.
-const FLOOR: f64 = 1e-280;
 
 /// Products of weights and samples below which one thread is as fast.
 const PARALLEL: f64 = 2e5;
@@ -165,11 +164,7 @@ impl Mapping for ReluDeep {
     }
 
     fn magnitude(&self, x: &Factors) -> f64 {
-        let size = |slice: &[&[f64]]| {
-            let norms: Vec<f64> = slice.iter().map(|x| norm_upper(x)).collect();
-            if norms.contains(&0.0) { 0.0 } else { norms.iter().fold(self.gain, |p: f64, n| (p * n).max(FLOOR)) }
-        };
-        (0..x.rank()).map(|i| size(&x.slice(i))).sum::<f64>() * (1.0 + 1e-10)
+        (0..x.rank()).map(|i| norm_product(x.slice(i).iter(), self.gain)).sum::<f64>() * (1.0 + 1e-10)
     }
 
     fn gain(&self) -> f64 {

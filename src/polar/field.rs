@@ -61,7 +61,7 @@ pub fn line(at: &Observations, axis: usize, l: usize) -> Vec<(usize, usize)> {
 }
 
 /// The symmetric part (Z + Z') / 2 of a square field as a dense matrix, each entry rounded once.
-pub fn symmetric_part(at: &Observations, z: &[f64]) -> Mat {
+pub fn symmetrised(at: &Observations, z: &[f64]) -> Mat {
     let n = at.shape().0;
     let mut g = Mat::zeros(n, n);
     for ((i, j), z) in at.entries().zip(z) {

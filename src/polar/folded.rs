@@ -11,7 +11,8 @@
 
 use crate::data::Observations;
 use crate::extra::Extras;
-use crate::gauge::{Gauge, l2::L2, nuclear};
+use crate::gauge::l2::{self, L2};
+use crate::gauge::{Gauge, nuclear};
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, Pattern, dense};
 use crate::loss::squared::Squared;
@@ -34,15 +35,9 @@ pub struct Folded {
 /// Most entries of a field that is made symmetric.
 const FIELD_LIMIT: usize = 4_000_000;
 
-/// An l2 gauge of such weights and sign.
-fn l2(weights: Option<Vec<f64>>, sign: Option<f64>) -> Option<Gauge> {
-    let name = sign.map(|s| if s > 0.0 { "nonnegative" } else { "nonpositive" });
-    let cone = name.map(|n| crate::cone::KINDS.iter().find(|k| k.name == n)).map(|k| (k?.example)(1));
-    let cone = match cone {
-        None => None,
-        Some(found) => Some(found?),
-    };
-    Gauge::new(Box::new(L2), weights, cone).ok()
+/// A free l2 gauge.
+fn free(weights: Option<Vec<f64>>) -> Gauge {
+    Gauge::new(Box::new(L2), weights, None).expect("no cone")
 }
 
 impl Folded {
@@ -61,13 +56,13 @@ impl Folded {
                 (shapes[k], psd[k]) = (Some((p, q)), g.cone().is_some());
                 sizes.extend([q, p]);
                 // weights do not vary
-                parts.extend([l2(g.weights().map(|d| vec![d[0]; q]), None)?, l2(None, None)?]);
+                parts.extend([free(g.weights().map(|d| vec![d[0]; q])), free(None)]);
             } else {
-                if g.norm().name() != L2_NAME || g.cone().is_some_and(|c| c.orthant().is_none()) {
+                if g.norm().name() != l2::KIND.name || g.cone().is_some_and(|c| c.orthant().is_none()) {
                     return None;
                 }
                 sizes.push(n);
-                parts.push(l2(g.weights().map(<[f64]>::to_vec), g.orthant())?);
+                parts.push(g.clone());
             }
         }
         let (m, rows) = (problem.shape().0, sizes[0]);
@@ -142,8 +137,7 @@ impl Folded {
         let rounding = 2.0 * UNIT_ROUNDOFF * norm_upper(z) + (m * n) as f64 * f64::MIN_POSITIVE;
         let sizes = self.problem.factor_rows();
         let observations = Observations::Full { rows: sizes[0], cols: sizes[1..].iter().product() };
-        let gauge = |g: &Gauge| l2(g.weights().map(<[f64]>::to_vec), g.orthant());
-        let gauges = self.problem.regularizer.gauges.iter().map(gauge).collect::<Option<_>>()?;
+        let gauges = self.problem.regularizer.gauges.clone();
         let mapping = (cp::KIND.build)(&Setup { sizes: &sizes, inputs: None, layers: None });
         let regularizer = Regularizer { form: Form::Product, gauges };
         let full = Problem::new(observations, vec![0.0; m * n], Box::new(Squared), mapping, regularizer);
@@ -177,9 +171,6 @@ impl Folded {
         Some(Factors(sizes.iter().enumerate().map(factor).collect()))
     }
 }
-
-/// The name of the norm.
-const L2_NAME: &str = crate::gauge::l2::KIND.name;
 
 #[cfg(test)]
 mod tests {

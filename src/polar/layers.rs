@@ -22,7 +22,7 @@ const OUTPUTS: usize = 16;
 pub struct Weights {
     /// m_in, one for each input.
     pub inputs: Vec<f64>,
-    /// The product of all c_k, rounded down.
+    /// The product of all c_k, rounded down; 0 where it vanishes.
     pub between: f64,
     /// m_out, one for each output.
     pub outputs: Vec<f64>,
@@ -52,7 +52,7 @@ impl Weights {
         }
         for g in gauges[1..last].iter().filter(|g| g.weights().is_some()) {
             let (top, least) = g.weight_range();
-            out.between = (out.between * least).next_down();
+            out.between = (out.between * least).next_down().max(0.0);
             // a product that is rounded is still the product up to rounding
             out.exact &= top == least;
         }
@@ -64,6 +64,13 @@ impl Weights {
             }
         }
         out
+    }
+
+    /// The product of all c_k with every one of m_out, rounded down: with these weights on the outputs and none between, g is no
+    /// larger and its polar no smaller.
+    pub fn joined_outputs(&self) -> Vec<f64> {
+        let joined = |w: &f64| if self.between == 1.0 { *w } else { (w * self.between).next_down() };
+        self.outputs.iter().map(joined).collect()
     }
 }
 

@@ -1,15 +1,19 @@
 //! `report.md`: the certificate for people.
 
 use super::number::{sci, sci_down, sci_up, shown};
+use super::path::Walk;
 use super::verdict;
 use crate::run::Document;
 use std::fmt::Write;
 
-/// The report of a run, with the choices made while reading its data.
-pub fn report(d: &Document, notes: &[String]) -> String {
+/// The report of a run, with the choices made while reading its data and the path that it was chosen from.
+pub fn report(d: &Document, notes: &[String], path: Option<&Walk>) -> String {
     let mut out = format!("# {}\n\n**{}**\n", d.name, capitalised(&verdict::sentence(d)));
     if let Some(limit) = verdict::limited_by(d) {
         let _ = writeln!(out, "\nLimited by {limit}.");
+    }
+    if let Some(walk) = path {
+        let _ = writeln!(out, "\n{}", walk.says());
     }
     numbers(&mut out, d);
     conditions(&mut out, d);

@@ -1,6 +1,7 @@
 //! What a page shows beside the certificate: plain data that others worked out, ready to be drawn.
 
 use super::describe::Line;
+use super::path::Walk;
 use super::plots::raster::Raster;
 use crate::run::Document;
 use crate::solve::observer::Iteration;
@@ -15,6 +16,8 @@ pub struct Portrait<'a> {
     pub spec: &'a str,
     /// `trace.csv`; empty where nothing was solved.
     pub trace: &'a [Iteration],
+    /// `path.csv`, where the point was chosen from a path.
+    pub path: Option<&'a Walk>,
     /// The factors and what is seen of them, or why they are not shown.
     pub point: Result<Point<'a>, String>,
 }

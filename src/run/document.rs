@@ -3,6 +3,7 @@
 use crate::certify::certificate::{
     BoundOrigin, Certificate, Condition, Degree, Gap, Objective, PolarInterval, Verdict,
 };
+use crate::certify::{GLOBAL_GAP, dual};
 use crate::data::FileRecord;
 use crate::polar::LambdaMax;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,24 @@ impl Document {
     /// Whether the gap asked for is proven and nothing refutes the point: exit code 0.
     pub fn meets_target(&self) -> bool {
         self.verdict != Verdict::Refuted && self.gap.relative.is_some_and(|g| g <= self.target_gap)
+    }
+
+    /// Whether the numbers go together: the parts of the objective come to no more than it, the bound is not above it, and gap and
+    /// verdict are what these make them. It proves nothing; what fails it has been tampered with.
+    pub fn is_coherent(&self) -> bool {
+        let Objective { total, loss, regularizer, extras } = self.objective;
+        let rounding = 1e-12 * (loss.abs() + regularizer.abs() + extras.abs());
+        let adds_up = loss + regularizer + extras <= total + rounding;
+        let relative = self.lower_bound.map(|b| dual::relative_gap(total, b));
+        let below = self.lower_bound.is_none_or(|b| b <= total);
+        let gap = Gap { absolute: self.lower_bound.map(|b| total - b), relative };
+        let global = relative.is_some_and(|g| g <= self.target_gap.min(GLOBAL_GAP));
+        let word = match self.verdict {
+            Verdict::Global => global,
+            Verdict::Within => relative.is_some() && !global,
+            Verdict::Refuted | Verdict::Local => !global,
+        };
+        adds_up && below && self.gap == gap && word
     }
 
     /// The text of `certificate.json`.

@@ -12,7 +12,7 @@ use super::checkpoint::Checkpoint;
 use super::observer::{Iteration, Observer};
 use super::options::SolverOptions;
 use super::{Solution, Warm};
-use crate::gauge::{Gauge, l2::L2};
+use crate::gauge::{Gauge, WEIGHT_RANGE, l2::L2};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, Layers, Mapping, Setup, put_chain, relu, relu_deep};
 use crate::polar::layers::{Weights, plain};
@@ -28,13 +28,14 @@ struct Wide {
     width: usize,
 }
 
-/// The layers and weights of a network that has a narrow form.
+/// The layers and weights of a network that has a narrow form; none whose weights leave their range when they are multiplied.
 fn narrows(problem: &Problem) -> Option<(&Layers, Weights)> {
     let layers = plain(problem)?;
     let weights = Weights::new(problem, layers);
     let fits = (layers.is_linear() && weights.exact) || neurons::applies(problem);
     let narrow = layers.widths == [1] && layers.activation.slope() != 0.0;
-    (fits && !narrow).then_some((layers, weights))
+    let in_range = weights.joined_outputs().iter().all(|w| WEIGHT_RANGE.contains(w));
+    (fits && !narrow && in_range).then_some((layers, weights))
 }
 
 /// Lengths of the columns that the problem is solved in.
@@ -70,7 +71,8 @@ impl Wide {
         let kind = if activation.slope() == 0.0 { &relu::KIND } else { &relu_deep::KIND };
         let setup = Setup { sizes: &[shape.0, shape.1], inputs: Some(inputs), layers: Some(&one) };
         let mapping = (kind.build)(&setup);
-        let outputs = weights.outputs.iter().map(|w| w * weights.between).collect();
+        // rounded down: what bounds the polar of the narrow problem bounds that of the wide one
+        let outputs = weights.joined_outputs();
         let gauges = [weights.inputs, outputs].map(|w| {
             let w = Some(w).filter(|w| w.iter().any(|x| *x != 1.0));
             Gauge::new(Box::new(L2), w, None).expect("no cone")

@@ -152,6 +152,39 @@ fn a_linear_network_is_proven_global_whatever_its_widths() {
     assert_eq!((&e["exact"], &e["polar"][0]["name"], &e["rank_bound"]), (&json!(true), &json!("linear"), &json!(1)));
 }
 
+/// Three weights that may be, and the product of two that may not: there is no form with one layer less.
+#[test]
+fn weights_are_not_multiplied_beyond_their_range() {
+    let place = place();
+    let solved = |weights: &str, lambda: &str| {
+        let mapping = "kind = \"linear_net\"\nwidths = [1, 1]";
+        let spec = spec_of("y", mapping, "").replace("{ relative = 0.2 }", lambda);
+        let factors = weights.split(' ').map(|w| format!("{{ norm = \"l2\", weight = {w} }}"));
+        let spec = spec.replace("[{ norm = \"l2\" }]", &format!("[{}]", factors.collect::<Vec<_>>().join(", ")));
+        place.write("spec.toml", spec);
+        place.run(&["solve", "spec.toml", "-q", "--json", "--force", "-o", "run"]).exits(0).json()
+    };
+    let plain = solved("1 1 1", "1.5");
+    // 1e40^3 1e-120 is 1
+    for (weights, lambda) in [("1e40 1e40 1e40", "1.5e-120"), ("1e40 1e-40 1e-40", "1.5e40")] {
+        let c = solved(weights, lambda);
+        close(number(&c, "/objective/total"), number(&plain, "/objective/total"), 1e-4);
+    }
+}
+
+/// A product of weights that vanishes made an upper end of -1.8e308, and exit code 4.
+#[test]
+fn weights_whose_product_vanishes_bound_nothing() {
+    let place = place();
+    let mapping = "kind = \"relu_deep\"\nwidths = [2, 2, 2, 2, 2, 2]";
+    let spec = spec_of("y", mapping, "").replace("{ relative = 0.2 }", "1.0");
+    let factors = (0..7).map(|k| format!("{{ norm = \"l2\", weight = {} }}", if k % 6 == 0 { "1.0" } else { "1e-75" }));
+    let spec = spec.replace("[{ norm = \"l2\" }]", &format!("[{}]", factors.collect::<Vec<_>>().join(", ")));
+    place.write("spec.toml", spec);
+    let c = place.run(&["solve", "spec.toml", "-q", "--json", "-o", "run"]).exits(1).json();
+    assert!(c["lower_bound"].is_null() && c["polar"]["upper"].is_null(), "{c}");
+}
+
 #[test]
 fn one_hidden_layer_is_certified_like_relu() {
     let place = place();

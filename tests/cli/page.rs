@@ -108,6 +108,46 @@ fn two_solves_differ_in_the_marked_line_alone_and_report_writes_the_same_page() 
 }
 
 #[test]
+fn a_run_chosen_from_a_path_shows_it_and_says_why() {
+    let place = Place::new();
+    place.write("Y.csv", csv(&noise(9, 7)));
+    place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+    let walk = |more: &[&str]| {
+        let args = ["path", "spec.toml", "--lambdas", "6,4,2,1", "-q", "--force", "-o", "walk"];
+        place.run(&[&args[..], more].concat()).exits(0);
+        sound(&place.read("walk/report.html"))
+    };
+    let page = walk(&["--folds", "2"]);
+    let says = text(&page, "#path p");
+    assert!(says.contains("of 4 on a path of lambdas") && says.contains("is the least"), "{says}");
+    assert_eq!(select(&page, "#path figure svg").len(), 4);
+    assert!(place.read("walk/report.md").contains("of 4 on a path of lambdas"));
+    let written = timeless(&place.tree("walk"));
+    place.run(&["report", "walk"]).exits(0);
+    assert_eq!(timeless(&place.tree("walk")), written);
+    // of what is no such table nothing is shown; numbers that nobody can draw do no harm
+    let table = place.read("walk/path.csv");
+    let cells = |from: usize, to: &str| {
+        let line = |l: &str| {
+            l.split(',').enumerate().map(|(k, c)| if k == from { to } else { c }).collect::<Vec<_>>().join(",")
+        };
+        table.lines().take(1).map(String::from).chain(table.lines().skip(1).map(line)).collect::<Vec<_>>().join("\n")
+    };
+    let shown = [("1", true), ("1e308", true), ("-1e-320", true), ("<script>", false), ("NaN", false)];
+    for (number, shows) in shown {
+        for column in [1, 3] {
+            place.write("walk/path.csv", cells(column, number));
+            place.run(&["report", "walk"]).exits(0);
+            let page = sound(&place.read("walk/report.html"));
+            assert_eq!(!select(&page, "#path").is_empty(), shows, "{number}");
+        }
+    }
+    let page = walk(&[]);
+    assert!(text(&page, "#path p").contains("the smallest lambda"));
+    assert_eq!(select(&page, "#path figure svg").len(), 3);
+}
+
+#[test]
 fn names_from_outside_are_text_and_nothing_else() {
     const EVIL: &str = "</style></title><script>alert('x')</script><img src=x onerror=y>\" onload=\"z & <b>";
     let place = Place::new();

@@ -1,7 +1,9 @@
 //! Checkpoints: a killed run goes on to the bytes that it would have written, and what a checkpoint does not fit is said.
 
-use crate::common::{NONNEGATIVE, Place, csv, spec_on, timeless, word};
+use crate::common::{NONNEGATIVE, Place, csv, number, spec_on, timeless, word};
 use crate::naive::Grid;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -90,7 +92,7 @@ fn what_time_ended_goes_on_without_force() {
     let log = place.run(&["solve", "spec.toml", "-o", "run", "--resume"]).says(&["resumed from run.checkpoint"]);
     assert!(log.code <= 1);
     assert!(!place.path("run.checkpoint").exists());
-    let c: serde_json::Value = serde_json::from_str(&place.read("run/certificate.json")).unwrap();
+    let c: Value = serde_json::from_str(&place.read("run/certificate.json")).unwrap();
     assert_ne!(word(&c, "/stopped_by"), "time");
     // and then there is nothing to go on from
     resumed(&place, &[]).exits(3).says(&["exists already"]);
@@ -261,6 +263,90 @@ fn a_path_killed_at_any_moment_goes_on_to_the_same_bytes() {
         }
         assert!(caught > 0, "no path was caught between two points");
     }
+}
+
+/// A row of the table in the checkpoint of a path: its certificate, the mean and the error of its folds, seconds.
+type Row = (String, Option<(f64, f64)>, f64);
+
+/// The checkpoint of a path with its rows changed, under a digest that is right.
+fn forged(checkpoint: &[u8], change: impl FnOnce(&mut Vec<Row>)) -> Vec<u8> {
+    let head = checkpoint.iter().position(|b| *b == b'\n').unwrap() + 1;
+    let ((of, mut rows), rest): ((String, Vec<Row>), _) = postcard::take_from_bytes(&checkpoint[head + 64..]).unwrap();
+    change(&mut rows);
+    let body = [&postcard::to_stdvec(&(of, rows)).unwrap(), rest].concat();
+    let digest: String = Sha256::digest(&body).iter().map(|b| format!("{b:02x}")).collect();
+    [&checkpoint[..head], digest.as_bytes(), &body].concat()
+}
+
+/// The same with one certificate changed.
+fn claiming(checkpoint: &[u8], row: usize, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    forged(checkpoint, |rows| {
+        let mut document = serde_json::from_str(&rows[row].0).unwrap();
+        change(&mut document);
+        rows[row].0 = document.to_string();
+    })
+}
+
+/// What a path leaves that is done but for its last step: a folder that appears meanwhile is not replaced.
+fn all_but_written(place: &Place, args: &[&str]) -> Vec<u8> {
+    let mut child = started(place, args);
+    place.write("run/mine.txt", "mine");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    fs::remove_dir_all(place.path("run")).unwrap();
+    fs::read(place.path("run.checkpoint")).unwrap()
+}
+
+#[test]
+fn rows_of_a_path_that_cannot_be_are_refused() {
+    let place = place();
+    let checkpoint = all_but_written(&place, &PATH);
+    let refused = |forged: Vec<u8>, says: &str| {
+        place.write("run.checkpoint", forged);
+        let out = place.run(&[&PATH[..], &["--resume"]].concat()).exits(3);
+        out.says(&["run.checkpoint: this checkpoint is of a path", says, "without `--resume` solving starts anew"]);
+        assert!(!place.path("run").exists());
+    };
+    let contradiction = "its numbers contradict each other, the grid or the data";
+    let up = |by: f64, at: &'static str| move |d: &mut Value| *d.pointer_mut(at).unwrap() = (by * number(d, at)).into();
+    for row in [0, 2] {
+        refused(claiming(&checkpoint, row, up(1.5, "/lower_bound")), contradiction);
+        refused(claiming(&checkpoint, row, up(0.5, "/objective/total")), contradiction);
+        refused(claiming(&checkpoint, row, up(0.5, "/gap/relative")), contradiction);
+        refused(claiming(&checkpoint, row, up(1.0 + 1e-12, "/lambda")), contradiction);
+        refused(claiming(&checkpoint, row, up(2.0, "/lambda_max/found")), contradiction);
+        refused(claiming(&checkpoint, row, |d| d["target_gap"] = 0.5.into()), contradiction);
+        let other = |d: &Value| if d["verdict"] == "global" { "within" } else { "global" };
+        refused(claiming(&checkpoint, row, |d| d["verdict"] = other(d).into()), contradiction);
+        refused(claiming(&checkpoint, row, |d| d["holdout"] = json!({"entries": 9, "loss": 0.1})), contradiction);
+        refused(claiming(&checkpoint, row, |d| d["objective"] = Value::Null), "a row that is no certificate");
+        refused(forged(&checkpoint, |rows| rows[row].1 = None), contradiction);
+        refused(forged(&checkpoint, |rows| rows[row].1 = Some((0.1, -0.1))), contradiction);
+        refused(forged(&checkpoint, |rows| rows[row].2 = f64::NAN), contradiction);
+    }
+    // one point is kept; another that is better than it is not at hand
+    let better = |k: usize| forged(&checkpoint, |rows| rows[k].1 = Some((0.0, 0.0)));
+    refused(better(0), "without the point that it would choose");
+}
+
+/// A row whose numbers go together, and are false, gave way to no proof where its point was kept but not chosen.
+#[test]
+fn points_that_a_path_keeps_are_proven_again() {
+    let place = place();
+    let args = [&PATH[..], &["--choose", "1se"]].concat();
+    let code = place.run(&args).code;
+    let wanted = timeless(&place.tree("run"));
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let mut checkpoint = all_but_written(&place, &args);
+    for row in 0..5 {
+        checkpoint = claiming(&checkpoint, row, |d| {
+            d["lower_bound"] = d["objective"]["total"].clone();
+            d["gap"] = json!({"absolute": 0.0, "relative": 0.0});
+            d["verdict"] = "global".into();
+        });
+    }
+    place.write("run.checkpoint", checkpoint);
+    place.run(&[&args[..], &["--resume"]].concat()).exits(code);
+    assert_eq!(timeless(&place.tree("run")), wanted);
 }
 
 #[test]

@@ -110,7 +110,10 @@ pub(super) fn prove(problem: &Problem, source: &str, point: &Transposes) -> Opti
     if z.iter().filter(|z| **z != 0.0).count() != point.s.iter().filter(|s| **s != 0.0).count() {
         return None;
     }
-    let z = folded.as_ref().map_or(z.clone(), |f| f.restored(z));
+    let z = match &folded {
+        Some(f) => f.restored(z),
+        None => z,
+    };
     let c = problem.loss.best_scale(problem.targets(), &z, limit);
     finish(problem, scaled(&z, c), at(c, scaled(&point.s, c)), "partial_transpose", 0.0)
 }

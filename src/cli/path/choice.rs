@@ -78,6 +78,16 @@ impl Rule {
         }
     }
 
+    /// As the flag has it.
+    pub fn word(self) -> String {
+        match self {
+            Self::Last => "last".into(),
+            Self::Min => "min".into(),
+            Self::OneStandardError => "1se".into(),
+            Self::Number(n) => n.to_string(),
+        }
+    }
+
     /// Whether a point that is not chosen now may be chosen later.
     pub fn needs_all(self) -> bool {
         self == Self::OneStandardError

@@ -51,7 +51,7 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     let target = args.output.out.clone().unwrap_or_else(|| beside(&session.spec.output));
     let key = checkpoints::problem(&session, &format!("path {grid:?} {rule:?} {:?} {}", args.folds, args.prove_all));
     let saved = match args.checkpoints.resume {
-        true => Saved::find(&session, &target, &key, grid.len(), args.folds.unwrap_or(0))?,
+        true => Saved::find(&session, &target, &key, (&grid, rule), args.folds.unwrap_or(0))?,
         false => None,
     };
     // what was written when time was up is what its checkpoint goes on from
@@ -60,16 +60,20 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     console.log(&head(&session, args, &grid, rule));
     checkpoints::announce(&console, &target, args.checkpoints.resume, saved.is_some());
 
+    let walking = all.within(all.remaining().map(|d| d.mul_f64(1.0 - PROOF_SHARE)));
+    let keeper = Keeper::new(args.checkpoints.checkpoint.0, &target, key);
+    let mut walk = Walk { args, grid: &grid, rule, budget: &walking, keeper };
     let start = match saved {
-        Some(saved) => saved.restore(&session, folds.as_mut()),
+        Some(saved) => {
+            let (mut walked, path) = saved.restore(&session, folds.as_mut());
+            walk.prove_again(&mut session, &mut walked)?;
+            (walked, path)
+        }
         None => {
             let path = session.warm_start()?.map_or_else(|| Path::new(&session.problem), Path::starting);
             (Walked { points: Vec::new(), kept: Vec::new() }, path)
         }
     };
-    let walking = all.within(all.remaining().map(|d| d.mul_f64(1.0 - PROOF_SHARE)));
-    let keeper = Keeper::new(args.checkpoints.checkpoint.0, &target, key);
-    let mut walk = Walk { args, grid: &grid, rule, budget: &walking, keeper };
     let Walked { mut points, kept } = walk.walk(&mut session, start, folds, &mut console)?;
     let chosen = rule.choose(&points);
     let best = kept.into_iter().flatten().find(|k| k.point == chosen).expect("the point chosen is kept");
@@ -95,10 +99,18 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
         let certificate = best.certificate.map_or_else(again, Ok)?;
         (best.solution, certificate)
     };
-    let outcome =
-        Outcome { factors: &solution.factors, certificate: &certificate, stopped_by: solution.stopped_by.word(), time };
+    let mut outcome = Outcome {
+        factors: &solution.factors,
+        certificate: &certificate,
+        stopped_by: solution.stopped_by.word(),
+        time,
+        path: None,
+    };
     points[chosen].document = document(&session, &outcome)?;
-    staging.write("path.csv", path::csv(&points, chosen).as_bytes())?;
+    let table = path::csv(&points, chosen, &rule.word());
+    let shown = path::Walk::parse(&table);
+    outcome.path = shown.as_ref();
+    staging.write("path.csv", table.as_bytes())?;
     staging.write("path.svg", path::svg(&points, chosen).as_bytes())?;
     console.trace = trace;
     let d = &points[chosen].document;
@@ -167,7 +179,7 @@ fn head(session: &Session, args: &PathArgs, grid: &Grid, rule: Rule) -> String {
 struct Kept {
     point: usize,
     solution: Solution,
-    /// `None` for one that was read back: its claim is no proof.
+    /// `None` for one that was read back and is not proven again yet.
     certificate: Option<Certificate>,
     time: Time,
     trace: Vec<Iteration>,
@@ -199,6 +211,25 @@ impl Walk<'_> {
         }
     }
 
+    /// Proves again what is kept of a checkpoint, whose rows claim it; what costs as much as the points did is left to the end.
+    fn prove_again(&self, session: &mut Session, walked: &mut Walked) -> anyhow::Result<()> {
+        let (_, options) = self.until(session);
+        for kept in walked.kept.iter_mut().flatten().filter(|_| !self.args.prove_all) {
+            at(session, self.grid, kept.point);
+            let certificate = certify(session, &kept.solution, &options, self.budget)?;
+            let outcome = Outcome {
+                factors: &kept.solution.factors,
+                certificate: &certificate,
+                stopped_by: kept.solution.stopped_by.word(),
+                time: kept.time,
+                path: None,
+            };
+            walked.points[kept.point].document = document(session, &outcome)?;
+            kept.certificate = Some(certificate);
+        }
+        Ok(())
+    }
+
     fn walk(
         &mut self,
         session: &mut Session,
@@ -222,6 +253,7 @@ impl Walk<'_> {
                 certificate: &certificate,
                 stopped_by: solution.stopped_by.word(),
                 time,
+                path: None,
             };
             let document = document(session, &outcome)?;
             let trace = std::mem::take(&mut watch.trace);

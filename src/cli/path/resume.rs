@@ -2,7 +2,9 @@
 
 use super::super::checkpoints::misfit;
 use super::super::session::Session;
+use super::choice::Rule;
 use super::folds::Folds;
+use super::grid::Grid;
 use super::{Kept, Walked};
 use crate::report::path::{Cv, Point};
 use crate::run::document::Time;
@@ -30,6 +32,26 @@ struct Finished {
     time_s: f64,
 }
 
+impl Finished {
+    /// As it was; `None` if its document is none.
+    fn point(&self) -> Option<Point> {
+        Some(Point { document: serde_json::from_str(&self.document).ok()?, cv: self.cv, time_s: self.time_s })
+    }
+}
+
+/// Whether this may be row `k` of the path: its own numbers go together, and with the grid and what is held out.
+fn belongs(session: &Session, p: &Point, grid: &Grid, k: usize, folds: bool) -> bool {
+    let (d, held) = (&p.document, session.dataset.holdout.as_ref().map(|h| h.y.len()));
+    d.is_coherent()
+        && d.lambda == grid.lambda(k, session.lambda_max.found)
+        && d.lambda_max == session.lambda_max
+        && d.target_gap == session.spec.certificate.target_gap
+        && d.holdout.map(|h| h.entries) == held
+        && p.cv.is_some() == folds
+        && p.cv.is_none_or(|c| c.error >= 0.0 || c.error.is_nan())
+        && p.time_s.is_finite()
+}
+
 /// A point that may be written.
 #[derive(Serialize, Deserialize)]
 struct Held {
@@ -51,7 +73,8 @@ impl Saved {
         }
     }
 
-    /// The checkpoint of a path with so many points, if there is one.
+    /// The checkpoint of this path, if there is one. A row that cannot be proven again, since its point is not kept, is held against
+    /// all that is known of it: the grid, the data, its own numbers.
     ///
     /// # Errors
     /// [`RunError`] if it cannot be gone on from.
@@ -59,28 +82,38 @@ impl Saved {
         session: &Session,
         folder: &std::path::Path,
         digest: &str,
-        points: usize,
+        (grid, rule): (&Grid, Rule),
         folds: usize,
     ) -> Result<Option<Self>, RunError> {
         let Some(saved) = checkpoint::read::<Self>(folder, digest)? else { return Ok(None) };
         let rows = session.problem.factor_rows();
-        let fits = saved.points.len() <= points
+        let fits = saved.points.len() <= grid.len()
             && saved.kept.len() == saved.points.len()
             && saved.kept.iter().flatten().all(|k| k.solution.fits(&session.problem))
             && saved.path.fits(&rows)
             && saved.folds.len() == folds
-            && saved.folds.iter().all(|f| f.fits(&rows))
-            && saved.points.iter().all(|p| serde_json::from_str::<crate::run::Document>(&p.document).is_ok());
-        if fits { Ok(Some(saved)) } else { Err(misfit(folder)) }
+            && saved.folds.iter().all(|f| f.fits(&rows));
+        if !fits {
+            return Err(misfit(folder));
+        }
+        let refused = |why| RunError::Checkpoint { path: checkpoint::path_of(folder), why };
+        let Some(points) = saved.points.iter().map(Finished::point).collect::<Option<Vec<_>>>() else {
+            return Err(refused("of a path with a row that is no certificate"));
+        };
+        if !points.iter().enumerate().all(|(k, p)| belongs(session, p, grid, k, folds > 0)) {
+            return Err(refused(
+                "of a path with a row that cannot be: its numbers contradict each other, the grid or the data",
+            ));
+        }
+        let needed = |k: usize| rule.needs_all() || k == rule.choose(&points);
+        if (0..points.len()).any(|k| needed(k) && saved.kept[k].is_none()) {
+            return Err(refused("of a path without the point that it would choose"));
+        }
+        Ok(Some(saved))
     }
 
     /// Puts it back. Certificates are made again where they are needed.
     pub fn restore(self, session: &Session, folds: Option<&mut Folds>) -> (Walked, Path) {
-        let point = |p: Finished| Point {
-            document: serde_json::from_str(&p.document).expect("looked at when it was found"),
-            cv: p.cv,
-            time_s: p.time_s,
-        };
         let kept = |(point, k): (usize, Option<Held>)| {
             k.map(|k| Kept {
                 point,
@@ -94,7 +127,7 @@ impl Saved {
             f.go_on(self.folds.iter().map(Reached::path));
         }
         let walked = Walked {
-            points: self.points.into_iter().map(point).collect(),
+            points: self.points.iter().map(|p| p.point().expect("looked at when it was found")).collect(),
             kept: self.kept.into_iter().enumerate().map(kept).collect(),
         };
         (walked, self.path.path())

@@ -22,7 +22,7 @@
 use super::{PolarBound, Upper, norms};
 use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
-use crate::polar::field::{symmetric_part, unweighted};
+use crate::polar::field::{symmetrised, unweighted};
 use crate::polar::search;
 use crate::problem::Problem;
 
@@ -112,7 +112,7 @@ fn form(problem: &Problem, z: &[f64]) -> (Form, f64, bool) {
     let at = &problem.observations;
     if gauges.len() == 1 {
         // u u' does not see the sign of the orthant
-        let s = symmetric_part(at, &z.field);
+        let s = symmetrised(at, &z.field);
         let rounding = z.rounding + crate::linalg::sum::UNIT_ROUNDOFF * norm_upper(s.as_slice());
         let scale = norm_upper(s.as_slice());
         return (Form { side: s.nrows(), rows: s, kind: FormKind::Symmetric, scale }, rounding, false);

@@ -8,7 +8,7 @@
 use super::{PolarBound, Upper, norms};
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, proven};
-use crate::polar::field::{symmetric_part, unweighted};
+use crate::polar::field::{symmetrised, unweighted};
 use crate::problem::Problem;
 
 /// lambda_max.
@@ -33,7 +33,7 @@ impl PolarBound for Eigenvalue {
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let z = unweighted(problem, z);
-        let g = symmetric_part(&problem.observations, &z.field);
+        let g = symmetrised(&problem.observations, &z.field);
         let whole = (upper_of(&g) + z.rounding).next_up();
         if problem.regularizer.gauges[0].cone().is_none() {
             return Upper { value: whole, method: "cholesky", exact: true };

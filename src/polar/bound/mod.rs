@@ -296,7 +296,7 @@ pub fn free_l2_upper(problem: &Problem, at: &crate::data::Observations, z: &[f64
         return None;
     }
     Some(match problem.mapping.name() {
-        "psd" => eigenvalue::upper_of(&super::field::symmetric_part(at, z)),
+        "psd" => eigenvalue::upper_of(&super::field::symmetrised(at, z)),
         _ => super::field::sigma_upper(at, z).value,
     })
 }

@@ -8,7 +8,7 @@
 
 use crate::data::Observations;
 use crate::extra::Extras;
-use crate::gauge::{Gauge, KINDS};
+use crate::gauge::Gauge;
 use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::loss::squared::Squared;
@@ -28,22 +28,13 @@ pub struct Slabs {
 /// Most entries of a slab; it is formed densely.
 const SLAB_LIMIT: usize = 250_000;
 
-/// A copy of a gauge with a plain norm, free or on an orthant; `None` for others.
-fn copy(gauge: &Gauge, side: usize) -> Option<Gauge> {
-    let kind = KINDS.iter().find(|k| k.name == gauge.norm().name() && matches!(k.name, "l1" | "l2" | "linf"))?;
-    let cone = match gauge.cone() {
-        None => None,
-        Some(c) => {
-            c.orthant()?;
-            Some((crate::cone::KINDS.iter().find(|k| k.name == c.name())?.example)(side)?)
-        }
-    };
-    let norm = (kind.examples)(side).into_iter().next()?;
-    Gauge::new(norm, gauge.weights().map(<[f64]>::to_vec), cone).ok()
+/// Whether a gauge has a plain norm, and is free or on an orthant.
+fn is_plain(gauge: &Gauge) -> bool {
+    matches!(gauge.norm().name(), "l1" | "l2" | "linf") && gauge.cone().is_none_or(|c| c.orthant().is_some())
 }
 
 impl Slabs {
-    /// `None` unless the problem is an array of order 3 whose other gauges can be copied.
+    /// `None` unless the problem is an array of order 3 whose other gauges are plain.
     pub fn new(problem: &Problem, index: usize) -> Option<Self> {
         let sizes = problem.factor_rows();
         if problem.mapping.name() != "cp" || sizes.len() != 3 || problem.operator.is_some() {
@@ -54,8 +45,10 @@ impl Slabs {
         if rows.checked_mul(cols)? > SLAB_LIMIT {
             return None;
         }
-        let gauges: Vec<Gauge> =
-            others.iter().map(|&k| copy(&problem.regularizer.gauges[k], sizes[k])).collect::<Option<_>>()?;
+        let gauges: Vec<Gauge> = others.iter().map(|&k| problem.regularizer.gauges[k].clone()).collect();
+        if !gauges.iter().all(is_plain) {
+            return None;
+        }
         let rest = Problem {
             observations: Observations::Full { rows, cols },
             operator: None,

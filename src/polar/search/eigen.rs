@@ -5,7 +5,7 @@ use super::{Effort, Found, PolarSearch};
 use crate::linalg::dense;
 use crate::mapping::Factors;
 use crate::polar::bound::norms;
-use crate::polar::field::{symmetric_part, unweighted};
+use crate::polar::field::{symmetrised, unweighted};
 use crate::problem::Problem;
 
 /// Eigenvectors.
@@ -23,7 +23,7 @@ impl PolarSearch for Eigen {
 
     fn search(&self, problem: &Problem, z: &[f64], _warm: Option<&Factors>, _effort: &Effort) -> Found {
         let z = unweighted(problem, z);
-        let Some((values, vectors)) = dense::symmetric_eigen(&symmetric_part(&problem.observations, &z.field)) else {
+        let Some((values, vectors)) = dense::symmetric_eigen(&symmetrised(&problem.observations, &z.field)) else {
             return Found::none(problem);
         };
         let order: Vec<usize> = (0..values.len()).rev().filter(|&i| values[i] > 0.0).collect();

@@ -11,7 +11,7 @@ use super::{Effort, Found, PolarSearch};
 use crate::linalg::{Mat, dense, lanczos};
 use crate::mapping::Factors;
 use crate::polar::bound::norms;
-use crate::polar::field::{symmetric_part, unweighted};
+use crate::polar::field::{symmetrised, unweighted};
 use crate::problem::Problem;
 
 /// Projected power iteration.
@@ -31,7 +31,7 @@ impl PolarSearch for SymmetricPower {
         let gauge = &problem.regularizer.gauges[0];
         let sign = gauge.orthant().unwrap_or(1.0);
         let z = unweighted(problem, z);
-        let s = symmetric_part(&problem.observations, &z.field);
+        let s = symmetrised(&problem.observations, &z.field);
         let n = s.nrows();
         let shift = lanczos::lambda_max(&-&s).max(0.0) * 1.01;
         let mut u = lanczos::hcat(

@@ -8,6 +8,7 @@ mod factors;
 mod fit;
 mod headline;
 mod parts;
+mod path;
 mod progress;
 mod slices;
 
@@ -43,6 +44,7 @@ pub fn page(p: &Portrait) -> String {
                 main {
                     (headline::tiles(d))
                     (problem(p))
+                    @if let Some(walk) = p.path { (path::section(walk)) }
                     (progress::section(p))
                     @match &p.point {
                         Ok(point) => {

@@ -1,8 +1,10 @@
 //! A path of lambdas: its log, `path.csv` and `path.svg`.
 
 mod plot;
+mod walk;
 
 pub use plot::svg;
+pub use walk::{Row, Walk};
 
 use super::log;
 use super::number::{sci, sci_down, sci_up, shown};
@@ -78,11 +80,11 @@ pub fn row(number: usize, p: &Point) -> String {
     )
 }
 
-/// `path.csv`; unknown is empty.
-pub fn csv(points: &[Point], chosen: usize) -> String {
+/// `path.csv`; unknown is empty. `rule` is the word for how the point was chosen.
+pub fn csv(points: &[Point], chosen: usize, rule: &str) -> String {
     let mut out = String::from(
         "point,lambda,ratio,objective,loss,regularizer,extras,lower_bound,gap,polar,rank,verdict,stopped_by,\
-         holdout_rmse,holdout_loss,cv_loss,cv_error,chosen,time_s\n",
+         holdout_rmse,holdout_loss,cv_loss,cv_error,chosen,rule,time_s\n",
     );
     let number = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:?}"));
     for (i, p) in points.iter().enumerate() {
@@ -91,7 +93,7 @@ pub fn csv(points: &[Point], chosen: usize) -> String {
         // writing to a string does not fail
         let _ = writeln!(
             out,
-            "{},{:?},{},{:?},{:?},{:?},{:?},{},{},{:?},{},{},{},{},{},{},{},{},{:.3}",
+            "{},{:?},{},{:?},{:?},{:?},{:?},{},{},{:?},{},{},{},{},{},{},{},{},{},{:.3}",
             i + 1,
             d.lambda,
             number(p.ratio()),
@@ -110,6 +112,7 @@ pub fn csv(points: &[Point], chosen: usize) -> String {
             number(p.cv.map(|c| c.mean)),
             number(p.cv.map(|c| c.error)),
             u8::from(i == chosen),
+            if i == chosen { rule } else { "" },
             p.time_s
         );
     }

@@ -9,6 +9,7 @@ use homfac::data::stream::Stream;
 use homfac::data::{Source, source::Format};
 use homfac::extra::Coefficients;
 use homfac::predict::{Model, Projection, Show};
+use homfac::report::portrait::Portrait;
 use homfac::run::document::Document;
 use homfac::run::load;
 use homfac::solve::observer::Silent;
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The files of a run folder.
-pub const FILES: [&str; 8] = [
+pub const FILES: [&str; 9] = [
     "spec.toml",
     "certificate.json",
     "model.json",
@@ -27,6 +28,7 @@ pub const FILES: [&str; 8] = [
     "factors/X2.npy",
     "extras/intercept.npy",
     "extras/covariates.npy",
+    "path.csv",
 ];
 
 /// Entries up to which everything is predicted: what a shape justifies is no finding.
@@ -88,7 +90,12 @@ fn check(folder: &Path, o: &Opened) -> Option<f64> {
     if let Ok(text) = std::fs::read_to_string(folder.join("certificate.json"))
         && let Ok(document) = serde_json::from_str::<Document>(&text)
     {
-        report::markdown::report(&document, &[]);
+        let table = std::fs::read_to_string(folder.join("path.csv")).unwrap_or_default();
+        let walk = report::path::Walk::parse(&table);
+        report::markdown::report(&document, &[], walk.as_ref());
+        let (path, point) = (walk.as_ref(), Err(String::new()));
+        let page = Portrait { document: &document, notes: &[], spec: "", trace: &[], path, point };
+        report::html::page(&page);
     }
     let problem = &o.problem;
     let factors = said(load::factors(folder, problem.factor_rows().len()))?;

@@ -368,6 +368,7 @@ fn runs() -> Vec<Vec<u8>> {
             match *file {
                 "model.json" => hostile.extend(models()),
                 "dual.npz" => hostile.extend(witnesses()),
+                "path.csv" => hostile.push(table()),
                 "factors/X1.npy" | "factors/X2.npy" => {
                     hostile.extend([array(&[4, 0], &[]), array(&[3, 1], &[1e308; 3]), array(&[4, 1], &[-1e200; 4])]);
                     hostile.push(npy_file(&header("<f8", true, "(100000000, 0)"), 1, &[]));
@@ -378,6 +379,11 @@ fn runs() -> Vec<Vec<u8>> {
         }
     }
     out
+}
+
+fn table() -> Vec<u8> {
+    let heads = "point,lambda,ratio,objective,lower_bound,gap,rank,holdout_loss,cv_loss,cv_error,chosen,rule,time_s";
+    format!("{heads}\n1,8.0,1.0,5.0,5.0,0.0,0,,0.75,0.125,0,,0.1\n2,4.0,0.5,4.0,,,3,,0.5,0.25,1,min,0.2\n").into_bytes()
 }
 
 fn models() -> Vec<Vec<u8>> {

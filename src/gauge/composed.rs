@@ -5,15 +5,17 @@ use super::pairs::{self, Rule};
 use super::shrink::shrink;
 use crate::cone::Cone;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
+use std::sync::Arc;
 
 /// Weights between these: a product of two, or of their inverses, stays far from overflow and underflow, which the proofs of
 /// polar bounds rely on.
 pub const WEIGHT_RANGE: std::ops::RangeInclusive<f64> = 1e-75..=1e75;
 
 /// gauge(x) = norm(D x) on a cone (+inf outside), D = diag(weights) > 0. Degree 1.
+#[derive(Clone)]
 pub struct Gauge {
-    norm: Box<dyn Norm>,
-    cone: Option<Box<dyn Cone>>,
+    norm: Arc<dyn Norm>,
+    cone: Option<Arc<dyn Cone>>,
     rule: Option<Rule>,
     weights: Option<Vec<f64>>,
 }
@@ -43,7 +45,7 @@ impl Gauge {
                 return Err(format!("no rule is known to be right for weights that vary with {culprit}"));
             }
         }
-        Ok(Self { norm, cone, rule, weights })
+        Ok(Self { norm: norm.into(), cone: cone.map(Arc::from), rule, weights })
     }
 
     /// The underlying norm.
