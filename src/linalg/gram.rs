@@ -2,6 +2,7 @@
 
 use super::packed::{Packed, WIDTH};
 use super::real::Real;
+use super::simd::vectorised;
 use super::{Mat, Pattern, dense};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -102,9 +103,7 @@ impl<'a> Gram<'a> {
     /// The same with |W|, for one column.
     pub fn absolute_mul(&self, x: &Mat) -> Mat {
         match &self.0 {
-            Storage::Full { w, rows, cols } => {
-                full_mul(&w.iter().map(|w| w.abs()).collect::<Vec<_>>(), *rows, *cols, x)
-            }
+            Storage::Full { w, rows, cols } => full_absolute_mul(w, *rows, *cols, x.as_slice()),
             Storage::Listed(b) => b.wide.mul(&b.tall.mul(x, f64::abs), f64::abs),
         }
     }
@@ -125,6 +124,35 @@ impl<'a> Gram<'a> {
             Storage::Listed(b) => b.tall.gram(group),
         }
     }
+}
+
+/// Columns whose products are summed before others'.
+const TOGETHER: usize = 64;
+
+/// G x for |W|, column by column.
+fn full_absolute_mul(w: &[f64], m: usize, n: usize, x: &[f64]) -> Mat {
+    let absolute = |c: &[f64], x: &[f64]| c.iter().zip(x).map(|(w, x)| w.abs() * x).sum::<f64>();
+    let add = |c: &[f64], a: f64, out: &mut [f64]| c.iter().zip(out).for_each(|(w, out)| *out += a * w.abs());
+    // sums over columns, by groups of them in a fixed order
+    let over_columns = |of: &(dyn Fn(usize, &[f64]) -> f64 + Sync)| {
+        let parts = w.par_chunks(m * TOGETHER).enumerate().map(|(g, columns)| {
+            let mut out = vec![0.0; m];
+            vectorised(
+                #[inline(always)]
+                || columns.chunks_exact(m).enumerate().for_each(|(k, c)| add(c, of(g * TOGETHER + k, c), &mut out)),
+            );
+            out
+        });
+        let parts: Vec<Vec<f64>> = parts.collect();
+        let mut total = vec![0.0; m];
+        parts.iter().for_each(|p| total.iter_mut().zip(p).for_each(|(t, p)| *t += p));
+        total
+    };
+    if m <= n {
+        return Mat::from_vec(m, 1, over_columns(&|_, c| absolute(c, x)));
+    }
+    let y = over_columns(&|j, _| x[j]);
+    Mat::from_vec(n, 1, w.par_chunks(m).map(|c| absolute(c, &y)).collect())
 }
 
 fn full_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {

@@ -155,6 +155,17 @@ pub fn sigma_upper_by(w: &[f64], layout: Layout, gram_matrix: bool) -> SigmaUppe
     sigma_upper_near(w, layout, gram_matrix, None)
 }
 
+/// A proven upper bound of sigma_1 from the absolute values alone, to a few percent of what those can say.
+pub fn sigma_absolute(w: &[f64], layout: Layout) -> f64 {
+    if w.iter().any(|x| !x.is_finite()) {
+        return f64::INFINITY;
+    }
+    let Some((w, scale)) = scaled(w) else { return 0.0 };
+    let found = perron::gram_norm(&Gram::new(&w, layout), layout.small_side(), |b| b.upper <= 1.05 * b.lower);
+    let frobenius = norm_upper(&w);
+    (found.upper.min((frobenius * frobenius).next_up()).sqrt().next_up() / scale).next_up()
+}
+
 /// The same, sooner where directions of the smaller side are known (columns) that are nearly singular vectors, the top one first.
 pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Option<&Mat>) -> SigmaUpper {
     if w.iter().any(|x| !x.is_finite()) {

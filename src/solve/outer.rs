@@ -114,8 +114,9 @@ pub(super) fn go_on(
                     alternate(problem, strategy, x, &mut q, effort, budget);
                 }
             };
-            // many of the slices appended at once are made superfluous by the first few sweeps
-            if state.appended > FEW && x.rank() <= append::JOINT_LIMIT {
+            // many of the slices appended at once are made superfluous by the first few sweeps, unless they are orthogonal
+            let orthogonal = exact && descent::hals::Hals.applies(problem);
+            if state.appended > FEW && !orthogonal && x.rank() <= append::JOINT_LIMIT {
                 descend(problem, &mut x, descent::Effort { sweeps: SETTLING, ..effort });
                 append::reweigh(problem, &mut x);
                 reduce::reduce(problem, &mut x);

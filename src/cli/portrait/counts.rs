@@ -1,4 +1,4 @@
-//! Histograms, over one axis or two: every entry is counted, so that what is drawn does not grow with the data.
+//! Histograms, over one axis or two: every entry given is counted, so that what is drawn does not grow with the data.
 
 use crate::report::plots::raster::Raster;
 use crate::report::portrait::{Cloud, Histogram};

@@ -12,6 +12,9 @@ use crate::problem::Problem;
 use crate::report::portrait::{Fit, Quantity, View};
 use crate::spec::{self, Spec};
 
+/// Of more entries than these, evenly spaced ones are drawn.
+const DRAWN: usize = 250_000;
+
 /// Phi + A Q at the fitted entries, without outliers, which are the data's and not the model's.
 pub fn predictions(session: &Session, factors: &Factors, extras: &Coefficients) -> Vec<f64> {
     let mut prediction = session.problem.apply(factors);
@@ -94,7 +97,15 @@ fn real(targets: &[f64], predictions: &[f64]) -> Fit {
     if all > 0.0 && left.is_finite() && all.is_finite() {
         numbers.push(("share of the variance explained", Quantity::Share(1.0 - left / all)));
     }
-    let views = vec![View::Agreement(cloud(targets, predictions)), View::Residuals(around_zero(&residuals))];
+    let every = targets.len().div_ceil(DRAWN);
+    let some = |x: &[f64]| x.iter().copied().step_by(every).collect::<Vec<_>>();
+    let (cloud, histogram) = if every > 1 {
+        numbers.push(("entries drawn", Quantity::Part(targets.len().div_ceil(every), targets.len())));
+        (cloud(&some(targets), &some(predictions)), around_zero(&some(&residuals)))
+    } else {
+        (cloud(targets, predictions), around_zero(&residuals))
+    };
+    let views = vec![View::Agreement(cloud), View::Residuals(histogram)];
     Fit { entries: targets.len(), numbers, views }
 }
 

@@ -55,8 +55,8 @@ pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
         return None;
     }
     let z = unweighted(problem, z);
-    let absolute = proven::sigma_upper_by(&z.field, layout(at), false);
-    Some(Upper { value: (absolute.value + z.rounding).next_up(), method: absolute.method, exact: false })
+    let absolute = proven::sigma_absolute(&z.field, layout(at));
+    Some(Upper { value: (absolute + z.rounding).next_up(), method: "perron", exact: false })
 }
 
 /// The bound of plain l2 norms without cones, sooner for slices that are nearly the best ones.
