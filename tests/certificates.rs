@@ -352,7 +352,7 @@ const CONES: [[Recipe; 2]; 7] = [
 ];
 
 /// Factors with sums of norms.
-const SUMS: [[Recipe; 2]; 4] = [
+const SUMS_APART: [[Recipe; 2]; 4] = [
     [("tv#0", None, false), ("l2", None, false)],
     [("tv#0", Some("nonnegative"), false), ("l2", Some("nonnegative"), false)],
     [("l2", None, false), ("tv#1", None, false)],
@@ -382,7 +382,7 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
         }
         problem
     } else if relaxation.name() == "parts_split" {
-        let recipes = SUMS[seed as usize % SUMS.len()];
+        let recipes = SUMS_APART[seed as usize % SUMS_APART.len()];
         let mut problem = instance("matrix", &recipes, layout, (7, 5), 0.3, &mut rng);
         if seed.is_multiple_of(3) {
             problem.loss = Box::new(loss::huber::Huber { delta: 0.4 });

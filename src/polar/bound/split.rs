@@ -71,7 +71,8 @@ impl PolarBound for Split {
 /// The bound that these parts prove of a field over the entries of X, one of them taking what is left over; `None` if they do not
 /// fit the problem.
 pub fn upper_of(problem: &Problem, z: &[f64], blocks: &[Vec<f64>]) -> Option<f64> {
-    let weighed = Weighed::new(problem, z)?;
+    // of measurements z would be no field over the entries
+    let weighed = Weighed::new(problem, z).filter(|_| problem.operator.is_none())?;
     let shapes: Vec<(usize, usize)> = (0..weighed.parts.count()).map(|k| weighed.parts.part_shape(k)).collect();
     let fits = |(s, b): (&(usize, usize), &Vec<f64>)| s.0.checked_mul(s.1) == Some(b.len());
     if z.len() != problem.observations.len() || blocks.len() != shapes.len() || !shapes.iter().zip(blocks).all(fits) {
