@@ -340,6 +340,25 @@ const ORTHANTS: [(Option<&str>, Option<&str>); 5] = [
     (Some("nonnegative"), None),
 ];
 
+/// Factors for the lift of halfspaces and norms of squares.
+const CONES: [[Recipe; 2]; 7] = [
+    [("l2", Some("monotone"), false), ("l2", None, false)],
+    [("l2", Some("halfspaces"), false), ("l2", Some("nonnegative"), false)],
+    [("linf", None, false), ("l2", None, false)],
+    [("lp#1", Some("nonnegative"), false), ("linf", None, false)],
+    [("l2", Some("kernel"), false), ("l2", Some("monotone"), false)],
+    [("group_l2#0", Some("nonpositive"), false), ("l2", None, false)],
+    [("l2", Some("nonpositive"), false), ("lp#0", Some("nonnegative"), false)],
+];
+
+/// Factors with sums of norms.
+const SUMS_APART: [[Recipe; 2]; 4] = [
+    [("tv#0", None, false), ("l2", None, false)],
+    [("tv#0", Some("nonnegative"), false), ("l2", Some("nonnegative"), false)],
+    [("l2", None, false), ("tv#1", None, false)],
+    [("tv#1", None, false), ("linf", Some("nonnegative"), false)],
+];
+
 /// An instance with orthants, the point that Algorithm 1 ends at, and the bound of one relaxation alone started from it.
 fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, Option<f64>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -351,6 +370,24 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
         let shape = if seed.is_multiple_of(4) { (3, 9) } else { (3, 6) };
         let (u, v) = if signs == 1 { (u, v) } else { (None, None) };
         instance("cp", &[plain(u), plain(v), plain(v)], layout, shape, 0.3, &mut rng)
+    } else if relaxation.name() == "cone_lift" {
+        let recipes = CONES[seed as usize % CONES.len()];
+        let mut problem = instance("matrix", &recipes, layout, (7, 5), 0.3, &mut rng);
+        match seed % 3 {
+            0 => problem.loss = Box::new(loss::huber::Huber { delta: 0.4 }),
+            1 if matches!(problem.observations, Observations::Full { .. }) => {
+                problem = through_measurements(problem, seed.is_multiple_of(2), &mut rng);
+            }
+            _ => {}
+        }
+        problem
+    } else if relaxation.name() == "parts_split" {
+        let recipes = SUMS_APART[seed as usize % SUMS_APART.len()];
+        let mut problem = instance("matrix", &recipes, layout, (7, 5), 0.3, &mut rng);
+        if seed.is_multiple_of(3) {
+            problem.loss = Box::new(loss::huber::Huber { delta: 0.4 });
+        }
+        problem
     } else if relaxation.name() == "folded" {
         instance("matrix", &[("nuclear", None, false), plain(None)], layout, (6, SQUARE), 0.3, &mut rng)
     } else {
@@ -382,7 +419,12 @@ fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
                 .unwrap_or_else(|e| panic!("{} seed {seed}: {e}", relaxation.name()));
             applied += 1;
             // on random arrays the signs of three factors are worth more than those of two
-            let share = if relaxation.name() == "partial_transpose_nonnegative" { 6e-2 } else { 1e-2 };
+            let share = match relaxation.name() {
+                "partial_transpose_nonnegative" | "cone_lift" => 6e-2,
+                // a slice may answer each norm with another decomposition
+                "parts_split" => 0.2,
+                _ => 1e-2,
+            };
             closed += usize::from(objective - bound <= share * objective);
         }
         assert!(applied >= 8, "{}: applied {applied} times", relaxation.name());
@@ -403,6 +445,20 @@ fn a_lift_that_forgets_a_side_is_free_is_caught() {
         caught += usize::from(bound.unwrap() > problem.objective(&free));
     }
     assert!(caught >= 6, "{caught}");
+}
+
+#[test]
+fn a_lift_that_keeps_the_conditions_of_a_cone_that_is_gone_is_caught() {
+    let mut caught = 0;
+    for seed in [0, 7, 14, 1, 8] {
+        let (mut problem, end, bound) = lifted(seed, &relax::cone_lift::ConesLift);
+        problem.regularizer.gauges = (0..2).map(|_| Gauge::new(Box::new(gauge::l2::L2), None, None).unwrap()).collect();
+        let options = CertifyOptions { target_gap: 1e-7, effort: Effort::Cheap };
+        let budget = Budget::unlimited();
+        let free = solve(&mut problem, &SolverOptions::default(), &options, Some(end), &budget, &mut Silent).factors;
+        caught += usize::from(bound.unwrap() > problem.objective(&free));
+    }
+    assert!(caught >= 4, "{caught}");
 }
 
 #[test]
@@ -451,7 +507,7 @@ fn matrices_under_the_nuclear_norm_are_certified_as_the_array_that_they_fold_up_
 
 #[test]
 fn whatever_a_witness_holds_it_proves_nothing_false() {
-    use homfac::certify::dual::{Kind, Lift};
+    use homfac::certify::dual::{ConeLift, Kind, Lift};
     for seed in 0..40u64 {
         let (problem, end, _) = lifted(seed, &relax::nuclear::Nuclear);
         let objective = problem.objective(&end);
@@ -474,7 +530,17 @@ fn whatever_a_witness_holds_it_proves_nothing_false() {
                     s[e.1 * m + e.0] = *y;
                     s
                 });
+            let signed = [0, 1].map(|k| problem.regularizer.gauges[k].orthant().is_some());
+            let own = |k: usize, block: &Vec<f64>| if signed[k] { block.clone() } else { Vec::new() };
+            let cone_lift = ConeLift {
+                z: random(problem.y.len(), false),
+                own: [own(0, &u), own(1, &v)],
+                cross: if signed[0] && signed[1] { random(m * n, false) } else { Vec::new() },
+                diagonals: [random(m, false), random(n, true)],
+            };
             for kind in [
+                Kind::ConeLift(ConeLift { z: problem.y.clone(), ..cone_lift.clone() }),
+                Kind::ConeLift(cone_lift),
                 Kind::Field(random(problem.y.len(), false)),
                 Kind::Majorant(random(m * n, false)),
                 Kind::Majorant(near.clone()),

@@ -9,6 +9,7 @@
 //! carry a *majorant* M: Z <= M entry by entry and Omega°_free(M) <= lambda suffice. Where one side or both lie in orthants it
 //! may carry a [`Lift`].
 
+pub mod cone_lift;
 mod equalities;
 mod keeper;
 mod lift;
@@ -16,15 +17,16 @@ mod majorant;
 mod parts;
 pub mod transposes;
 
+pub use cone_lift::ConeLift;
 pub use keeper::Keeper;
 pub use lift::Lift;
-pub use parts::parts;
 pub use transposes::Transposes;
 
 use super::certificate::Witness;
 use crate::extra::{Block, Penalty};
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::polar::bound;
+use crate::polar::parts::Parts;
 use crate::problem::Problem;
 use equalities::{ROOMS, corrected, near_sums, repair_exactly};
 use std::borrow::Cow;
@@ -47,9 +49,18 @@ pub enum Kind {
     Majorant(Vec<f64>),
     /// A lift.
     Lift(Lift),
+    /// A lift for halfspaces, norms of squares, and any loss.
+    ConeLift(ConeLift),
     /// The parts of a sum of norms, [`crate::polar::parts`]: the field is their sum, or the best one below it where u v' has one
     /// sign.
     Parts(Vec<Vec<f64>>),
+    /// A field and parts that bound its polar: their sum misses it by little, and that is paid for.
+    Split {
+        /// Z, in observation order.
+        z: Vec<f64>,
+        /// The parts, in the order of [`crate::polar::parts`].
+        blocks: Vec<Vec<f64>>,
+    },
     /// A grouping of the indices of an array of higher order.
     Transposes(Transposes),
 }
@@ -89,6 +100,11 @@ impl DualPoint {
             Kind::Parts(blocks) => {
                 blocks.iter().enumerate().map(|(k, s)| (format!("part_{}", k + 1), s.clone())).collect()
             }
+            Kind::ConeLift(l) => l.arrays(),
+            Kind::Split { z, blocks } => {
+                let named = |(k, s): (usize, &Vec<f64>)| (format!("split_part_{}", k + 1), s.clone());
+                std::iter::once(("split_z".into(), z.clone())).chain(blocks.iter().enumerate().map(named)).collect()
+            }
             Kind::Transposes(t) => t.arrays(),
         };
         Witness { source: self.source.clone(), arrays }
@@ -100,7 +116,13 @@ impl DualPoint {
         let array = |name: &str| w.arrays.iter().find(|a| a.0 == name).map(|a| a.1.clone());
         let block = |x: &[f64], side: usize| x.is_empty() || Some(x.len()) == side.checked_mul(side);
         let kind = if array("part_1").is_some() {
-            Kind::Parts((1..=parts(problem)?.count()).map(|k| array(&format!("part_{k}"))).collect::<Option<_>>()?)
+            Kind::Parts((1..=Parts::of(problem)?.count()).map(|k| array(&format!("part_{k}"))).collect::<Option<_>>()?)
+        } else if let Some(z) = array("split_z") {
+            let count = Parts::of(problem)?.count();
+            let blocks = (1..=count).map(|k| array(&format!("split_part_{k}"))).collect::<Option<_>>()?;
+            Kind::Split { z, blocks }
+        } else if let Some(l) = ConeLift::read(array) {
+            Kind::ConeLift(l)
         } else if let Some(t) = Transposes::read(array) {
             Kind::Transposes(t)
         } else if let Some(z) = array("z").filter(|z| z.len() == problem.y.len()) {
@@ -129,6 +151,12 @@ pub fn prove(problem: &Problem, point: &DualPoint) -> Option<Proven> {
         }
         Kind::Majorant(m) => majorant::prove(problem, &point.source, m),
         Kind::Lift(l) => lift::prove(problem, &point.source, l),
+        Kind::ConeLift(l) => cone_lift::prove(problem, &point.source, l),
+        Kind::Split { z, blocks } => {
+            let value = bound::split::upper_of(problem, z, blocks).filter(|v| v.is_finite())?;
+            let upper = bound::Upper { value, method: "parts", exact: false };
+            prove_field(problem, &point.source, z, upper).map(|p| Proven { point: point.clone(), ..p })
+        }
         Kind::Parts(blocks) => parts::prove(problem, &point.source, blocks),
         Kind::Transposes(t) => transposes::prove(problem, &point.source, t),
     }
@@ -203,7 +231,12 @@ pub fn plain_lambda(problem: &Problem) -> Option<f64> {
 /// The lambda that the gauges would have without their weights, whatever their norms; `None` for weights that vary, for
 /// sensing, and where phi is not u v'.
 pub fn uniform_lambda(problem: &Problem) -> Option<f64> {
-    if problem.operator.is_some() || !problem.mapping.is_multilinear() {
+    weighted_lambda(problem).filter(|_| problem.operator.is_none())
+}
+
+/// The same, sensing included.
+pub fn weighted_lambda(problem: &Problem) -> Option<f64> {
+    if !problem.mapping.is_multilinear() {
         return None;
     }
     let gauges = &problem.regularizer.gauges;

@@ -125,6 +125,10 @@ impl Cone for Halfspaces {
         if off > 0.0 { (off * self.reach).next_up() } else { 0.0 }
     }
 
+    fn halfspaces(&self, _n: usize) -> Option<Mat> {
+        Some(self.rows.0.clone())
+    }
+
     fn reduce(&self, y: &mut [f64], d: Option<&[f64]>) -> f64 {
         let d_of = |j: usize| d.map_or(1.0, |d| d[j]);
         let metric: Vec<f64> = (0..y.len()).map(|j| d_of(j) * d_of(j)).collect();

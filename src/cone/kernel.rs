@@ -124,6 +124,12 @@ impl Cone for Kernel {
         (norm_upper(&off) / self.least).next_up()
     }
 
+    fn halfspaces(&self, _n: usize) -> Option<Mat> {
+        let a = &self.rows.0;
+        let p = a.nrows();
+        Some(Mat::from_fn(2 * p, a.ncols(), |i, j| if i < p { a[(i, j)] } else { -a[(i - p, j)] }))
+    }
+
     fn reduce(&self, y: &mut [f64], d: Option<&[f64]>) -> f64 {
         // y + D^-1 A'mu shortest: D^-1 y moved into the kernel in the metric D^2
         let d_of = |j: usize| d.map_or(1.0, |d| d[j]);

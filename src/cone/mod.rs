@@ -65,6 +65,11 @@ pub trait Cone: Send + Sync {
         0.0
     }
 
+    /// A with C = {x in R^n : A x >= 0}, where there is one.
+    fn halfspaces(&self, _n: usize) -> Option<Mat> {
+        None
+    }
+
     /// Whether C is a subspace, so that [`Cone::reduce`] may be applied to every column of a matrix.
     fn is_subspace(&self) -> bool {
         false

@@ -8,6 +8,7 @@
 //! Nonincreasing columns: reverse the order of the data.
 
 use super::{Cone, Kind};
+use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 
 /// {x : x_i <= x_(i+1)}.
@@ -62,6 +63,11 @@ impl Cone for Monotone {
             return Some((i, x[i]));
         }
         (1..x.len()).find(|&i| x[i] < x[i - 1]).map(|i| (i, x[i]))
+    }
+
+    fn halfspaces(&self, n: usize) -> Option<Mat> {
+        let entry = |i: usize, j: usize| if j == i + 1 { 1.0 } else { -f64::from(u8::from(j == i)) };
+        Some(Mat::from_fn(n.saturating_sub(1), n, entry))
     }
 
     fn reduce(&self, y: &mut [f64], d: Option<&[f64]>) -> f64 {

@@ -1,6 +1,7 @@
 //! The nonnegative orthant, `cone = "nonnegative"`: x_i >= 0. Projection: x_i <- max(x_i, 0).
 
 use super::{Cone, Kind};
+use crate::linalg::Mat;
 
 /// {x : x_i >= 0}.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ impl Cone for Nonnegative {
 
     fn orthant(&self) -> Option<f64> {
         Some(1.0)
+    }
+
+    fn halfspaces(&self, n: usize) -> Option<Mat> {
+        Some(Mat::identity(n, n))
     }
 
     fn violation(&self, x: &[f64]) -> Option<(usize, f64)> {

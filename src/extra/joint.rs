@@ -13,6 +13,9 @@
 //!
 //! so as many columns j as T has columns are left out, on which T is regular; an intercept has S = 1. What one intercept for all asks
 //! for follows from any other intercept. What then remains must be regular by a proof, or nothing is said.
+//!
+//! Of a block whose coefficients are >= 0 the signs A'z <= 0 are asked for: those that are as good as 0 as equalities, the others hold
+//! after the correction too if they are below 0 by more than it can move them. None of them is left out.
 
 use super::{Block, Penalty};
 use crate::linalg::sum::{gamma, norm_upper};
@@ -21,16 +24,50 @@ use crate::linalg::{Mat, dense, proven};
 /// Most equalities, as a dense proof of that order is made.
 const LIMIT: usize = 2000;
 
-/// Bounds of ||C||_F and of its largest entry, for blocks that are free; `None` where there may be no such C.
+/// How near to 0, relative to the sizes of z and of a column, A'z <= 0 is taken for an equality.
+const ACTIVE: f64 = 4e-13;
+
+/// Bounds of ||C||_F and of its largest entry, for blocks that are free or >= 0; `None` where there may be no such C.
 pub fn correction(blocks: &[&Block], z: &[f64], free: &[bool]) -> Option<(f64, f64)> {
     if let [one] = blocks {
         return one.map.correction(z, one.penalty == Penalty::Nonnegative, free);
     }
-    if blocks.iter().any(|b| b.penalty != Penalty::None) {
+    let (equal, signed): (Vec<&Block>, Vec<&Block>) = blocks.iter().partition(|b| b.penalty == Penalty::None);
+    if signed.iter().any(|b| b.penalty != Penalty::Nonnegative) {
         return None;
     }
-    let places = independent(blocks)?;
-    let count = places.iter().flatten().flatten().count();
+    // where blocks overlap the equalities of some may leave the signs of others no room: then those are equalities too
+    let all = || joint(equal.iter().chain(&signed).copied().collect(), Vec::new(), z, free);
+    if signed.is_empty() { all() } else { joint(equal.clone(), signed.clone(), z, free).or_else(all) }
+}
+
+/// The same for blocks with equalities, and with signs.
+fn joint(free_blocks: Vec<&Block>, signed: Vec<&Block>, z: &[f64], free: &[bool]) -> Option<(f64, f64)> {
+    let mut places = independent(&free_blocks)?;
+    let mut count = places.iter().flatten().flatten().count();
+    // what is below 0 by more than C can move it: its upper end, and the norm of its column
+    let mut below = Vec::new();
+    let size = norm_upper(z);
+    let intercept = free_blocks.iter().any(|b| b.map.lines().is_some() && b.map.index().is_some());
+    for b in &signed {
+        if intercept && b.map.name() == "intercept" && b.map.lines().is_none() {
+            // one for all, whose sum is 0 with those of the lines
+            places.push(vec![None; b.len()]);
+            continue;
+        }
+        let ones = vec![1.0; z.len()];
+        let columns = b.map.curvature(&ones).into_iter().map(|c| c.sqrt() * (1.0 + 1e-6));
+        let mut place = |((_, hi), column): ((f64, f64), f64)| {
+            if hi < -ACTIVE * size * column {
+                below.push((hi, column));
+                return None;
+            }
+            count += 1;
+            Some(count - 1)
+        };
+        places.push(b.map.adjoint_exact(z).into_iter().zip(columns).map(&mut place).collect());
+    }
+    let blocks: Vec<&Block> = free_blocks.into_iter().chain(signed).collect();
     if count > LIMIT {
         return None;
     }
@@ -67,7 +104,8 @@ pub fn correction(blocks: &[&Block], z: &[f64], free: &[bool]) -> Option<(f64, f
     }
     let smallest = smallest_eigenvalue(&gram, rows.len());
     let length = (size / smallest.sqrt().next_down()).next_up();
-    (smallest > 0.0).then_some((length, length))
+    let holds = below.iter().all(|(hi, column)| hi + length * column * (1.0 + 1e-6) < 0.0);
+    (smallest > 0.0 && holds).then_some((length, length))
 }
 
 /// A lower bound of the smallest eigenvalue of B'B, given as computed from sums of at most `terms` products.
@@ -206,6 +244,39 @@ mod tests {
     }
 
     #[test]
+    fn signs_beside_equalities_are_met_where_they_are_as_good_as_0_or_well_below() {
+        for seed in 0..20 {
+            let at = pattern(seed);
+            let n = at.len();
+            let s = gaussian(7, 2, seed + 100);
+            let mut all = blocks(&[("intercept", Some(1), None), ("covariates", Some(0), Some(&s))], &at);
+            all[1].penalty = Penalty::Nonnegative;
+            let columns = columns(&all, n);
+            // A'z = 0 for the intercepts and every other coefficient, -1e-3 for the rest
+            let wanted = |k: usize| if k >= 6 && k % 2 == 1 { -1e-3 } else { 0.0 };
+            let (u, values, v) = dense::thin_svd(&columns).unwrap();
+            let target = v.transpose() * Mat::from_fn(columns.ncols(), 1, |k, _| wanted(k));
+            let inverse =
+                Mat::from_fn(
+                    values.len(),
+                    1,
+                    |k, _| if values[k] > 1e-10 * values[0] { target[k] / values[k] } else { 0.0 },
+                );
+            let g = gaussian(n, 1, seed + 300);
+            let rank = values.iter().filter(|v| **v > 1e-10 * values[0]).count();
+            let range = u.columns(0, rank).into_owned();
+            let z = &g - &range * (range.transpose() * &g) + &u * inverse;
+            let references: Vec<&Block> = all.iter().collect();
+            let (total, _) = correction(&references, z.as_slice(), &vec![true; n]).unwrap();
+            assert!(total < 1e-12, "seed {seed}: {total}");
+            // one that C may move above 0 is not passed over
+            let off = &z + columns.column(0) * 1e-2;
+            let said = correction(&references, off.as_slice(), &vec![true; n]);
+            assert!(said.is_none_or(|c| c.0 >= 1e-3), "seed {seed}: {said:?}");
+        }
+    }
+
+    #[test]
     fn blocks_that_overlap_otherwise_or_are_confined_are_left_without_a_bound() {
         let at = pattern(1);
         let z = vec![1.0; at.len()];
@@ -218,7 +289,7 @@ mod tests {
         let mut confined = blocks(&[("covariates", Some(0), Some(&s)), ("intercept", Some(1), None)], &at);
         assert!(correction(&confined.iter().collect::<Vec<_>>(), &z, &free).is_some());
         assert_eq!(correction(&confined.iter().collect::<Vec<_>>(), &z, &vec![false; z.len()]), None);
-        confined[0].penalty = Penalty::Nonnegative;
+        confined[0].penalty = Penalty::L1(1.0);
         assert_eq!(correction(&confined.iter().collect::<Vec<_>>(), &z, &free), None);
     }
 }

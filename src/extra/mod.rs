@@ -170,13 +170,13 @@ impl Extras {
     }
 
     /// The blocks whose equalities (signs) hold of a corrected z only: where there is one that no z in floating point need meet, that
-    /// and every free one, since a correction for some would spoil what the others see.
+    /// and every other with equalities or signs, since a correction for some would spoil what the others see.
     pub fn corrected(&self) -> Vec<&Block> {
         let all = || self.explicit().map(|(_, b)| b);
         if !all().any(Block::is_corrected) {
             return Vec::new();
         }
-        all().filter(|b| b.is_corrected() || b.penalty == Penalty::None).collect()
+        all().filter(|b| matches!(b.penalty, Penalty::None | Penalty::Nonnegative)).collect()
     }
 
     /// Whether some A'z must meet an equality or a sign exactly.

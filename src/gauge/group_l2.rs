@@ -129,6 +129,11 @@ impl Norm for GroupL2 {
         }
     }
 
+    fn of_squares(&self) -> Option<Box<dyn Norm>> {
+        // sum over groups >= ||x||_2
+        Some(Box::new(super::l1::L1))
+    }
+
     fn is_absolute(&self) -> bool {
         true
     }

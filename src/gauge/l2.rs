@@ -9,6 +9,7 @@
 //!
 //! Newton on psi(s)^(-1/2) - 1, which is increasing and concave: from below the root it converges monotonically.
 
+use super::l1::L1;
 use super::{Kind, Norm};
 use crate::linalg::simd::vectorised;
 use crate::linalg::vector::dot;
@@ -75,6 +76,10 @@ impl Norm for L2 {
             // the quotient first: p s overflows or vanishes long before p and s do
             *b = p * (s / (h * s + t));
         }
+    }
+
+    fn of_squares(&self) -> Option<Box<dyn Norm>> {
+        Some(Box::new(L1))
     }
 
     fn is_absolute(&self) -> bool {

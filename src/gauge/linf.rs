@@ -59,6 +59,10 @@ impl Norm for Linf {
         b.iter_mut().for_each(|b| *b = b.clamp(-level, level));
     }
 
+    fn of_squares(&self) -> Option<Box<dyn Norm>> {
+        Some(Box::new(Self))
+    }
+
     fn is_absolute(&self) -> bool {
         true
     }

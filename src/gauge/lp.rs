@@ -155,6 +155,15 @@ impl Norm for Lp {
         b.iter_mut().zip(&x).for_each(|(b, x)| *b = b.signum() * x / c);
     }
 
+    fn of_squares(&self) -> Option<Box<dyn Norm>> {
+        // ||x||_p >= ||x||_2 for p <= 2; just above 2 the dual's exponent would be beyond what powers are good for
+        match self.p {
+            p if p <= 2.0 => Some(Box::new(L1)),
+            p if p >= 2.02 => Some(Box::new(Self::new(0.5 * p))),
+            _ => None,
+        }
+    }
+
     fn is_absolute(&self) -> bool {
         true
     }

@@ -83,6 +83,11 @@ pub trait Norm: Send + Sync {
         None
     }
 
+    /// The norm h with ||x||^2 = h(x_1^2, .., x_n^2), where there is one; else an h below, where one is close.
+    fn of_squares(&self) -> Option<Box<dyn Norm>> {
+        None
+    }
+
     /// The groups of `group_l2`.
     fn groups(&self) -> Option<&group_l2::Groups> {
         None

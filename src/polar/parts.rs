@@ -13,6 +13,8 @@
 use crate::gauge::Norm;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::linalg::{Mat, dense, proven};
+use crate::polar::bound::columns::cone_axis;
+use crate::problem::Problem;
 
 /// Which blocks a norm answers for.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,17 @@ struct Side {
 struct Pair {
     u: Side,
     v: Side,
+}
+
+/// sum_k (D_k'D_k on the rows) (D_k'D_k on the columns), divided out: the eigenvectors of either side, and the sum of the products of
+/// eigenvalues.
+pub struct Normal {
+    /// m x m.
+    pub u: Mat,
+    /// n x n.
+    pub v: Mat,
+    /// m x n.
+    pub weights: Mat,
 }
 
 /// The pairs of two gauges, for m x n fields.
@@ -71,16 +84,25 @@ fn sides(norm: &dyn Norm, n: usize) -> Option<Vec<Side>> {
         "l1" => Some(vec![side(Cells::Each, 1.0)]),
         "l2" => Some(vec![side(Cells::All, 1.0)]),
         "group_l2" => Some(vec![side(Cells::Groups(norm.groups()?.lists().to_vec()), 1.0)]),
-        _ => None,
+        // every norm is at least the l2 norm over its radius
+        _ => {
+            let least = (1.0 / norm.l2_radius(n)).next_down();
+            (least > 0.0).then(|| vec![side(Cells::All, least)])
+        }
     }
 }
 
 impl Parts {
-    /// The pairs of two norms, at least one of them a sum; `None` if one of their norms has no part.
+    /// The parts of a problem with sums of norms, or with lines of X in a convex cone.
+    pub fn of(problem: &Problem) -> Option<Self> {
+        let [u, v] = problem.regularizer.gauges.as_slice() else { return None };
+        let sums = [u, v].iter().any(|g| g.norm().terms().is_some());
+        let wanted = problem.mapping.name() == "matrix" && (sums || cone_axis(problem).is_some());
+        wanted.then(|| Self::new(u.norm(), v.norm(), problem.shape())).flatten()
+    }
+
+    /// The pairs of two norms; `None` if one of their norms has no part.
     pub fn new(u: &dyn Norm, v: &dyn Norm, shape: (usize, usize)) -> Option<Self> {
-        if u.terms().is_none() && v.terms().is_none() {
-            return None;
-        }
         let (us, vs) = (sides(u, shape.0)?, sides(v, shape.1)?);
         let pairs = us.iter().flat_map(|u| vs.iter().map(|v| Pair { u: u.clone(), v: v.clone() })).collect();
         Some(Self { pairs, shape })
@@ -106,6 +128,29 @@ impl Parts {
     /// has.
     pub fn lipschitz(&self) -> f64 {
         self.pairs.iter().map(Pair::spread).sum()
+    }
+
+    /// What turns the sum of D'(D X D)D over the parts into a product; `None` if a decomposition did not converge.
+    pub fn normal(&self) -> Option<Normal> {
+        let basis = |side: fn(&Pair) -> &Side, n: usize| -> Option<(Mat, Vec<f64>)> {
+            let Some(edges) = self.pairs.iter().find_map(|p| side(p).differences.as_ref()) else {
+                return Some((Mat::identity(n, n), vec![0.0; n]));
+            };
+            let mut laplacian = Mat::zeros(n, n);
+            for &(j, k) in edges {
+                laplacian[(j, j)] += 1.0;
+                laplacian[(k, k)] += 1.0;
+                laplacian[(j, k)] -= 1.0;
+                laplacian[(k, j)] -= 1.0;
+            }
+            let (values, vectors) = dense::symmetric_eigen(&laplacian)?;
+            Some((vectors, values.iter().map(|v| v.max(0.0)).collect()))
+        };
+        let (u, of_u) = basis(|p| &p.u, self.shape.0)?;
+        let (v, of_v) = basis(|p| &p.v, self.shape.1)?;
+        let value = |s: &Side, of: &[f64], i: usize| if s.differences.is_some() { of[i] } else { 1.0 };
+        let weight = |i, j| self.pairs.iter().map(|p| value(&p.u, &of_u, i) * value(&p.v, &of_v, j)).sum();
+        Some(Normal { u, v, weights: Mat::from_fn(self.shape.0, self.shape.1, weight) })
     }
 
     /// sum_k D'S_k D, and a bound of its rounding in the Frobenius norm.

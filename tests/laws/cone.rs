@@ -280,6 +280,40 @@ fn every_law_rejects_its_mutants() {
     }
 }
 
+/// A of the cone A x >= 0, and mutants of it.
+fn halfspaces(c: &dyn Cone, keep: usize, sign: f64, rng: &mut Rng) -> Result<(), String> {
+    let Some(a) = c.halfspaces(N) else { return Ok(()) };
+    let value = |i: usize, x: &[f64]| sign * (0..N).map(|j| a[(i, j)] * x[j]).sum::<f64>();
+    let x = normals(N, rng);
+    let p = project(c, &x);
+    let rows = || (0..a.nrows()).filter(|i| *i != keep);
+    let inside = rows().all(|i| value(i, &p) >= -1e-11 * norm(&x));
+    claim(inside, || format!("{p:?} is in the cone and breaks a condition"))?;
+    // what has left the cone through one of its faces breaks a condition
+    let i = rng.random_range(0..a.nrows());
+    let face: Vec<f64> = (0..N).map(|j| sign * a[(i, j)]).collect();
+    let x = moved(&p, -(value(i, &p).abs() + 1.0) / dot(&face, &face), &face);
+    let off = norm(&moved(&x, -1.0, &project(c, &x)));
+    claim(off <= 1e-9 * norm(&x) || rows().any(|i| value(i, &x) < 0.0), || format!("{x:?} keeps every condition"))
+}
+
+#[test]
+fn halfspaces_are_the_cone_and_neither_more_nor_less() {
+    let mut some = 0;
+    for kind in KINDS {
+        let cone = (kind.example)(N).expect("a cone of that length");
+        let Some(a) = cone.halfspaces(N) else { continue };
+        some += 1;
+        holds(kind.name, |rng| halfspaces(cone.as_ref(), usize::MAX, 1.0, rng));
+        // those of a subspace hold both ways, and follow from one another's opposites
+        if !cone.is_even() {
+            rejects(&format!("{}, one left out", kind.name), |rng| halfspaces(cone.as_ref(), a.nrows() - 1, 1.0, rng));
+            rejects(&format!("{}, reversed", kind.name), |rng| halfspaces(cone.as_ref(), usize::MAX, -1.0, rng));
+        }
+    }
+    assert!(some >= 5, "{some}");
+}
+
 #[test]
 fn a_declared_orthant_is_the_orthant_of_its_sign() {
     for kind in KINDS {

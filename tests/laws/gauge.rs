@@ -558,6 +558,27 @@ fn radius_holds(
     Ok(())
 }
 
+/// ||x||^2 >= h(x o x), and for norms of squares no less.
+fn squares(norm: &dyn gauge::Norm, h: &dyn gauge::Norm, share: f64, rng: &mut Rng) -> Result<(), String> {
+    let x = normals(6, rng);
+    let (value, of) = (norm.value(&x).powi(2), share * h.value(&x.iter().map(|x| x * x).collect::<Vec<_>>()));
+    let exact = matches!(norm.name(), "l2" | "linf") || (norm.name() == "lp" && norm.label().contains('3'));
+    claim(of <= value * (1.0 + 1e-12), || format!("{x:?}: {of} above {value}"))?;
+    claim(!exact || of >= value * (1.0 - 1e-12), || format!("{x:?}: {of} below {value}"))
+}
+
+#[test]
+fn norms_of_squares_are_what_they_say() {
+    let mut some = 0;
+    for norm in KINDS.iter().flat_map(|k| (k.examples)(6)) {
+        let Some(h) = norm.of_squares() else { continue };
+        some += 1;
+        holds(norm.name(), |rng| squares(norm.as_ref(), h.as_ref(), 1.0, rng));
+        rejects(&format!("{}, too large", norm.name()), |rng| squares(norm.as_ref(), h.as_ref(), 4.0, rng));
+    }
+    assert!(some >= 4, "{some}");
+}
+
 #[test]
 fn the_radii_of_every_norm_hold_and_the_law_rejects_shorter_ones() {
     for norm in KINDS.iter().flat_map(|k| (k.examples)(N)) {

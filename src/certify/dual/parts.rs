@@ -9,7 +9,7 @@ use crate::polar::parts::Parts;
 use crate::problem::Problem;
 
 pub(super) fn prove(problem: &Problem, source: &str, blocks: &[Vec<f64>]) -> Option<Proven> {
-    let (parts, lambda) = (parts(problem)?, uniform_lambda(problem)?);
+    let (parts, lambda) = (Parts::of(problem)?, uniform_lambda(problem)?);
     let shapes = (0..parts.count()).map(|k| parts.part_shape(k));
     if blocks.len() != parts.count() || !blocks.iter().zip(shapes).all(|(s, (m, n))| m.checked_mul(n) == Some(s.len()))
     {
@@ -60,10 +60,4 @@ pub(super) fn prove(problem: &Problem, source: &str, blocks: &[Vec<f64>]) -> Opt
         return None;
     }
     finish(problem, z, point(scaled), "parts", 0.0)
-}
-
-/// The parts of the gauges' norms, where one is a sum.
-pub fn parts(problem: &Problem) -> Option<Parts> {
-    let [u, v] = problem.regularizer.gauges.as_slice() else { return None };
-    Parts::new(u.norm(), v.norm(), problem.shape())
 }

@@ -10,10 +10,11 @@
 use super::{Goal, Relaxation, source, steps};
 use crate::budget::Budget;
 use crate::certify::Effort;
-use crate::certify::dual::{DualPoint, Keeper, Kind, parts, relative_gap, uniform_lambda};
+use crate::certify::dual::{DualPoint, Keeper, Kind, relative_gap, uniform_lambda};
 use crate::data::Observations;
 use crate::linalg::Mat;
 use crate::polar::bound::product_sign;
+use crate::polar::parts::Parts;
 use crate::problem::Problem;
 
 /// Sums of norms, pair by pair.
@@ -42,11 +43,12 @@ impl Relaxation for InfConvolution {
             && uniform_lambda(problem).is_some()
             && m * n <= FIELD_LIMIT
             && m.min(n) <= SIDE_LIMIT
-            && parts(problem).is_some()
+            && problem.regularizer.gauges.iter().any(|g| g.norm().terms().is_some())
+            && Parts::of(problem).is_some()
     }
 
     fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
-        parts(problem).map_or(0.0, |p| limit(problem, p.count(), effort) as f64 * cost(problem, p.count()))
+        Parts::of(problem).map_or(0.0, |p| limit(problem, p.count(), effort) as f64 * cost(problem, p.count()))
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
@@ -68,7 +70,7 @@ fn limit(problem: &Problem, parts: usize, effort: Effort) -> usize {
 }
 
 fn fista(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget) -> Option<Vec<Mat>> {
-    let (parts, lambda) = (parts(problem)?, uniform_lambda(problem)?);
+    let (parts, lambda) = (Parts::of(problem)?, uniform_lambda(problem)?);
     let (m, n) = problem.shape();
     let y = Mat::from_column_slice(m, n, &problem.y);
     let sign = product_sign(problem);

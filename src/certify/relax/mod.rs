@@ -4,6 +4,8 @@
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
 mod bordered;
+pub mod cone_lift;
+mod envelope;
 pub mod folded;
 pub mod inf_convolution;
 pub mod lift_full;
@@ -13,6 +15,7 @@ pub mod nuclear_nonnegative;
 pub mod nuclear_split;
 mod oriented;
 pub mod partial_transpose;
+pub mod parts_split;
 pub mod priced;
 
 use super::Effort;
@@ -69,8 +72,10 @@ pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &nuclear_nonnegative::NuclearNonnegative,
     &nuclear_split::NuclearSplit,
     &inf_convolution::InfConvolution,
+    &parts_split::PartsSplit,
     &lift_small_side::LiftSmallSide,
     &lift_full::LiftFull,
+    &cone_lift::ConesLift,
     &partial_transpose::PartialTranspose,
     &partial_transpose::PartialTransposeNonnegative,
     &folded::Folded,

@@ -8,14 +8,13 @@
 //! lacks to reach the domain of the conjugate is put there by whoever proves it. The step in X2 solves
 //! x = v + z / rho, z = -l'(x), entry by entry: z lies between 0 and -l'(v). Source: Boyd et al. 2011; Moreau 1965.
 
-use super::{Goal, Relaxation, SIDE_LIMIT, clip, plain_l2, source};
+use super::{Goal, Relaxation, SIDE_LIMIT, clip, envelope, plain_l2, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{DualPoint, Keeper, plain_lambda};
 use crate::linalg::Mat;
 use crate::polar::bound::product_sign;
 use crate::problem::Problem;
-use rayon::prelude::*;
 
 /// Nuclear norm and sign by splitting.
 #[derive(Debug)]
@@ -37,12 +36,12 @@ impl Relaxation for NuclearSplit {
 
     fn applies(&self, problem: &Problem) -> bool {
         let (m, n) = problem.shape();
-        problem.mapping.name() == "matrix"
+        matches!(problem.mapping.name(), "matrix" | "psd")
             && product_sign(problem).is_some()
             && plain_lambda(problem).is_some()
             && !plain_l2(problem)
             && problem.extras.explicit().next().is_none()
-            && problem.loss.point(problem.targets(), 0, 0.0).is_some()
+            && envelope::applies(problem)
             && m.min(n) <= SIDE_LIMIT
             && m * n <= FIELD_LIMIT
     }
@@ -136,24 +135,10 @@ impl Admm {
 
     /// The copy with the loss and the sign, from W.
     fn losses(&self, problem: &Problem, w: &Mat) -> Mat {
-        let (t, loss, rho) = (problem.targets(), &problem.loss, self.rho);
         let v: Vec<f64> = self.at.iter().map(|&k| w[k]).collect();
-        let mut slope = vec![0.0; v.len()];
-        loss.gradient(t, &v, &mut slope);
-        let root = |j: usize| {
-            // x = v + z / rho lies beyond the point of z on one side of the root
-            let (mut near, mut far) = (0.0, -slope[j]);
-            for _ in 0..60 {
-                let z = 0.5 * (near + far);
-                let point = loss.point(t, j, z).unwrap_or(f64::NAN);
-                let short = if far > 0.0 { v[j] + z / rho < point } else { v[j] + z / rho > point };
-                if short { near = z } else { far = z }
-            }
-            v[j] + near / rho
-        };
-        let roots: Vec<f64> = (0..v.len()).into_par_iter().with_min_len(1024).map(root).collect();
+        let z = envelope::step(problem, &v, self.rho, &mut Vec::new());
         let mut next = w.clone();
-        self.at.iter().zip(&roots).for_each(|(&k, x)| next[k] = *x);
+        self.at.iter().zip(&z).for_each(|(&k, z)| next[k] += z / self.rho);
         next.apply(|x| {
             if self.sign * *x < 0.0 {
                 *x = 0.0;

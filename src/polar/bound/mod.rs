@@ -6,6 +6,7 @@
 pub mod arcs;
 pub mod array_branch;
 pub mod array_lines;
+pub mod columns;
 pub mod cone_branch;
 pub mod cones;
 pub mod eigenvalue;
@@ -103,6 +104,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
     &split::Split,
+    &columns::Columns,
     &folded::Folded,
     &array_lines::ArrayLines,
     &unfoldings::Unfoldings,
