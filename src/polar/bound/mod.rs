@@ -9,6 +9,7 @@ pub mod array_lines;
 pub mod cone_branch;
 pub mod cones;
 pub mod eigenvalue;
+pub mod euclidean;
 pub mod folded;
 pub mod gain;
 pub mod group_blocks;
@@ -20,6 +21,7 @@ pub mod linf_diagonal;
 pub mod linf_vertices;
 pub mod moments;
 pub mod norm_comparison;
+pub mod simplices;
 pub mod singular_value;
 mod slabs;
 pub mod split;
@@ -111,6 +113,8 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &cones::Cones,
     &moments::Moments,
     &gain::Gain,
+    &simplices::Simplices,
+    &euclidean::Euclidean,
     &layers::Layers,
 ];
 
