@@ -98,6 +98,13 @@ impl<'a> Gauged<'a> {
         self.inputs
     }
 
+    /// An extreme point of the ball of gauge_1, the farthest along y.
+    pub fn end(&self, y: &[f64]) -> Vec<f64> {
+        let mut u = y.to_vec();
+        self.first.polar_argmax(&mut u);
+        u
+    }
+
     fn pre(&self, u: &[f64]) -> Vec<f64> {
         (self.inputs * Mat::from_column_slice(u.len(), 1, u)).data.into()
     }
@@ -222,8 +229,7 @@ impl<'a> Gauged<'a> {
         let d = u.len();
         let mut x = Mat::from_column_slice(d, 1, u);
         let mut ahead = x.clone();
-        let mut alpha =
-            Mat::from_iterator(down.len(), 1, down.iter().map(|&i| if pre[i] > 0.0 { 1.0 } else { 0.0 }));
+        let mut alpha = Mat::from_iterator(down.len(), 1, down.iter().map(|&i| if pre[i] > 0.0 { 1.0 } else { 0.0 }));
         let c = Mat::from_column_slice(d, 1, &c);
         let (mut mean, mut count) = (Mat::zeros(d, 1), 0.0);
         for k in 0..STEPS {
@@ -260,7 +266,11 @@ impl<'a> Gauged<'a> {
         for _ in 0..HALVINGS {
             let middle = 0.5 * (low + high);
             let size = self.first.value(&at(middle));
-            if size > 1.0 { low = middle } else { high = middle }
+            if size > 1.0 {
+                low = middle
+            } else {
+                high = middle
+            }
             if high - low <= 1e-15 * high {
                 break;
             }

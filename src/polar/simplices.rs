@@ -360,8 +360,7 @@ impl Function<'_> {
             }
         }
         let crossing = crossing.into();
-        let mut c =
-            Cell { upper: parent, depth, generators: g, active, crossing, split: Split::None, top: Vec::new() };
+        let mut c = Cell { upper: parent, depth, generators: g, active, crossing, split: Split::None, top: Vec::new() };
         let weights = self.bound(&mut c, &s);
         c.split = self.choose(&c, &s, &weights);
         c
@@ -386,7 +385,11 @@ impl Function<'_> {
         let mut score = vec![0.0; count];
         let mut alpha = vec![0.0; c.crossing.len()];
         let mut x = vec![0.0; d];
-        let rounds = if c.crossing.is_empty() && l1 { 1 } else { ROUNDS };
+        let rounds = match (c.crossing.is_empty(), l1) {
+            (true, true) => 1,
+            (true, false) => ROUNDS / 3,
+            _ => ROUNDS,
+        };
         let mut weights = vec![1.0 / count as f64; count];
         let mut best = f64::INFINITY;
         for round in 0..rounds {
@@ -417,9 +420,8 @@ impl Function<'_> {
                 c.upper = c.upper.min(best);
                 c.top.clone_from(&u);
             }
-            let (low, high) = ratios.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h): (f64, f64), r| {
-                (l.min(*r), h.max(*r))
-            });
+            let (low, high) =
+                ratios.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h): (f64, f64), r| (l.min(*r), h.max(*r)));
             if high <= low || round + 1 == rounds {
                 continue;
             }

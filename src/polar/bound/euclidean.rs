@@ -69,7 +69,8 @@ impl PolarBound for Euclidean {
             .map(|field| {
                 let Some(n) = Neurons::over(inputs.clone(), field) else { return f64::INFINITY };
                 let limit = n.in_units(aim.limit / scale) - 2.0 * n.rounding;
-                let (work, tolerance) = if tight { (aim.work / share, aim.tolerance) } else { (WORK / share, TOLERANCE) };
+                let (work, tolerance) =
+                    if tight { (aim.work / share, aim.tolerance) } else { (WORK / share, TOLERANCE) };
                 plain(&n, &Aim { limit, work, tolerance, seen: None, ..*aim })
             })
             .fold(0.0, f64::max);

@@ -42,7 +42,8 @@ impl PolarBound for Simplices {
         let brief = polar_search::Effort { starts: 24, iterations: 30, keep: 8, ..polar_search::Effort::default() };
         let found = polar_search::on_entries(problem, z, None, &brief);
         let weights = problem.regularizer.gauges[0].weights();
-        let plain = |u: &[f64]| -> Vec<f64> { u.iter().enumerate().map(|(j, u)| u * weights.map_or(1.0, |d| d[j])).collect() };
+        let plain =
+            |u: &[f64]| -> Vec<f64> { u.iter().enumerate().map(|(j, u)| u * weights.map_or(1.0, |d| d[j])).collect() };
         let known: Vec<Vec<f64>> = found.slices.0[0].column_iter().map(|c| plain(c.as_slice())).collect();
         // nothing is gained in one function below what is attained in another
         let mut lower = found.best();
@@ -168,7 +169,7 @@ mod tests {
     fn attained(problem: &Problem, z: &[f64], seed: u64) -> f64 {
         let Some(g) = Gauged::new(problem, z) else { return 0.0 };
         let d = g.len();
-        let random = gaussian(d, 3000, seed + 9);
+        let random = gaussian(d, 300, seed + 9);
         let sparse = random.map_with_location(|r, c, x| if (c >> r) & 1 == 0 { x } else { 0.0 });
         let points = random.column_iter().chain(sparse.column_iter());
         let best = points
@@ -177,19 +178,21 @@ mod tests {
                 g.scale(&mut u).then(|| g.value(&u))
             })
             .fold(0.0, f64::max);
-        best.max(polar_search::search(problem, z, None, &polar_search::Effort::default()).best())
+        let effort = polar_search::Effort { starts: 16, keep: 4, ..polar_search::Effort::default() };
+        best.max(polar_search::search(problem, z, None, &effort).best())
     }
 
     #[test]
     fn no_point_of_the_ball_is_above_a_bound() {
-        for seed in 0..240 {
+        for seed in 0..60 {
             let (p, z) = instance(seed);
             if !gauged::applies(&p) {
                 continue;
             }
             let best = attained(&p, &z, seed) * (1.0 - 1e-13);
             let label = format!("seed {seed}: {} {}", p.regularizer.gauges[0].norm().label(), p.shape().1);
-            let [cones, plain] = [Simplices.upper(&p, &z).value, Euclidean.upper(&p, &z).value];
+            let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 3e5, budget: &Default::default(), seen: None };
+            let [cones, plain] = [Simplices.upper_toward(&p, &z, &aim), Euclidean.upper(&p, &z)].map(|u| u.value);
             assert!(cones >= best, "{label}: {cones} below {best}");
             assert!(plain >= best, "{label}: euclidean {plain} below {best}");
             // what is asked for in passing is within its tolerance, or close to it where the norm bends
@@ -199,16 +202,19 @@ mod tests {
 
     #[test]
     fn a_longer_search_closes_in_on_what_is_attained() {
-        for seed in 0..60 {
-            let (p, z) = instance(4 * seed + 2);
+        for seed in 0..30 {
+            let (p, z) = instance(seed);
             if !gauged::applies(&p) {
                 continue;
             }
             let seen = std::cell::RefCell::new(None);
-            let aim = Aim { limit: 0.0, tolerance: 1e-5, work: 3e7, budget: &Default::default(), seen: Some(&seen) };
+            let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 1e6, budget: &Default::default(), seen: Some(&seen) };
             let upper = Simplices.upper_toward(&p, &z, &aim).value;
             let found = attained(&p, &z, seed);
-            assert!(upper >= found * (1.0 - 1e-13) && upper <= found * (1.0 + 1e-4) + 1e-12, "seed {seed}: {upper}, {found}");
+            assert!(
+                upper >= found * (1.0 - 1e-13) && upper <= found * (1.0 + 2e-3) + 1e-12,
+                "seed {seed}: {upper}, {found}"
+            );
             // the slice that the search has seen has gauges 1 and the value that it is seen with
             if let Some(x) = seen.into_inner() {
                 assert!((p.regularizer.value(&x.slice(0)) - 1.0).abs() < 1e-12);
@@ -228,7 +234,7 @@ mod tests {
             let p = problem(&v, 1, l1(), l1());
             let z = gaussian(2, 1, seed + 50).as_slice().to_vec();
             let g = Gauged::new(&p, &z).unwrap();
-            let mutant = gaussian(2, 20_000, seed + 1)
+            let mutant = gaussian(2, 2000, seed + 1)
                 .column_iter()
                 .map(|a| {
                     let mut u: Vec<f64> = v.tr_mul(&a).as_slice().to_vec();

@@ -64,11 +64,13 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// Half of them random, the rest inputs of either sign; every coordinate axis, the ends of an l1 ball, both ways.
+/// Half of them random, and the ends of the ball that lie their way; the rest inputs of either sign; every coordinate axis both ways.
 fn starts(g: &Gauged, effort: &Effort) -> Vec<Vec<f64>> {
     let d = g.len();
     let random = lanczos::gaussian(d, effort.starts.div_ceil(2), effort.seed);
     let mut all: Vec<Vec<f64>> = random.column_iter().map(|c| c.iter().copied().collect()).collect();
+    let ends = all.iter().map(|u| g.end(u)).collect::<Vec<_>>();
+    all.extend(ends);
     let (rows, count) = (effort.starts / 2, g.inputs().nrows());
     let stride = (count / rows.max(1)).max(1);
     for k in 0..rows.min(2 * count) {
