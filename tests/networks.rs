@@ -19,9 +19,10 @@ use homfac::linalg::{Mat, lanczos::gaussian};
 use homfac::loss;
 use homfac::mapping::{self, Setup};
 use homfac::problem::{Form, Problem, Regularizer};
+use homfac::solve::answer::{Begin, Limits, answer};
 use homfac::solve::observer::Silent;
 use homfac::solve::options::SolverOptions;
-use homfac::solve::solve;
+use homfac::solve::{Warm, solve};
 
 const LOSSES: [&str; 3] = ["squared", "huber", "squared_hinge"];
 const DELTA: f64 = 0.5;
@@ -53,6 +54,15 @@ fn certificate(problem: &mut Problem, seed: u64) -> Certificate {
     let s = solve(problem, &solver, &options, None, &budget, &mut Silent);
     let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
     certify_at(problem, &s.factors, Some(&s.extras), known, &options, &budget).unwrap()
+}
+
+/// The same with what certifying comes upon handed back to the solver.
+fn answered(problem: &mut Problem, seed: u64) -> Certificate {
+    let options = CertifyOptions { target_gap: 5e-4, effort: Effort::Default };
+    let solver = SolverOptions { seed, ..SolverOptions::default() };
+    let limits = Limits { all: &Budget::unlimited(), solving: None, certifying: None };
+    let begin = Begin::Warm(Warm::default());
+    answer(problem, &solver, &options, &options, begin, &limits, &mut Silent).unwrap().certificate
 }
 
 /// The value of the convex program. Patterns that no direction has allow p = 0 alone, or what others allow too.
@@ -176,6 +186,109 @@ fn networks_meet_the_convex_program() {
 #[test]
 fn a_network_on_eight_inputs_meets_it() {
     meets_its_twin(9, 8, "squared", 11);
+}
+
+/// Gauges of the inputs whose convex program is a quadratic one.
+#[derive(Clone, Copy, Debug)]
+struct Ball {
+    norm: &'static str,
+    nonnegative: bool,
+}
+
+const BALLS: [Ball; 4] = [
+    Ball { norm: "l1", nonnegative: false },
+    Ball { norm: "l1", nonnegative: true },
+    Ball { norm: "linf", nonnegative: false },
+    Ball { norm: "linf", nonnegative: true },
+];
+
+fn gauged(v: &Mat, y: &[f64], ball: Ball, weights: &[f64], lambda: f64) -> Problem {
+    let kind = gauge::KINDS.iter().find(|k| k.name == ball.norm).unwrap();
+    let cone = homfac::cone::KINDS.iter().find(|k| k.name == "nonnegative").unwrap();
+    let cone = ball.nonnegative.then(|| (cone.example)(v.ncols())).flatten();
+    let mut problem = problem(v, y, "squared", lambda);
+    problem.regularizer.gauges[0] =
+        Gauge::new((kind.examples)(v.ncols()).remove(0), Some(weights.to_vec()), cone).unwrap();
+    problem
+}
+
+/// min 1/2 ||sum_k s_k D_k V p_k - y||^2 + lambda sum_k ||D p_k||  s.t.  (2 D_k - I) V p_k >= 0,  and p_k >= 0 where confined; p = p+ - p-.
+fn polyhedral_twin(v: &Mat, y: &[f64], ball: Ball, weights: &[f64], lambda: f64) -> f64 {
+    let (n, d) = v.shape();
+    let slices = 2usize << n;
+    let (up, down) = (|k: usize, j: usize| k * d + j, |k: usize, j: usize| (slices + k) * d + j);
+    let (top, e) = (2 * slices * d, 2 * slices * d + slices);
+    let total = e + n;
+    let (mut ai, mut aj, mut av, mut b) = (Vec::new(), Vec::new(), Vec::new(), Vec::<f64>::new());
+    let mut row = |entries: &[(usize, f64)], rhs: f64| {
+        for (j, x) in entries {
+            ai.push(b.len());
+            aj.push(*j);
+            av.push(*x);
+        }
+        b.push(rhs);
+        b.len()
+    };
+    let active = |k: usize, i: usize| (k / 2) >> i & 1 == 1;
+    let pre = |k: usize, i: usize, scale: f64| -> Vec<(usize, f64)> {
+        (0..d).flat_map(|j| [(up(k, j), scale * v[(i, j)]), (down(k, j), -scale * v[(i, j)])]).collect()
+    };
+    let mut equalities = 0;
+    for (i, y) in y.iter().enumerate() {
+        let sign = |k: usize| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let mut entries: Vec<(usize, f64)> =
+            (0..slices).filter(|&k| active(k, i)).flat_map(|k| pre(k, i, sign(k))).collect();
+        entries.push((e + i, -1.0));
+        equalities = row(&entries, *y);
+    }
+    let mut linear = vec![0.0; total];
+    let mut rows = equalities;
+    for k in 0..slices {
+        linear[top + k] = lambda;
+        for i in 0..n {
+            row(&pre(k, i, if active(k, i) { -1.0 } else { 1.0 }), 0.0);
+        }
+        for j in 0..d {
+            row(&[(up(k, j), -1.0)], 0.0);
+            row(&[(down(k, j), -1.0)], 0.0);
+            if ball.nonnegative {
+                row(&[(down(k, j), 1.0)], 0.0);
+            }
+            if ball.norm == "linf" {
+                row(&[(up(k, j), weights[j]), (down(k, j), weights[j]), (top + k, -1.0)], 0.0);
+            }
+        }
+        let sum: Vec<(usize, f64)> =
+            (0..d).flat_map(|j| [(up(k, j), weights[j]), (down(k, j), weights[j])]).chain([(top + k, -1.0)]).collect();
+        rows = row(if ball.norm == "l1" { &sum } else { &sum[2 * d..] }, 0.0);
+    }
+    let cones = [ZeroConeT(equalities), NonnegativeConeT(rows - equalities)];
+    let squares: Vec<usize> = (e..total).collect();
+    let p = CscMatrix::new_from_triplets(total, total, squares.clone(), squares, vec![1.0; n]);
+    let a = CscMatrix::new_from_triplets(rows, total, ai, aj, av);
+    let settings =
+        DefaultSettings { verbose: false, tol_gap_abs: 1e-9, tol_gap_rel: 1e-9, tol_feas: 1e-9, ..Default::default() };
+    let mut solver = DefaultSolver::new(&p, &linear, &a, &b, &cones, settings).unwrap();
+    solver.solve();
+    solver.solution.obj_val
+}
+
+#[test]
+fn networks_under_other_gauges_meet_their_quadratic_program() {
+    for seed in 0..3 {
+        for ball in BALLS {
+            let (n, d) = (5, 2 + seed as usize);
+            let mut v = gaussian(n, d, seed);
+            v.column_mut(d - 1).fill(1.0);
+            let y: Vec<f64> = gaussian(n, 1, seed + 100).iter().map(|y| 2.0 * y).collect();
+            let weights: Vec<f64> = (0..d).map(|j| if seed == 1 { 0.5 + j as f64 } else { 1.0 }).collect();
+            let lambda = 0.25 * homfac::polar::lambda_max(&gauged(&v, &y, ball, &weights, 1.0), false).found;
+            let c = answered(&mut gauged(&v, &y, ball, &weights, lambda), seed);
+            let twin = polyhedral_twin(&v, &y, ball, &weights, lambda);
+            let label = format!("{ball:?}, {n} x {d}, seed {seed}");
+            claim(&label, c.objective.total, c.lower_bound.unwrap(), twin).unwrap();
+        }
+    }
 }
 
 #[test]

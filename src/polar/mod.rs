@@ -6,6 +6,7 @@ pub mod bound;
 pub mod cones;
 pub mod field;
 pub mod folded;
+pub mod gauged;
 pub mod generators;
 pub mod grouping;
 pub mod layers;
@@ -13,6 +14,7 @@ pub mod moments;
 pub mod neurons;
 pub mod parts;
 pub mod search;
+pub mod simplices;
 
 use crate::problem::Problem;
 use search::Found;

@@ -81,6 +81,11 @@ impl Neurons {
             v = below(&v, -1.0);
             field = below(&field, -slope);
         }
+        Self::over(v, field)
+    }
+
+    /// The same for V and W as they are, each entry of which may have been rounded twice.
+    pub fn over(mut v: Mat, mut field: Mat) -> Option<Self> {
         let scales = [&v, &field].map(|x| unit_scale(x.as_slice()));
         v *= scales[0];
         field *= scales[1];
@@ -351,7 +356,7 @@ pub fn normalise(x: &mut Mat) {
 }
 
 /// Takes the components along orthonormal vectors out, twice.
-fn project_out(x: &mut [f64], basis: &[Vec<f64>]) {
+pub fn project_out(x: &mut [f64], basis: &[Vec<f64>]) {
     for _ in 0..2 {
         for b in basis {
             let along: f64 = x.iter().zip(b).map(|(x, b)| x * b).sum();

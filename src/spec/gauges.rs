@@ -31,16 +31,20 @@ pub fn probe(mapping: Option<&str>, f: &FactorSpec) -> Result<(), String> {
     let side = norm.matrices().map_or(2, |m| m.shape().0);
     let cone = f.cone.as_ref().map(|c| probe_cone(c, side)).transpose()?;
     let weights = matches!(f.weight, NormWeight::File(_)).then(|| vec![1.0, 2.0]);
-    let name = norm.name();
+    let (name, absolute) = (norm.name(), norm.is_absolute());
     let free_or_orthant = cone.as_ref().is_none_or(|c| c.orthant().is_some());
     let label = f.cone.as_ref().map_or(String::new(), |c| format!(" with cone `{}`", c.kind));
     Gauge::new(norm, weights, cone)?;
     let plain = name == "l2" && label.is_empty();
     if let Some(kind) = mapping::KINDS.iter().find(|k| Some(k.name) == mapping && k.needs_inputs).filter(|_| !plain) {
-        return Err(format!(
-            "norm `{name}`{label} has no rule known to be right with the {} mapping: only `l2` without a cone has",
-            kind.name
-        ));
+        let refuse = |only: &str| {
+            Err(format!("norm `{name}`{label} has no rule known to be right with the {} mapping: {only}", kind.name))
+        };
+        match kind.name {
+            "relu" if absolute && free_or_orthant => {}
+            "relu" => return refuse("only norms of absolute values have, free or on an orthant"),
+            _ => return refuse("only `l2` without a cone has"),
+        }
     }
     if mapping == Some("psd") && (name != "l2" || !free_or_orthant) {
         return Err(format!(

@@ -258,6 +258,37 @@ fn held_out_classes_and_signs_are_scored_by_accuracy() {
     }
 }
 
+/// The network of [`table`] on both inputs, with these gauges of the inputs and of the outputs.
+fn gauged(target: &str, first: &str, second: &str) -> String {
+    let input = INPUT.replace("[\"a\"]", "[\"a\", \"b\"]");
+    let factors = format!("{{ {first} }}, {{ {second} }}");
+    network(target, &format!("transform = \"center\"\n{input}")).replace("{ norm = \"l2\" }", &factors)
+}
+
+#[test]
+fn other_gauges_of_inputs_and_outputs_are_certified() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    let nonnegative = "norm = \"l1\", cone = \"nonnegative\"";
+    let groups = "norm = \"group_l2\", groups = [[0, 2], [1]]";
+    for (first, second) in [
+        ("norm = \"l1\"", "norm = \"l2\""),
+        ("norm = \"linf\"", "norm = \"l1\""),
+        ("norm = \"l2\"", "norm = \"linf\""),
+        (groups, "norm = \"l2\""),
+        ("norm = \"lp\", p = 1.5", nonnegative),
+        (nonnegative, "norm = \"l2\""),
+    ] {
+        let gap = "\n[certificate]\ntarget_gap = 1e-3\n";
+        let c = solved(&place, &(gauged("\"y\"", first, second) + gap));
+        assert!(number(&c, "/gap/relative") <= 1e-3, "{first}, {second}");
+    }
+    // of one output every norm is its absolute value
+    let one = solved(&place, &gauged("\"y\"", "norm = \"l2\"", "norm = \"l1\""));
+    let plain = solved(&place, &gauged("\"y\"", "norm = \"l2\"", "norm = \"l2\""));
+    close(number(&one, "/objective/total"), number(&plain, "/objective/total"), 2e-4);
+}
+
 #[test]
 fn what_does_not_fit_a_network_is_refused() {
     let place = Place::new();
@@ -265,13 +296,15 @@ fn what_does_not_fit_a_network_is_refused() {
     let with = |from: &str, to: &str| network("\"y\"", INPUT).replace(from, to);
     refused(&place, &network("\"y\"", ""), 2, &["missing key `input`", "data.input"]);
     refused(&place, &with("\"relu\"", "\"matrix\""), 2, &["`input` belongs to networks"]);
+    let absolute = "only norms of absolute values have, free or on an orthant";
     refused(
         &place,
-        &with("norm = \"l2\"", "norm = \"l1\""),
+        &with("\"l2\"", "\"l2\", cone = \"monotone\""),
         2,
-        &["norm `l1`", "relu mapping", "only `l2` without a cone"],
+        &["norm `l2` with cone `monotone`", "relu mapping", absolute],
     );
-    refused(&place, &with("\"l2\"", "\"l2\", cone = \"nonnegative\""), 2, &["cone `nonnegative`"]);
+    let smooth = "[{ kind = \"tv\" }, { kind = \"l1\" }]";
+    refused(&place, &with("norm = \"l2\"", &format!("norm = {smooth}")), 2, &["relu mapping", absolute]);
     refused(&place, &with("bias = true", "bias = 1"), 2, &["data.input.bias"]);
     refused(&place, &with("bias", "offset"), 2, &["unknown key `offset`"]);
     refused(&place, &with("[data]\n", "[data]\noperator = \"A.npy\"\n"), 2, &["`operator` with a network"]);

@@ -11,7 +11,7 @@ use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{self, Keeper, relative_gap};
 use crate::polar::bound::{self, Aim, Upper};
-use crate::polar::neurons;
+use crate::polar::{gauged, neurons};
 use crate::problem::Problem;
 use std::cell::RefCell;
 
@@ -34,7 +34,7 @@ impl Relaxation for Priced {
     }
 
     fn applies(&self, problem: &Problem) -> bool {
-        neurons::applies(problem) && !bound::is_exact(problem)
+        (neurons::applies(problem) || gauged::applies(problem)) && !bound::is_exact(problem)
     }
 
     fn needs_point(&self) -> bool {

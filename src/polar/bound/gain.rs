@@ -26,17 +26,22 @@ impl PolarBound for Gain {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let sigma = |x: &crate::linalg::Mat| {
-            proven::sigma_upper(x.as_slice(), Layout::Full { rows: x.nrows(), cols: x.ncols() }).value
-        };
-        let value = Neurons::new(problem, z).map_or(f64::INFINITY, |n| match n.rank() {
-            0 => n.polar_upper(0.0),
-            _ => n.polar_upper(sigma(&n.inputs) * sigma(&n.field) * (1.0 + gamma(4))),
-        });
+        let value = Neurons::new(problem, z).map_or(f64::INFINITY, |n| crude(&n));
         Upper { value, method: "gain", exact: false }
     }
 
     fn describe(&self) -> &'static str {
         "largest singular value of the inputs times that of the field"
+    }
+}
+
+/// The bound above.
+pub(super) fn crude(n: &Neurons) -> f64 {
+    let sigma = |x: &crate::linalg::Mat| {
+        proven::sigma_upper(x.as_slice(), Layout::Full { rows: x.nrows(), cols: x.ncols() }).value
+    };
+    match n.rank() {
+        0 => n.polar_upper(0.0),
+        _ => n.polar_upper(sigma(&n.inputs) * sigma(&n.field) * (1.0 + gamma(4))),
     }
 }

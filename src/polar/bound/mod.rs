@@ -10,6 +10,7 @@ pub mod columns;
 pub mod cone_branch;
 pub mod cones;
 pub mod eigenvalue;
+pub mod euclidean;
 pub mod folded;
 pub mod gain;
 pub mod group_blocks;
@@ -21,6 +22,7 @@ pub mod linf_diagonal;
 pub mod linf_vertices;
 pub mod moments;
 pub mod norm_comparison;
+pub mod simplices;
 pub mod singular_value;
 mod slabs;
 pub mod split;
@@ -114,6 +116,8 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &cones::Cones,
     &moments::Moments,
     &gain::Gain,
+    &simplices::Simplices,
+    &euclidean::Euclidean,
     &layers::Layers,
 ];
 

@@ -8,6 +8,7 @@ pub mod eigen;
 pub mod kinks;
 pub mod l1_lines;
 pub mod linear;
+pub mod pieces;
 pub mod power;
 pub mod singular;
 pub mod subnets;
@@ -136,6 +137,7 @@ pub const SEARCHES: &[&dyn PolarSearch] = &[
     &power::Power,
     &linear::Linear,
     &kinks::Kinks,
+    &pieces::Pieces,
     &subnets::Subnets,
 ];
 

@@ -15,6 +15,7 @@ mod memory;
 mod metric;
 pub mod neurons;
 pub mod prox_gradient;
+pub mod prox_neurons;
 pub mod rowwise;
 
 use crate::budget::Budget;
@@ -53,6 +54,7 @@ pub const STRATEGIES: &[&dyn Descent] = &[
     &prox_gradient::ProxGradient,
     &columns::Columns,
     &neurons::Neurons,
+    &prox_neurons::ProxNeurons,
 ];
 
 /// Names accepted by `solver.descent`.

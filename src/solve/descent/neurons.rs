@@ -63,7 +63,7 @@ impl Descent for Neurons {
 }
 
 /// Joins neurons while that lowers the objective.
-fn join(problem: &Problem, x: &mut Factors) {
+pub(super) fn join(problem: &Problem, x: &mut Factors) {
     problem.regularizer.balance(x);
     let mut value = problem.objective(x);
     let mut i = 0;
