@@ -33,9 +33,10 @@ const ROW_LIMIT: usize = 640;
 const MEASUREMENT_LIMIT: usize = 1500;
 /// Iterations between readouts.
 const READOUT: usize = 20;
-/// Iterations after which the gap must have become smaller by this share of itself.
+/// Iterations after which the gap must have become smaller by this share of itself, and the most of them.
 const PATIENCE: usize = 200;
-const PROGRESS: f64 = 0.02;
+const PROGRESS: f64 = 0.05;
+const STEP_LIMIT: usize = 5000;
 
 impl Relaxation for ConesLift {
     fn name(&self) -> &'static str {
@@ -64,12 +65,12 @@ impl Relaxation for ConesLift {
     }
 
     fn flops(&self, problem: &Problem, effort: Effort) -> f64 {
-        Shape::new(problem).map_or(0.0, |s| steps(effort, cost(problem, &s)) as f64 * cost(problem, &s))
+        Shape::new(problem).map_or(0.0, |s| limit(problem, &s, effort) as f64 * cost(problem, &s))
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let (Some(shape), Some(start)) = (Shape::new(problem), goal.start) else { return };
-        let steps = steps(effort, cost(problem, &shape));
+        let steps = limit(problem, &shape, effort);
         let Some(mut admm) = Admm::new(problem, &shape, start) else { return };
         let mut checkpoint = f64::NEG_INFINITY;
         for step in 1..=steps {
@@ -104,6 +105,11 @@ fn served(problem: &Problem) -> bool {
         && [&super::lift_full::LiftFull as &dyn Relaxation, &super::nuclear_nonnegative::NuclearNonnegative]
             .iter()
             .any(|r| r.applies(problem) && (problem.mapping.name() == "psd" || r.name() == "lift_full"))
+}
+
+/// Iterations that an effort pays for.
+fn limit(problem: &Problem, shape: &Shape, effort: Effort) -> usize {
+    steps(effort, cost(problem, shape)).min(STEP_LIMIT)
 }
 
 /// Flops of an iteration.

@@ -31,7 +31,7 @@ const SIDE_LIMIT: usize = 600;
 const READOUT: usize = 20;
 /// Iterations after which the bound must have risen by this share of the gap.
 const PATIENCE: usize = 200;
-const PROGRESS: f64 = 0.02;
+const PROGRESS: f64 = 0.05;
 
 impl Relaxation for PartsSplit {
     fn name(&self) -> &'static str {
