@@ -8,6 +8,7 @@
 //! with r the largest l2 norm on the unit ball of an unweighted norm, and the second form where the outputs have targets s_k,
 //! [`gauged::targets`]. Cones only shrink the feasible set. Tight where the inputs have an l2 norm and no cone.
 
+use super::cones::PAIR;
 use super::{Aim, PolarBound, Upper, gain};
 use crate::budget::Budget;
 use crate::linalg::Mat;
@@ -75,6 +76,10 @@ impl PolarBound for Euclidean {
             })
             .fold(0.0, f64::max);
         Upper { value: ((value + sums) * scale * (1.0 + gamma(8))).next_up(), method: self.name(), exact: false }
+    }
+
+    fn flops(&self, problem: &Problem) -> f64 {
+        PAIR * WORK * problem.shape().1 as f64
     }
 
     fn describe(&self) -> &'static str {

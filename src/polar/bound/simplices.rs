@@ -169,7 +169,7 @@ mod tests {
     fn attained(problem: &Problem, z: &[f64], seed: u64) -> f64 {
         let Some(g) = Gauged::new(problem, z) else { return 0.0 };
         let d = g.len();
-        let random = gaussian(d, 300, seed + 9);
+        let random = gaussian(d, 200, seed + 9);
         let sparse = random.map_with_location(|r, c, x| if (c >> r) & 1 == 0 { x } else { 0.0 });
         let points = random.column_iter().chain(sparse.column_iter());
         let best = points
@@ -178,13 +178,13 @@ mod tests {
                 g.scale(&mut u).then(|| g.value(&u))
             })
             .fold(0.0, f64::max);
-        let effort = polar_search::Effort { starts: 16, keep: 4, ..polar_search::Effort::default() };
+        let effort = polar_search::Effort { starts: 8, iterations: 20, keep: 4, ..polar_search::Effort::default() };
         best.max(polar_search::search(problem, z, None, &effort).best())
     }
 
     #[test]
     fn no_point_of_the_ball_is_above_a_bound() {
-        for seed in 0..60 {
+        for seed in (0..120).step_by(5) {
             let (p, z) = instance(seed);
             if !gauged::applies(&p) {
                 continue;
