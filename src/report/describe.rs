@@ -90,10 +90,15 @@ fn lambda(problem: &Problem, spec: &Spec, lambda_max: &LambdaMax) -> String {
     let share = problem.lambda / lambda_max.found;
     match spec.lambda {
         Lambda::Relative(r) => format!("lambda {} = {r} lambda_max", sci(problem.lambda, 6)),
-        Lambda::Absolute(x) if share < 1e-3 => format!("lambda {x} = {share:.1e} lambda_max"),
-        Lambda::Absolute(x) if share.is_finite() => format!("lambda {x} = {share:.3} lambda_max"),
-        Lambda::Absolute(x) => format!("lambda {x}"),
+        Lambda::Absolute(x) if share < 1e-3 => format!("lambda {} = {share:.1e} lambda_max", plain(x)),
+        Lambda::Absolute(x) if share.is_finite() => format!("lambda {} = {share:.3} lambda_max", plain(x)),
+        Lambda::Absolute(x) => format!("lambda {}", plain(x)),
     }
+}
+
+/// A number as it was given, or by its power of ten where that is shorter.
+fn plain(x: f64) -> String {
+    if (1e-5..1e16).contains(&x) { x.to_string() } else { format!("{x:e}") }
 }
 
 /// What is to be expected of a lambda that is so small a share of lambda_max.

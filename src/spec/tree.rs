@@ -123,6 +123,9 @@ fn convert(v: &Spanned<DeValue>, origin: &dyn Fn(usize) -> Origin) -> Node {
     Node { value, origin: origin(v.span().start) }
 }
 
+/// Names of a dotted path at most: no key of a spec lies this deep.
+const DEEPEST: usize = 16;
+
 /// Sets `path` (dotted, with `[k]` for array elements) in the tree.
 ///
 /// # Errors
@@ -130,6 +133,9 @@ fn convert(v: &Spanned<DeValue>, origin: &dyn Fn(usize) -> Origin) -> Node {
 pub fn set(root: &mut Node, path: &str, value: Node) -> Result<(), String> {
     let mut at = root;
     let steps: Vec<&str> = path.split('.').collect();
+    if steps.len() > DEEPEST {
+        return Err(format!("a key of {} names, where no spec has more than {DEEPEST}", steps.len()));
+    }
     for (k, step) in steps.iter().enumerate() {
         let (name, index) = match step.split_once('[') {
             None => (*step, None),

@@ -406,3 +406,13 @@ fn nested_brackets_of_a_header_are_refused_at_once() {
     }
     assert!(clock.elapsed().as_secs() < 20, "{:?}", clock.elapsed());
 }
+
+/// A table was made for every name of a dotted key, each with a copy of the whole: 60 kB took 13 GB, and the stack.
+#[test]
+fn keys_of_many_names_are_refused_at_once() {
+    let place = Place::new();
+    place.write("Y.csv", "3,4\n1,2\n");
+    place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+    let out = place.run(&["solve", "spec.toml", "--set", &format!("{}a=1", "a.".repeat(30_000))]).exits(2);
+    out.says(&["a key of 30001 names, where no spec has more than 16"]);
+}

@@ -121,6 +121,9 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
         d.lambda
     ));
     let whole = points.len() == grid.len();
+    if whole && shown.as_ref().is_some_and(path::Walk::ends_at_the_edge) {
+        console.log("  the smallest lambda does best: a smaller one (`--smallest`, `--lambdas`) may do better\n");
+    }
     let written = Some((staging, target.as_path()));
     let code = finish(&session, &outcome, written, &console, &args.output, &budget)
         .inspect_err(|_| checkpoints::kept(&console, &target))?;

@@ -77,7 +77,7 @@ impl Walk {
     /// Which point was chosen, and why.
     pub fn says(&self) -> String {
         let row = &self.rows[self.chosen];
-        let ratio = row.ratio.map_or(String::new(), |r| format!(" = {} lambda_max", sci(r, 2)));
+        let ratio = row.ratio.map_or(String::new(), |r| format!(" = {} lambda_max", plain(r)));
         let reason = match (self.rule.as_str(), row.folds, row.holdout) {
             ("", ..) => String::new(),
             ("last", ..) => ": the smallest lambda".into(),
@@ -96,12 +96,22 @@ impl Walk {
             ("min" | "1se", ..) => ": nothing was known of what is held out when time was up".into(),
             _ => ": it was asked for by its number".into(),
         };
-        let (number, all) = (self.chosen + 1, self.rows.len());
-        format!(
-            "This is point {number} of {all} on a path of lambdas, at lambda = {}{ratio}{reason}.",
-            sci(row.lambda, 4)
-        )
+        let edge =
+            if self.ends_at_the_edge() { " It is the smallest of the path: a smaller one may do better." } else { "" };
+        let (number, all, lambda) = (self.chosen + 1, self.rows.len(), plain(row.lambda));
+        format!("This is point {number} of {all} on a path of lambdas, at lambda = {lambda}{ratio}{reason}.{edge}")
     }
+
+    /// Whether what is held out chose the smallest lambda of several.
+    pub fn ends_at_the_edge(&self) -> bool {
+        matches!(self.rule.as_str(), "min" | "1se") && self.chosen > 0 && self.chosen + 1 == self.rows.len()
+    }
+}
+
+/// A few digits, by the power of ten where that is shorter.
+fn plain(x: f64) -> String {
+    let rounded: f64 = sci(x, 4).parse().unwrap_or(x);
+    if (1e-4..1e6).contains(&rounded) { rounded.to_string() } else { sci(x, 4) }
 }
 
 #[cfg(test)]
@@ -118,8 +128,11 @@ mod tests {
         assert_eq!((walk.rows.len(), walk.chosen), (2, 1));
         assert_eq!((walk.rows[0].folds, walk.rows[1].lower_bound), (Some((0.75, 0.125)), None));
         let says = walk.says();
-        assert!(says.starts_with("This is point 2 of 2 on a path of lambdas, at lambda = 4.0"), "{says}");
-        assert!(says.ends_with("is the least."), "{says}");
+        assert!(
+            says.starts_with("This is point 2 of 2 on a path of lambdas, at lambda = 4 = 0.5 lambda_max"),
+            "{says}"
+        );
+        assert!(says.ends_with("is the least. It is the smallest of the path: a smaller one may do better."), "{says}");
         let other = |rule: &str| Walk::parse(&TABLE.replace("min", rule)).unwrap().says();
         assert!(other("1se").contains("within one standard error"));
         assert!(other("last").ends_with("the smallest lambda.") && other("2").ends_with("by its number."));

@@ -60,8 +60,8 @@ impl Axis {
         let (lo, hi) = (lo - margin, hi + margin);
         let mut axis = Self { lo, hi, log: true, ticks: Vec::new(), label: label.into() };
         let exponents = ((hi - lo) / TICKS).ceil().max(1.0);
-        axis.ticks = if hi - lo < 1.2 {
-            // one power of ten may be all, or none: 1, 2, 5 within it
+        axis.ticks = if hi - lo < 2.0 {
+            // one or two powers of ten may be all, or none: 1, 2, 5 within them
             let steps = (lo.floor() as i32..=hi.ceil() as i32).flat_map(|e| [1.0, 2.0, 5.0].map(|m| (m, e)));
             steps.map(|(m, e)| (axis.share(f64::log10(m) + f64::from(e)), short(m, e))).collect()
         } else {
