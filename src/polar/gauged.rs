@@ -89,7 +89,7 @@ impl<'a> Gauged<'a> {
     }
 
     /// d.
-    pub fn len(&self) -> usize {
+    pub fn dimension(&self) -> usize {
         self.inputs.ncols()
     }
 
@@ -155,8 +155,8 @@ impl<'a> Gauged<'a> {
     /// ```text
     /// u <- u + t (s - u),    s = argmax {<f'(u), s> : gauge_1(s) <= 1}
     /// ```
-    pub fn ascend(&self, u: &mut Vec<f64>, steps: usize) -> f64 {
-        let mut x = u.clone();
+    pub fn ascend(&self, u: &mut [f64], steps: usize) -> f64 {
+        let mut x = u.to_vec();
         let mut best = f64::NEG_INFINITY;
         for t in 0..=steps {
             let pre = self.pre(&x);
@@ -236,7 +236,7 @@ impl<'a> Gauged<'a> {
             alpha = (alpha + (&rows * &ahead) * sigma).map(|a| a.clamp(0.0, 1.0));
             let before = x.clone();
             x += (&c - rows.tr_mul(&alpha)) * tau;
-            self.into_ball(x.as_mut_slice());
+            self.shrink_to_ball(x.as_mut_slice());
             ahead = &x * 2.0 - before;
             if k >= STEPS / 2 {
                 mean += &x;
@@ -249,7 +249,7 @@ impl<'a> Gauged<'a> {
     }
 
     /// The Euclidean projection onto {gauge_1 <= 1}: the prox of t gauge_1 for the t that brings it there.
-    fn into_ball(&self, x: &mut [f64]) {
+    fn shrink_to_ball(&self, x: &mut [f64]) {
         let ones = vec![1.0; x.len()];
         let at = |t: f64| {
             let mut y = x.to_vec();

@@ -48,6 +48,9 @@ pub const ORTHANTS: usize = 8;
 /// Inputs up to which a cone is worth its while.
 pub const INPUTS: usize = 64;
 
+/// A value of f, and where.
+type Seen = (f64, Vec<f64>);
+
 /// What a search found.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -251,7 +254,7 @@ pub fn search(f: &Function, known: &[Vec<f64>], aim: &Aim) -> Found {
         while batch.len() < BATCH && heap.peek().is_some_and(|c| c.upper > stop) {
             batch.extend(heap.pop());
         }
-        let tried: Vec<(Vec<Cell>, [(f64, Vec<f64>); 2])> = batch.par_iter().map(|c| f.split(c)).collect();
+        let tried: Vec<(Vec<Cell>, [Seen; 2])> = batch.par_iter().map(|c| f.split(c)).collect();
         for ((parts, seen), parent) in tried.into_iter().zip(&batch) {
             seen.iter().for_each(|(value, u)| see(&mut found, *value, u));
             // a cone that no row crosses costs something too
@@ -302,7 +305,7 @@ fn roots(f: &Function) -> Vec<Vec<f64>> {
 
 impl Function<'_> {
     /// The two parts of a cone, none where it cannot be split, and points seen on the way.
-    fn split(&self, c: &Cell) -> (Vec<Cell>, [(f64, Vec<f64>); 2]) {
+    fn split(&self, c: &Cell) -> (Vec<Cell>, [Seen; 2]) {
         let d = self.d;
         let top = (self.value(&c.top), c.top.clone());
         let (gone, middle) = match c.split {

@@ -57,7 +57,7 @@ impl PolarBound for Euclidean {
             // -s has the value of s here
             Some(s) => {
                 let leading = |s: &Vec<f64>| s.iter().find(|s| **s != 0.0).is_some_and(|s| *s > 0.0);
-                let both = s.iter().any(|s| leading(s));
+                let both = s.iter().any(leading);
                 let kept = s.iter().filter(|s| leading(s) || !both);
                 (kept.map(|s| &field * Mat::from_column_slice(q, 1, s)).collect(), radius(0))
             }

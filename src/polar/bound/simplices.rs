@@ -142,7 +142,8 @@ mod tests {
             1 => (cone::nonpositive::KIND.example)(n),
             _ => None,
         };
-        let weights = (seed % 3 == 0).then(|| (0..n).map(|j| 0.5 + (j as f64 + seed as f64 % 5.0) / 3.0).collect());
+        let weights =
+            seed.is_multiple_of(3).then(|| (0..n).map(|j| 0.5 + (j as f64 + seed as f64 % 5.0) / 3.0).collect());
         Gauge::new(norm, weights, cone).unwrap()
     }
 
@@ -168,7 +169,7 @@ mod tests {
     /// f at many points of the ball: random ones, axes, and what the search finds.
     fn attained(problem: &Problem, z: &[f64], seed: u64) -> f64 {
         let Some(g) = Gauged::new(problem, z) else { return 0.0 };
-        let d = g.len();
+        let d = g.dimension();
         let random = gaussian(d, 200, seed + 9);
         let sparse = random.map_with_location(|r, c, x| if (c >> r) & 1 == 0 { x } else { 0.0 });
         let points = random.column_iter().chain(sparse.column_iter());

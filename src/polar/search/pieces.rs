@@ -66,7 +66,7 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
 
 /// Half of them random, and the ends of the ball that lie their way; the rest inputs of either sign; every coordinate axis both ways.
 fn starts(g: &Gauged, effort: &Effort) -> Vec<Vec<f64>> {
-    let d = g.len();
+    let d = g.dimension();
     let random = lanczos::gaussian(d, effort.starts.div_ceil(2), effort.seed);
     let mut all: Vec<Vec<f64>> = random.column_iter().map(|c| c.iter().copied().collect()).collect();
     let ends = all.iter().map(|u| g.end(u)).collect::<Vec<_>>();
