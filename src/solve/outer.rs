@@ -198,7 +198,8 @@ pub(super) fn go_on(
                 break 'outer StopReason::MaxOuter;
             }
             let negligible = NEGLIGIBLE * objective.abs();
-            let finished = state.finished(objective, excess, tolerance, exact, negligible);
+            let kinked = !problem.mapping.is_multilinear();
+            let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible);
             if ready && !proving {
                 break 'outer StopReason::Promise;
             }

@@ -121,10 +121,12 @@ impl Progress {
         excess: f64,
         tolerance: f64,
         exact: bool,
+        kinked: bool,
         negligible: f64,
     ) -> bool {
-        // slices that bring next to nothing only keep the others from settling
-        let useless = !exact && self.last_objective.is_some() && self.gain <= negligible;
+        // slices that bring next to nothing only keep the others from settling; a polish past kinks may show new ones
+        let tried = self.appended > 0 || !kinked;
+        let useless = !exact && tried && self.last_objective.is_some() && self.gain <= negligible;
         let settled = excess <= tolerance || useless;
         let idle = excess <= tolerance || self.last_objective.is_some_and(|last| last - objective <= negligible);
         let stalled = self.last_objective.is_some_and(|last| last - objective <= FINISHED * objective.abs())

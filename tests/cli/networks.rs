@@ -276,7 +276,6 @@ fn other_gauges_of_inputs_and_outputs_are_certified() {
         ("norm = \"linf\"", "norm = \"l1\""),
         ("norm = \"l2\"", "norm = \"linf\""),
         (groups, "norm = \"l2\""),
-        ("norm = \"lp\", p = 1.5", nonnegative),
         (nonnegative, "norm = \"l2\""),
     ] {
         let gap = "\n[certificate]\ntarget_gap = 1e-3\n";

@@ -118,7 +118,8 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
         // twice the decrease that the metric promises, with room for a metric that is far from the Hessian
-        if step == 1 && -slope <= SETTLED * effort.decrease && effort.decrease > LAST_DIGITS * value.abs() {
+        let wanted = effort.decrease > LAST_DIGITS * value.abs() && f.is_smooth();
+        if step == 1 && wanted && -slope <= SETTLED * effort.decrease {
             break;
         }
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
