@@ -82,11 +82,6 @@ impl<'a> Balanced<'a> {
         Self { problem, rank: x.rank(), lines, metric, half_norm, extra_metric, noise: NOISE * size }
     }
 
-    /// Whether f has a gradient everywhere: that of a network has kinks.
-    pub(super) fn is_smooth(&self) -> bool {
-        self.problem.mapping.is_multilinear()
-    }
-
     /// The blocks of extra variables that move along.
     pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, &'a Block)> {
         self.problem.extras.explicit().filter(|_| self.extra_metric.is_some())

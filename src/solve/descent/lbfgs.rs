@@ -22,12 +22,6 @@ use crate::solve::reduce;
 #[derive(Debug)]
 pub struct Lbfgs;
 
-/// The share of the least decrease worth a step that a first step promises where there is nothing to gain.
-const SETTLED: f64 = 1e-3;
-
-/// Below this relative decrease the gradient itself is wanted small.
-const LAST_DIGITS: f64 = 1e-10;
-
 /// Steps between two looks at what they brought.
 const CHECKED: usize = 5;
 
@@ -117,11 +111,6 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         }
         memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
-        // twice the decrease that the metric promises, with room for a metric that is far from the Hessian
-        let wanted = effort.decrease > LAST_DIGITS * value.abs() && f.is_smooth();
-        if step == 1 && wanted && -slope <= SETTLED * effort.decrease {
-            break;
-        }
         let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
         if flat(slope, &direction) && !memory.is_empty() {
             memory = Memory::default();
