@@ -7,12 +7,13 @@ use super::failure;
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
+use crate::certify::Certificate;
 use crate::report::describe;
 use crate::run::Staging;
 use crate::run::document::Time;
 use crate::solve::answer::{self, Answer, Begin, Limits};
 use crate::solve::observer::Observer;
-use crate::solve::{StopReason, Warm};
+use crate::solve::{Solution, StopReason, Warm};
 use std::time::Duration;
 
 /// The share of lambda_max below which a user is warned.
@@ -58,19 +59,19 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
         solve_s: saved.map_or(0.0, |s| s.state.elapsed_s()) + solving.as_secs_f64(),
         certify_s: certifying.as_secs_f64(),
     };
-    let outcome = Outcome {
-        factors: &solution.factors,
-        certificate: &certificate,
-        stopped_by: solution.stopped_by.word(),
-        time,
-        path: None,
-    };
+    let outcome = outcome(&solution, &certificate, time);
     let written = Some((staging, target.as_path()));
     let code = finish(&session, &outcome, written, &console, &args.output, &budget)
         .inspect_err(|_| checkpoints::kept(&console, &target))?;
     let limited = matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time);
     checkpoints::conclude(&console, &target, limited && code != failure::DONE);
     Ok(code)
+}
+
+/// What a solver came to.
+pub fn outcome<'a>(solution: &'a Solution, certificate: &'a Certificate, time: Time) -> Outcome<'a> {
+    let stopped_by = solution.stopped_by.word();
+    Outcome { factors: &solution.factors, certificate, stopped_by, time, path: None }
 }
 
 fn head(session: &Session, limit: Option<Duration>) -> Vec<describe::Line> {

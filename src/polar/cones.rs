@@ -12,15 +12,14 @@
 //!
 //! Once inactive or active, a row stays so in all parts of a cone: each keeps its crossing rows and the sum over its active ones.
 
+use super::best_first::{self, Found, Queue};
 use super::bound::Aim;
-use super::generators::{DRIFT, Span, SpanBound, between, orthant};
+use super::generators::{self, DRIFT, Sides, Span, SpanBound, between, orthant};
 use super::neurons::Neurons;
 use crate::linalg::Mat;
 use crate::linalg::nnls::SMALL;
 use crate::linalg::sum::gamma;
 use rayon::prelude::*;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
 pub const RANK_LIMIT: usize = SMALL;
@@ -31,19 +30,6 @@ const BATCH: usize = 32;
 const MEMORY: usize = 1 << 31;
 /// Points of an edge keep this distance from its ends, relative to it.
 const CLIP: f64 = 0.4;
-
-/// What a search found.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// f is no larger on the unit ball.
-    pub upper: f64,
-    /// The largest value seen.
-    pub lower: f64,
-    /// Where.
-    pub direction: Vec<f64>,
-    /// Cones that were bounded.
-    pub cells: usize,
-}
 
 /// A cone.
 struct Cell {
@@ -61,31 +47,18 @@ struct Cell {
     top: Vec<f64>,
 }
 
-impl Cell {
-    /// About how many bytes it takes.
+impl best_first::Cell for Cell {
+    fn upper(&self) -> f64 {
+        self.upper
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
     fn bytes(&self) -> usize {
         let numbers = self.generators.len() + self.active.len() + self.top.len();
         size_of::<Self>() + size_of::<f64>() * numbers + size_of::<u32>() * self.crossing.len()
-    }
-}
-
-impl PartialEq for Cell {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Cell {}
-
-impl PartialOrd for Cell {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Cell {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.upper.total_cmp(&other.upper)
     }
 }
 
@@ -104,15 +77,12 @@ struct Rows<'a> {
 /// trying.
 pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     let rows = Rows::new(n);
-    let mut found = Found { upper: 0.0, lower: 0.0, direction: vec![0.0; rows.d], cells: 0 };
+    let mut found = Found::nothing(rows.d);
     for u in known {
         rows.see(u, &mut found);
     }
-    let mut heap = BinaryHeap::new();
+    let mut queue = Queue::default();
     let mut work = 0.0;
-    let mut bytes = 0;
-    let mut settled: f64 = 0.0;
-    let mut depth = 0;
     let all: Box<[u32]> = (0..n.inputs.nrows() as u32).filter(|&i| rows.size[i as usize] > 0.0).collect();
     for &sign in if rows.q == 1 { &[1.0, -1.0][..] } else { &[1.0] } {
         let orthants: Vec<Cell> = (0..1usize << rows.d)
@@ -121,44 +91,30 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
             .collect();
         work += (orthants.len() * all.len()) as f64;
         found.cells += orthants.len();
-        bytes += orthants.iter().map(Cell::bytes).sum::<usize>();
-        heap.extend(orthants);
+        queue.open(orthants);
     }
     loop {
-        let top = heap.peek().map_or(0.0, |c: &Cell| c.upper).max(settled);
+        let top = queue.top();
         // nothing is gained below what is attained
         let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
         found.upper = top;
-        if top <= stop || heap.is_empty() || work >= aim.work || bytes >= MEMORY || aim.budget.exhausted() {
+        let full = work >= aim.work || queue.bytes() >= MEMORY;
+        if top <= stop || queue.is_empty() || full || aim.budget.exhausted() {
             break;
         }
-        let mut batch = Vec::with_capacity(BATCH);
-        while batch.len() < BATCH && heap.peek().is_some_and(|c| c.upper > stop) {
-            batch.extend(heap.pop());
-        }
+        let batch = queue.batch(BATCH, stop);
         let children: Vec<(Vec<Cell>, f64)> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
         for ((parts, value), parent) in children.into_iter().zip(&batch) {
-            if value > found.lower {
-                (found.lower, found.direction) = (value, parent.top.clone());
-            }
+            found.see(value, &parent.top);
             // a cone that no row crosses costs something too
             work += 2.0 * (parent.crossing.len() + rows.d) as f64;
-            bytes -= parent.bytes();
             found.cells += parts.len();
-            for c in parts {
-                depth = depth.max(c.depth);
-                if c.upper <= stop {
-                    settled = settled.max(c.upper);
-                } else {
-                    bytes += c.bytes();
-                    heap.push(c);
-                }
-            }
+            parts.into_iter().for_each(|c| queue.offer(c, stop));
         }
     }
     // cones that rounding left between parts, and norms that rounding makes larger than 1
-    let missed = DRIFT * (depth as f64 + 2.0) * rows.slope;
-    found.upper = (found.upper * (1.0 + DRIFT * (depth as f64 + 2.0)) + missed).next_up();
+    let drift = DRIFT * (queue.depth() as f64 + 2.0);
+    found.upper = (found.upper * (1.0 + drift) + drift * rows.slope).next_up();
     found
 }
 
@@ -178,10 +134,7 @@ impl<'a> Rows<'a> {
     }
 
     fn see(&self, u: &[f64], found: &mut Found) {
-        let value = self.value(u);
-        if value > found.lower {
-            (found.lower, found.direction) = (value, u.to_vec());
-        }
+        found.see(self.value(u), u);
     }
 
     /// The two parts of a cone.
@@ -201,41 +154,10 @@ impl<'a> Rows<'a> {
 
     /// A cone inside one with these active and crossing rows and this bound.
     fn cell(&self, sign: f64, g: Vec<f64>, active: &[f64], among: &[u32], depth: usize, parent: f64) -> Cell {
-        let (d, q) = (self.d, self.q);
-        let mut active = active.to_vec();
-        let mut crossing = Vec::new();
-        // s_ij of the crossing rows
-        let mut s = Vec::new();
-        let mut line = vec![0.0; d];
-        for &i in among {
-            let t = &self.t[i as usize * d..(i as usize + 1) * d];
-            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for j in 0..d {
-                let x: f64 = t.iter().zip(&g[j * d..(j + 1) * d]).map(|(t, g)| t * g).sum();
-                line[j] = x;
-                low = low.min(x);
-                high = high.max(x);
-            }
-            if low < 0.0 && high > 0.0 {
-                crossing.push(i);
-                s.extend_from_slice(&line);
-            } else if high > 0.0 {
-                for o in 0..q {
-                    let w = self.w[i as usize * q + o];
-                    (0..d).for_each(|r| active[o * d + r] += t[r] * w);
-                }
-            }
-        }
-        let mut c = Cell {
-            upper: parent,
-            sign,
-            depth,
-            generators: g,
-            active,
-            crossing: crossing.into(),
-            split: (0, 1, 0.5),
-            top: Vec::new(),
-        };
+        let rows = generators::Rows { t: &self.t, w: &self.w, d: self.d, q: self.q };
+        let Sides { active, crossing, products: s } = rows.sides(&g, active, among);
+        let (split, top) = ((0, 1, 0.5), Vec::new());
+        let mut c = Cell { upper: parent, sign, depth, generators: g, active, crossing, split, top };
         self.bound(&mut c, &s);
         self.choose_split(&mut c, &s);
         c

@@ -32,7 +32,7 @@ pub fn unweighted<'a>(problem: &Problem, z: &'a [f64]) -> Unweighted<'a> {
     Unweighted { field: Cow::Owned(field), rounding }
 }
 
-/// The field as a matrix (unobserved entries are 0).
+/// Where the entries of the field stand in a matrix (unobserved ones are 0).
 pub fn layout(at: &Observations) -> Layout<'_> {
     match at {
         Observations::Full { rows, cols } => Layout::Full { rows: *rows, cols: *cols },
@@ -58,6 +58,14 @@ pub fn line(at: &Observations, axis: usize, l: usize) -> Vec<(usize, usize)> {
         (Observations::Coordinates(p), 0) => p.row(l).collect(),
         (Observations::Coordinates(p), _) => p.column(l).collect(),
     }
+}
+
+/// The field as a dense matrix, 0 where nothing is observed.
+pub fn matrix(at: &Observations, z: &[f64]) -> Mat {
+    let (m, n) = at.shape();
+    let mut out = Mat::zeros(m, n);
+    at.entries().zip(z).for_each(|(e, z)| out[e] = *z);
+    out
 }
 
 /// The symmetric part (Z + Z') / 2 of a square field as a dense matrix, each entry rounded once.

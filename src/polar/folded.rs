@@ -17,6 +17,7 @@ use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::linalg::{Mat, Pattern, dense};
 use crate::loss::squared::Squared;
 use crate::mapping::{Factors, Setup, cp};
+use crate::polar::field;
 use crate::problem::{Form, Problem, Regularizer};
 
 /// The array.
@@ -124,8 +125,7 @@ impl Folded {
         if !self.psd.contains(&true) || m * n > FIELD_LIMIT {
             return None;
         }
-        let mut x = Mat::zeros(m, n);
-        problem.observations.entries().zip(z).for_each(|(e, z)| x[e] = *z);
+        let mut x = field::matrix(&problem.observations, z);
         for axis in 0..2 {
             let Some((side, _)) = self.shapes[axis].filter(|_| self.psd[axis]) else { continue };
             let mirror = |k: usize| k % side * side + k / side;

@@ -16,7 +16,7 @@
 use crate::gauge::Gauge;
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, relu};
-use crate::polar::neurons;
+use crate::polar::{field, neurons};
 use crate::problem::Problem;
 
 /// Outputs up to which the vertices of a maximum norm's ball are listed.
@@ -31,14 +31,6 @@ const HALVINGS: usize = 60;
 /// Whether the problem is a network of two layers to which the rules of plain l2 gauges do not apply.
 pub fn applies(problem: &Problem) -> bool {
     problem.mapping.name() == relu::KIND.name && !neurons::applies(problem)
-}
-
-/// Z as an N x q matrix, 0 where nothing is observed.
-pub fn field(problem: &Problem, z: &[f64]) -> Mat {
-    let (n, q) = problem.shape();
-    let mut field = Mat::zeros(n, q);
-    problem.observations.entries().zip(z).for_each(|(e, z)| field[e] = *z);
-    field
 }
 
 /// The targets s_k with the weights of the outputs divided out; `None` where the polar of the outputs' gauge has no short list of them.
@@ -85,7 +77,7 @@ impl<'a> Gauged<'a> {
         let inputs = problem.mapping.inputs()?;
         let [first, second] = problem.regularizer.gauges.as_slice() else { return None };
         let lengths = inputs.row_iter().map(|r| r.norm()).collect();
-        Some(Self { inputs, field: field(problem, z), first, second, lengths })
+        Some(Self { inputs, field: field::matrix(&problem.observations, z), first, second, lengths })
     }
 
     /// d.

@@ -15,6 +15,58 @@ use crate::linalg::sum::gamma;
 /// What a computed point of an edge may be off by, at unit length.
 pub const DRIFT: f64 = 4e-15;
 
+/// The rows of T and W, row by row, of d and q entries.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    /// T.
+    pub t: &'a [f64],
+    /// W.
+    pub w: &'a [f64],
+    /// d.
+    pub d: usize,
+    /// q.
+    pub q: usize,
+}
+
+/// What the rows do on a cone: inactive ones, t_i'u <= 0 throughout, are left out.
+pub struct Sides {
+    /// sum of t_i w_i' over the active rows, d x q column by column.
+    pub active: Vec<f64>,
+    /// The rows that change sign.
+    pub crossing: Box<[u32]>,
+    /// t_i'g_j for those, all j of a row side by side.
+    pub products: Vec<f64>,
+}
+
+impl Rows<'_> {
+    /// The sides on the cone of these generators, inside one with these active and crossing rows.
+    pub fn sides(self, generators: &[f64], active: &[f64], among: &[u32]) -> Sides {
+        let (d, q) = (self.d, self.q);
+        let mut active = active.to_vec();
+        let (mut crossing, mut products) = (Vec::new(), Vec::new());
+        let mut line = vec![0.0; generators.len() / d];
+        for &i in among {
+            let t = &self.t[i as usize * d..(i as usize + 1) * d];
+            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+            for (x, g) in line.iter_mut().zip(generators.chunks_exact(d)) {
+                *x = t.iter().zip(g).map(|(t, g)| t * g).sum();
+                low = low.min(*x);
+                high = high.max(*x);
+            }
+            if low < 0.0 && high > 0.0 {
+                crossing.push(i);
+                products.extend_from_slice(&line);
+            } else if high > 0.0 {
+                for o in 0..q {
+                    let w = self.w[i as usize * q + o];
+                    (0..d).for_each(|r| active[o * d + r] += t[r] * w);
+                }
+            }
+        }
+        Sides { active, crossing: crossing.into(), products }
+    }
+}
+
 /// A cone's generators with their products.
 pub struct Span<'a> {
     g: &'a [f64],

@@ -12,7 +12,7 @@ use crate::linalg::sum::{gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
 use crate::linalg::{Layout, Mat, dense, proven};
 use crate::mapping::Layers;
-use crate::polar::neurons;
+use crate::polar::{field, neurons};
 use crate::problem::Problem;
 
 /// Most outputs whose columns are bounded one by one.
@@ -101,9 +101,7 @@ impl Ends {
     pub fn new(problem: &Problem, z: &[f64], weights: &Weights) -> Self {
         let mut inputs = problem.mapping.inputs().expect("a network").clone();
         inputs.column_iter_mut().zip(&weights.inputs).for_each(|(mut c, m)| c /= *m);
-        let (n, q) = problem.shape();
-        let mut field = Mat::zeros(n, q);
-        problem.observations.entries().zip(z).for_each(|(e, z)| field[e] = *z);
+        let mut field = field::matrix(&problem.observations, z);
         field.column_iter_mut().zip(&weights.outputs).for_each(|(mut c, m)| c /= *m);
         let scales = [&inputs, &field].map(|x| unit_scale(x.as_slice()));
         inputs *= scales[0];

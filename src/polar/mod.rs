@@ -2,6 +2,7 @@
 //! direction of descent), [`bound`] proves upper ends. Dual points are left to others.
 
 pub mod arcs;
+pub mod best_first;
 pub mod bound;
 pub mod cones;
 pub mod field;

@@ -12,6 +12,7 @@ use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
 use crate::linalg::{Mat, dense, simd::vectorised};
 use crate::mapping::{Factors, Units, put_chain};
+use crate::polar::field;
 use crate::problem::Problem;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -71,9 +72,7 @@ impl Neurons {
         if let Some(d) = weights[0] {
             v.column_iter_mut().zip(d.iter().step_by(width)).for_each(|(mut c, d)| c /= *d);
         }
-        let (n, q) = problem.shape();
-        let mut field = Mat::zeros(n, q);
-        problem.observations.entries().zip(z).for_each(|(e, z)| field[e] = *z);
+        let mut field = field::matrix(&problem.observations, z);
         if let Some(d) = weights[1] {
             field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
         }

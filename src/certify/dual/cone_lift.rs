@@ -6,6 +6,7 @@ use crate::gauge::Norm;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::{Mat, dense, proven};
 use crate::polar::bound::Upper;
+use crate::polar::field;
 use crate::problem::Problem;
 
 /// A field with what bounds its polar, for u in {A_u u >= 0}, v in {A_v v >= 0}, ||u||^2 >= h_u(u o u), ||v||^2 >= h_v(v o v):
@@ -127,14 +128,13 @@ impl Shape {
 
     /// An upper bound of the polar of the lift's field, for gauges without their weights; `None` if its arrays do not fit.
     fn upper(&self, problem: &Problem, lift: &ConeLift) -> Option<f64> {
-        let (m, n) = problem.shape();
+        let m = problem.shape().0;
         let offset = if self.is_symmetric() { 0 } else { m };
         if lift.z.len() != problem.y.len() {
             return None;
         }
-        let field = problem.on_entries(&lift.z);
-        let mut z = Mat::zeros(m, n);
-        problem.observations.entries().zip(field.iter()).for_each(|(e, v)| z[e] = *v);
+        let on_entries = problem.on_entries(&lift.z);
+        let z = field::matrix(&problem.observations, &on_entries);
         let mut rounding = problem.operator.as_ref().map_or(0.0, |a| a.adjoint_rounding(&lift.z));
         // the sizes that roundings are relative to, entry by entry
         let (mut t, mut size) = (Mat::zeros(self.order(), self.order()), Mat::zeros(self.order(), self.order()));

@@ -10,7 +10,7 @@
 //! is scaled by its largest eigenvalue: at every iteration.
 
 use super::oriented::{Oriented, dual_value};
-use super::{Goal, Relaxation, source};
+use super::{Goal, Relaxation, admm, source};
 use crate::budget::Budget;
 use crate::certify::Effort;
 use crate::certify::dual::{DualPoint, Keeper, Kind, Lift, plain_lambda, relative_gap};
@@ -23,8 +23,6 @@ pub struct LiftFull;
 
 /// Longest m + n.
 const SIDE_LIMIT: usize = 320;
-/// Iterations between readouts.
-const READOUT: usize = 20;
 
 impl Relaxation for LiftFull {
     fn name(&self) -> &'static str {
@@ -105,7 +103,7 @@ impl Admm {
         let mut best: Option<(f64, Mat)> = None;
         for step in 1..=steps {
             let v = &self.l - &self.multiplier;
-            let (positive, negative) = split(&v)?;
+            let (positive, negative) = admm::split(&v)?;
             let x = &positive + &self.multiplier;
             let next = self.constrained(o, &x);
             self.multiplier += &positive - &next;
@@ -114,7 +112,7 @@ impl Admm {
             let dual = (&next - &self.l).norm() / self.multiplier.norm().max(1e-12);
             self.l = next;
             let last = step == steps || budget.exhausted() || primal.max(dual) < 1e-9;
-            if step % READOUT == 0 || last {
+            if step % admm::READOUT == 0 || last {
                 let t = self.readout(o, &negative);
                 let value = dual_value(o, &t.view((0, self.m), o.y.shape()).into_owned(), lanczos::lambda_max(&t));
                 if best.as_ref().is_none_or(|b| value > b.0) {
@@ -126,14 +124,7 @@ impl Admm {
                 }
             }
             if step % 10 == 0 {
-                let change: f64 = if primal > 3.0 * dual {
-                    1.4
-                } else if dual > 3.0 * primal {
-                    1.0 / 1.4
-                } else {
-                    1.0
-                };
-                let rho = (self.rho * change).clamp(1e-4, 1e4);
+                let rho = (self.rho * admm::change(primal, dual)).clamp(1e-4, 1e4);
                 self.multiplier *= self.rho / rho;
                 self.rho = rho;
             }
@@ -179,17 +170,4 @@ impl Admm {
             if self.blocks[usize::from(i >= m)] { t.max(0.0) } else { 0.0 }
         })
     }
-}
-
-/// V = V_+ - N: the positive part and the (positive semidefinite) negative part.
-fn split(v: &Mat) -> Option<(Mat, Mat)> {
-    let (values, vectors) = dense::symmetric_eigen(v)?;
-    let count = values.iter().filter(|x| **x > 0.0).count();
-    let few_positive = 2 * count <= values.len();
-    let chosen: Vec<usize> = (0..values.len()).filter(|&i| (values[i] > 0.0) == few_positive).collect();
-    let mut part = vectors.select_columns(&chosen);
-    let plain = part.clone();
-    part.column_iter_mut().zip(&chosen).for_each(|(mut c, &i)| c *= values[i].abs());
-    let part = dense::mul_tr(&part, &plain);
-    Some(if few_positive { (part.clone(), part - v) } else { (v + &part, part) })
 }

@@ -3,6 +3,7 @@
 //!
 //! To add one: a file with a `Relaxation`, and its line in [`RELAXATIONS`].
 
+mod admm;
 mod bordered;
 pub mod cone_lift;
 mod envelope;

@@ -8,10 +8,11 @@
 //! lacks to reach the domain of the conjugate is put there by whoever proves it. The step in X2 solves
 //! x = v + z / rho, z = -l'(x), entry by entry: z lies between 0 and -l'(v). Source: Boyd et al. 2011; Moreau 1965.
 
-use super::{Goal, Relaxation, SIDE_LIMIT, clip, envelope, plain_l2, source};
+use super::admm::{self, Alternating, Penalty};
+use super::{Goal, Relaxation, SIDE_LIMIT, clip, envelope, plain_l2};
 use crate::budget::Budget;
 use crate::certify::Effort;
-use crate::certify::dual::{DualPoint, Keeper, plain_lambda};
+use crate::certify::dual::{Keeper, Kind, plain_lambda};
 use crate::linalg::Mat;
 use crate::polar::bound::product_sign;
 use crate::problem::Problem;
@@ -22,8 +23,6 @@ pub struct NuclearSplit;
 
 /// Most entries of X.
 const FIELD_LIMIT: usize = 4_000_000;
-/// Iterations between readouts.
-const READOUT: usize = 20;
 
 impl Relaxation for NuclearSplit {
     fn name(&self) -> &'static str {
@@ -52,17 +51,7 @@ impl Relaxation for NuclearSplit {
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let steps = steps(problem, effort);
-        let mut admm = Admm::new(problem);
-        for step in 1..=steps {
-            let Some(s) = admm.step(problem) else { return };
-            let last = step == steps || budget.exhausted() || admm.settled;
-            if step % READOUT == 0 || last {
-                keeper.offer(problem, &DualPoint::majorant(source(self), s.data.into()));
-                if last || goal.met(keeper.value()) {
-                    return;
-                }
-            }
-        }
+        admm::offer(self, problem, goal, (steps, true), budget, keeper, Admm::new(problem));
     }
 }
 
@@ -78,67 +67,69 @@ fn steps(problem: &Problem, effort: Effort) -> usize {
     super::steps(effort, cost(problem)).min(4000)
 }
 
-struct Admm {
+struct Admm<'a> {
+    problem: &'a Problem,
     sign: f64,
     /// Place of each entry in the column-major X.
     at: Vec<usize>,
     x: Mat,
     a: Mat,
-    rho: f64,
-    count: usize,
-    settled: bool,
+    /// S of the first half of the last step.
+    s: Mat,
+    penalty: Penalty,
 }
 
-impl Admm {
-    fn new(problem: &Problem) -> Self {
+impl<'a> Admm<'a> {
+    fn new(problem: &'a Problem) -> Self {
         let (m, n) = problem.shape();
-        let curvature = problem.curvature(&vec![0.0; problem.y.len()]);
-        let mean = curvature.iter().sum::<f64>() / curvature.len() as f64;
         Self {
+            problem,
             sign: product_sign(problem).expect("called only where it applies"),
             at: problem.observations.entries().map(|(i, j)| j * m + i).collect(),
             x: Mat::zeros(m, n),
             a: Mat::zeros(m, n),
-            rho: 0.3 * if mean > 0.0 { mean } else { 1.0 },
-            count: 0,
-            settled: false,
+            s: Mat::zeros(m, n),
+            penalty: Penalty::of_loss(problem),
         }
     }
+}
 
-    /// One iteration; S of its first half.
-    fn step(&mut self, problem: &Problem) -> Option<Mat> {
+impl Alternating for Admm<'_> {
+    fn step(&mut self) -> Option<()> {
+        let rho = self.penalty.rho;
         let v = &self.x - &self.a;
-        let s = clip(problem, &(&v * self.rho))?;
-        let low = v - &s / self.rho;
+        let s = clip(self.problem, &(&v * rho))?;
+        let low = v - &s / rho;
         let w = &low + &self.a;
-        let next = self.losses(problem, &w);
+        let next = self.losses(&w);
         self.a += &low - &next;
         let size = low.norm().max(next.norm()).max(1e-12);
         let primal = (&low - &next).norm() / size;
         let dual = (&next - &self.x).norm() / self.a.norm().max(1e-12);
         self.x = next;
-        self.settled = primal.max(dual) < 1e-10;
-        self.count += 1;
-        if self.count.is_multiple_of(10) {
-            let change: f64 = if primal > 3.0 * dual {
-                1.4
-            } else if dual > 3.0 * primal {
-                1.0 / 1.4
-            } else {
-                1.0
-            };
-            self.rho *= change;
+        if let Some(change) = self.penalty.follow(primal, dual) {
             self.a /= change;
         }
-        Some(s)
+        self.s = s;
+        Some(())
     }
 
+    fn point(&self) -> Kind {
+        Kind::Majorant(self.s.as_slice().to_vec())
+    }
+
+    fn penalty(&self) -> &Penalty {
+        &self.penalty
+    }
+}
+
+impl Admm<'_> {
     /// The copy with the loss and the sign, from W.
-    fn losses(&self, problem: &Problem, w: &Mat) -> Mat {
+    fn losses(&self, w: &Mat) -> Mat {
         let v: Vec<f64> = self.at.iter().map(|&k| w[k]).collect();
-        let z = envelope::step(problem, &v, self.rho, &mut Vec::new());
+        let z = envelope::step(self.problem, &v, self.penalty.rho, &mut Vec::new());
         let mut next = w.clone();
-        self.at.iter().zip(&z).for_each(|(&k, z)| next[k] += z / self.rho);
+        self.at.iter().zip(&z).for_each(|(&k, z)| next[k] += z / self.penalty.rho);
         next.apply(|x| {
             if self.sign * *x < 0.0 {
                 *x = 0.0;

@@ -9,10 +9,11 @@
 //! ball, that in F a field Z inside the domain, and Z - sum of parts goes to 0 (below it where there are signs). The step in X is
 //! divided out in the eigenvectors of D'D.
 
-use super::{Goal, Relaxation, envelope, source, steps};
+use super::admm::{self, Alternating, Penalty};
+use super::{Goal, Relaxation, envelope, steps};
 use crate::budget::Budget;
 use crate::certify::Effort;
-use crate::certify::dual::{DualPoint, Keeper, Kind, uniform_lambda};
+use crate::certify::dual::{Keeper, Kind, uniform_lambda};
 use crate::extra::Coefficients;
 use crate::linalg::{Mat, dense};
 use crate::polar::bound::columns::cone_axis;
@@ -27,11 +28,6 @@ pub struct PartsSplit;
 /// Most entries of X, and the longest side.
 const FIELD_LIMIT: usize = 250_000;
 const SIDE_LIMIT: usize = 600;
-/// Iterations between readouts.
-const READOUT: usize = 20;
-/// Iterations after which the bound must have risen by this share of the gap.
-const PATIENCE: usize = 200;
-const PROGRESS: f64 = 0.05;
 
 impl Relaxation for PartsSplit {
     fn name(&self) -> &'static str {
@@ -65,27 +61,8 @@ impl Relaxation for PartsSplit {
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let (Some(parts), Some(lambda)) = (Parts::of(problem), uniform_lambda(problem)) else { return };
         let limit = limit(problem, parts.count(), effort);
-        let Some(mut admm) = Admm::new(problem, parts, lambda) else { return };
-        let mut checkpoint = f64::NEG_INFINITY;
-        for step in 1..=limit {
-            if admm.step().is_none() {
-                return;
-            }
-            let last = step == limit || budget.exhausted() || admm.settled;
-            if step % READOUT == 0 || last {
-                keeper.offer(problem, &DualPoint { source: source(self), kind: admm.point() });
-                if last || goal.met(keeper.value()) {
-                    return;
-                }
-            }
-            if step % PATIENCE == 0 {
-                let reached = keeper.value().unwrap_or(f64::NEG_INFINITY);
-                if checkpoint.is_finite() && reached - checkpoint < PROGRESS * (goal.objective - checkpoint) {
-                    return;
-                }
-                checkpoint = reached;
-            }
-        }
+        let Some(admm) = Admm::new(problem, parts, lambda) else { return };
+        admm::offer(self, problem, goal, (limit, false), budget, keeper, admm);
     }
 }
 
@@ -121,16 +98,12 @@ struct Admm<'a> {
     y_dual: Mat,
     z: Vec<f64>,
     q: Coefficients,
-    rho: f64,
-    count: usize,
-    settled: bool,
+    penalty: Penalty,
 }
 
 impl<'a> Admm<'a> {
     fn new(problem: &'a Problem, parts: Parts, lambda: f64) -> Option<Self> {
         let (m, n) = problem.shape();
-        let curvature = problem.curvature(&vec![0.0; problem.y.len()]);
-        let mean = curvature.iter().sum::<f64>() / curvature.len() as f64;
         let zero = || Mat::zeros(m, n);
         Some(Self {
             problem,
@@ -148,16 +121,32 @@ impl<'a> Admm<'a> {
             y_dual: zero(),
             z: vec![0.0; problem.y.len()],
             q: problem.extras.zero(),
-            rho: 0.3 * if mean > 0.0 { mean } else { 1.0 },
-            count: 0,
-            settled: false,
+            penalty: Penalty::of_loss(problem),
             parts,
         })
     }
 
-    /// One iteration; `None` if a decomposition did not converge.
+    /// The nearest Y.
+    fn signed(&self, v: &Mat) -> Mat {
+        if let Some(sign) = self.sign {
+            return v.map(|v| if sign * v > 0.0 { v } else { 0.0 });
+        }
+        let Some(axis) = self.lines else { return v.clone() };
+        let gauges = &self.problem.regularizer.gauges;
+        let sign = gauges[axis].orthant().unwrap_or(1.0);
+        let mut lines = if axis == 1 { v.clone() } else { v.transpose() } * sign;
+        let rows = lines.nrows().max(1);
+        if let Some(cone) = gauges[1 - axis].cone() {
+            lines.as_mut_slice().chunks_mut(rows).for_each(|c| cone.project(c));
+        }
+        lines *= sign;
+        if axis == 1 { lines } else { lines.transpose() }
+    }
+}
+
+impl Alternating for Admm<'_> {
     fn step(&mut self) -> Option<()> {
-        let rho = self.rho;
+        let rho = self.penalty.rho;
         let signed = self.sign.is_some() || self.lines.is_some();
         // X
         let pulled: Vec<Mat> = self.p.iter().zip(&self.s).map(|(p, s)| p - s / rho).collect();
@@ -195,38 +184,11 @@ impl<'a> Admm<'a> {
         let primal = off.sqrt() / self.x.norm().max(1e-12);
         let weight = self.z.iter().map(|z| z * z).sum::<f64>().sqrt() / rho;
         let dual = (&self.x - before).norm() / weight.max(1e-12);
-        self.settled = primal.max(dual) < 1e-10;
-        self.count += 1;
-        if self.count.is_multiple_of(10) {
-            let change: f64 = if primal > 3.0 * dual {
-                1.4
-            } else if dual > 3.0 * primal {
-                1.0 / 1.4
-            } else {
-                1.0
-            };
-            self.rho *= change;
+        if let Some(change) = self.penalty.follow(primal, dual) {
             self.f_dual /= change;
             self.y_dual /= change;
         }
         Some(())
-    }
-
-    /// The nearest Y.
-    fn signed(&self, v: &Mat) -> Mat {
-        if let Some(sign) = self.sign {
-            return v.map(|v| if sign * v > 0.0 { v } else { 0.0 });
-        }
-        let Some(axis) = self.lines else { return v.clone() };
-        let gauges = &self.problem.regularizer.gauges;
-        let sign = gauges[axis].orthant().unwrap_or(1.0);
-        let mut lines = if axis == 1 { v.clone() } else { v.transpose() } * sign;
-        let rows = lines.nrows().max(1);
-        if let Some(cone) = gauges[1 - axis].cone() {
-            lines.as_mut_slice().chunks_mut(rows).for_each(|c| cone.project(c));
-        }
-        lines *= sign;
-        if axis == 1 { lines } else { lines.transpose() }
     }
 
     /// The field and its parts, for gauges with their weights.
@@ -235,6 +197,10 @@ impl<'a> Admm<'a> {
         self.problem.loss.repair(self.problem.targets(), &mut z);
         let plain = self.problem.lambda / self.lambda;
         Kind::Split { z, blocks: self.s.iter().map(|s| (s * plain).data.into()).collect() }
+    }
+
+    fn penalty(&self) -> &Penalty {
+        &self.penalty
     }
 }
 

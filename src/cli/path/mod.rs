@@ -9,9 +9,10 @@ use super::args::PathArgs;
 use super::checkpoints::{self, Keeper};
 use super::console::{Console, start_tracing};
 use super::failure::{self, Usage};
-use super::finish::{Outcome, document, finish};
+use super::finish::{document, finish};
 use super::interrupt;
 use super::session::Session;
+use super::solve;
 use crate::budget::Budget;
 use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
 use crate::report::path::{self, Point};
@@ -99,13 +100,7 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
         let certificate = best.certificate.map_or_else(again, Ok)?;
         (best.solution, certificate)
     };
-    let mut outcome = Outcome {
-        factors: &solution.factors,
-        certificate: &certificate,
-        stopped_by: solution.stopped_by.word(),
-        time,
-        path: None,
-    };
+    let mut outcome = solve::outcome(&solution, &certificate, time);
     points[chosen].document = document(&session, &outcome)?;
     let table = path::csv(&points, chosen, &rule.word());
     let shown = path::Walk::parse(&table);
@@ -220,13 +215,7 @@ impl Walk<'_> {
         for kept in walked.kept.iter_mut().flatten().filter(|_| !self.args.prove_all) {
             at(session, self.grid, kept.point);
             let certificate = certify(session, &kept.solution, &options, self.budget)?;
-            let outcome = Outcome {
-                factors: &kept.solution.factors,
-                certificate: &certificate,
-                stopped_by: kept.solution.stopped_by.word(),
-                time: kept.time,
-                path: None,
-            };
+            let outcome = solve::outcome(&kept.solution, &certificate, kept.time);
             walked.points[kept.point].document = document(session, &outcome)?;
             kept.certificate = Some(certificate);
         }
@@ -251,13 +240,7 @@ impl Walk<'_> {
             let what = format!("point {} of {}", point + 1, self.grid.len());
             let mut watch = Watch { console, verbose: self.args.output.verbose, trace: Vec::new(), what };
             let (solution, certificate, time) = answer(session, &mut path, until, &options, self.budget, &mut watch)?;
-            let outcome = Outcome {
-                factors: &solution.factors,
-                certificate: &certificate,
-                stopped_by: solution.stopped_by.word(),
-                time,
-                path: None,
-            };
+            let outcome = solve::outcome(&solution, &certificate, time);
             let document = document(session, &outcome)?;
             let trace = std::mem::take(&mut watch.trace);
             let cv = match &mut folds {

@@ -66,7 +66,8 @@ pub fn gram_norm_upper(gram: &Gram, near: &Mat, size: f64) -> Option<f64> {
     // D that is off by E moves A by U E' + E U'
     let moved = 2.0 * u_norm * (beside + u_norm * h_error);
     // of A as it is formed, W, U and D rounded first
-    let formed = f32::roundings(t_long + 2 * k + 8) * (size + 2.0 * u_norm * d_norm) + (n * n) as f64 * f32::LEAST;
+    let sums = t_long + 2 * k + 8;
+    let formed = f32::roundings(sums) * (size + 2.0 * u_norm * d_norm) + (n * n * sums) as f64 * f32::LEAST;
     let lost = (moved + formed) * (1.0 + gamma(8));
     let rest = bulk(gram, [&u, &d], lost, REST * top, least)?;
     let coupling = &b - dense::mul(&u, &h);

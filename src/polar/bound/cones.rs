@@ -2,7 +2,8 @@
 
 use super::{Aim, PolarBound, Upper};
 use crate::budget::Budget;
-use crate::polar::cones::{Found, RANK_LIMIT, search};
+use crate::polar::best_first::Found;
+use crate::polar::cones::{RANK_LIMIT, search};
 use crate::polar::neurons::{self, Neurons};
 use crate::polar::{arcs, search as polar_search};
 use crate::problem::Problem;

@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::polar::neurons::Neurons;
-use crate::polar::{arcs, cones, gauged, moments};
+use crate::polar::{arcs, cones, field, gauged, moments};
 use crate::problem::Problem;
 
 /// Comparison with l2.
@@ -48,7 +48,7 @@ impl PolarBound for Euclidean {
         if let Some(d) = gauges[0].weights() {
             inputs.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
         }
-        let mut field = gauged::field(problem, z);
+        let mut field = field::matrix(&problem.observations, z);
         if let Some(d) = gauges[1].weights() {
             field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
         }

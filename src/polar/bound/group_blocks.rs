@@ -9,8 +9,8 @@
 
 use super::{PolarBound, Upper, norms};
 use crate::gauge::Gauge;
-use crate::linalg::{Mat, proven};
-use crate::polar::field::unweighted;
+use crate::linalg::proven;
+use crate::polar::field::{self, unweighted};
 use crate::problem::Problem;
 
 /// Singular values of blocks.
@@ -37,8 +37,7 @@ impl PolarBound for GroupBlocks {
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let z = unweighted(problem, z);
         let (m, n) = problem.shape();
-        let mut w = Mat::zeros(m, n);
-        problem.observations.entries().zip(z.field.iter()).for_each(|(e, z)| w[e] = *z);
+        let w = field::matrix(&problem.observations, &z.field);
         let gauges = &problem.regularizer.gauges;
         let (rows, cols) = (cells(&gauges[0], m), cells(&gauges[1], n));
         let mut top: f64 = 0.0;

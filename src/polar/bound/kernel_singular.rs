@@ -7,9 +7,9 @@
 //! The M used is that of the orthogonal projection, which attains the minimum: exact if each side is a subspace or free.
 
 use super::{PolarBound, Upper, norms};
+use crate::linalg::proven;
 use crate::linalg::sum::{gamma, norm_upper};
-use crate::linalg::{Mat, proven};
-use crate::polar::field::unweighted;
+use crate::polar::field::{self, unweighted};
 use crate::problem::Problem;
 
 /// sigma_1 on subspaces.
@@ -34,9 +34,7 @@ impl PolarBound for KernelSingular {
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let z = unweighted(problem, z);
-        let (m, n) = problem.shape();
-        let mut w = Mat::zeros(m, n);
-        problem.observations.entries().zip(z.field.iter()).for_each(|(e, z)| w[e] = *z);
+        let mut w = field::matrix(&problem.observations, &z.field);
         let mut rounding = vec![z.rounding];
         for (axis, gauge) in problem.regularizer.gauges.iter().enumerate() {
             if let Some(cone) = gauge.cone().filter(|c| c.is_subspace()) {
@@ -47,7 +45,7 @@ impl PolarBound for KernelSingular {
                 w = if axis == 0 { side } else { side.transpose() };
             }
         }
-        let top = proven::sigma_max_upper(w.as_slice(), m, n);
+        let top = proven::sigma_max_upper(w.as_slice(), w.nrows(), w.ncols());
         let value = ((top + norm_upper(&rounding)) * (1.0 + gamma(4))).next_up();
         Upper { value, method: "cholesky", exact: self.applies(problem) == Some(true) }
     }

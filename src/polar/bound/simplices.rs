@@ -4,6 +4,7 @@ use super::{Aim, PolarBound, Upper};
 use crate::budget::Budget;
 use crate::linalg::Mat;
 use crate::linalg::sum::gamma;
+use crate::polar::field;
 use crate::polar::gauged::{self, Gauged};
 use crate::polar::search as polar_search;
 use crate::polar::simplices::{self, Ends, Function};
@@ -59,8 +60,8 @@ impl PolarBound for Simplices {
                 seen: None,
                 ..*aim
             };
-            let reached = simplices::search(f, &known, &aim);
-            left -= reached.work;
+            let (reached, work) = simplices::search(f, &known, &aim);
+            left -= work;
             value = f64::max(value, f.in_units(reached.upper));
             let seen = f.in_units(reached.lower);
             if best.is_none() || seen > lower {
@@ -94,7 +95,7 @@ fn functions<'a>(problem: &'a Problem, z: &[f64]) -> Vec<Function<'a>> {
     if let Some(d) = first.weights() {
         inputs.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
     }
-    let mut field = gauged::field(problem, z);
+    let mut field = field::matrix(&problem.observations, z);
     if let Some(d) = second.weights() {
         field.column_iter_mut().zip(d).for_each(|(mut c, d)| c /= *d);
     }

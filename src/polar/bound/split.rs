@@ -12,7 +12,7 @@ use super::{PolarBound, Upper, product_sign};
 use crate::gauge::{Gauge, Norm};
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::{Mat, lanczos};
-use crate::polar::field::unweighted;
+use crate::polar::field::{self, unweighted};
 use crate::polar::parts::Parts;
 use crate::problem::Problem;
 
@@ -97,8 +97,7 @@ impl<'a> Weighed<'a> {
         let parts = Parts::of(problem)?;
         let plain = unweighted(problem, z);
         let (m, n) = problem.shape();
-        let mut w = Mat::zeros(m, n);
-        problem.observations.entries().zip(plain.field.iter()).for_each(|(e, z)| w[e] = *z);
+        let w = field::matrix(&problem.observations, &plain.field);
         let norms = [0, 1].map(|k| problem.regularizer.gauges[k].norm());
         let radius = norms[0].l2_radius(m) * norms[1].l2_radius(n) * (1.0 + gamma(4));
         Some(Self { parts, w, signs: Signs::new(problem), norms, radius, rounding: plain.rounding })

@@ -16,16 +16,14 @@ mod interior;
 mod outputs;
 mod proof;
 
+use super::best_first::{self, Found, Queue};
 use super::bound::Aim;
-use super::cones::Found;
 use super::generators::{DRIFT, Span, between, orthant};
 use super::neurons::Neurons;
 use cell::{Cell, Sides, Units, sides};
 use interior::{Goal, Reached};
 use outputs::Outputs;
 use rayon::prelude::*;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// Inputs at most: a relaxation has about half their square of unknowns.
 pub const INPUTS: usize = 40;
@@ -49,23 +47,17 @@ struct Open {
     split: (usize, f64),
 }
 
-impl PartialEq for Open {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
+impl best_first::Cell for Open {
+    fn upper(&self) -> f64 {
+        self.upper
     }
-}
 
-impl Eq for Open {}
-
-impl PartialOrd for Open {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+    fn depth(&self) -> usize {
+        self.depth
     }
-}
 
-impl Ord for Open {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.upper.total_cmp(&other.upper)
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<f64>() * (2 * self.cell.low.len() + self.cone.len() + self.values.len())
     }
 }
 
@@ -77,52 +69,37 @@ pub fn applies(n: &Neurons) -> bool {
 /// A bound of f on the unit ball; the work counted is of multiplications, some hundreds to the unit. `known` are
 /// directions worth trying.
 pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
-    let mut found = Found { upper: 0.0, lower: 0.0, direction: vec![0.0; n.rank()], cells: 0 };
+    let mut found = Found::nothing(n.rank());
     for u in known {
         see(n, u, &mut found);
     }
     let outputs = Outputs::new(n);
     let limit = (aim.limit - outputs.lost) / outputs.stretch;
     let stop = |found: &Found| limit.max(found.lower * (1.0 + aim.tolerance));
-    let (mut work, mut settled, mut bytes, mut depth) = (0.0, 0.0f64, 0, 0);
-    let mut heap = BinaryHeap::new();
+    let mut work = 0.0;
+    let mut queue = Queue::default();
     let mut parts = vec![whole(&outputs, stop(&found))];
     loop {
         for part in parts {
             found.cells += part.seen.len();
             work += part.work;
             part.seen.iter().for_each(|u| see(n, u, &mut found));
-            for open in part.open {
-                depth = depth.max(open.depth);
-                if open.upper <= stop(&found) {
-                    settled = settled.max(open.upper);
-                } else {
-                    bytes += open.bytes();
-                    heap.push(open);
-                }
-            }
+            part.open.into_iter().for_each(|open| queue.offer(open, stop(&found)));
         }
-        let top = heap.peek().map_or(0.0, |o: &Open| o.upper).max(settled);
+        let top = queue.top();
         let stop = stop(&found);
-        if top <= stop || heap.is_empty() || work >= aim.work || bytes >= MEMORY || aim.budget.exhausted() {
-            found.upper = outputs.upper(top, DRIFT * (depth as f64 + 2.0));
+        let full = work >= aim.work || queue.bytes() >= MEMORY;
+        if top <= stop || queue.is_empty() || full || aim.budget.exhausted() {
+            found.upper = outputs.upper(top, DRIFT * (queue.depth() as f64 + 2.0));
             return found;
         }
-        let mut batch = Vec::with_capacity(BATCH);
-        while batch.len() < BATCH && heap.peek().is_some_and(|o| o.upper > stop) {
-            batch.extend(heap.pop());
-        }
-        bytes -= batch.iter().map(Open::bytes).sum::<usize>();
-        parts = batch.into_par_iter().map(|o| o.split(&outputs, stop)).collect();
+        parts = queue.batch(BATCH, stop).into_par_iter().map(|o| o.split(&outputs, stop)).collect();
     }
 }
 
 fn see(n: &Neurons, u: &[f64], found: &mut Found) {
     let length = u.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let value = if length > 0.0 { n.value(u) / length } else { 0.0 };
-    if value > found.lower {
-        (found.lower, found.direction) = (value, u.to_vec());
-    }
+    found.see(if length > 0.0 { n.value(u) / length } else { 0.0 }, u);
 }
 
 /// What became of a box and cone.
@@ -154,10 +131,6 @@ fn whole(outputs: &Outputs, stop: f64) -> Parts {
 }
 
 impl Open {
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + size_of::<f64>() * (2 * self.cell.low.len() + self.cone.len() + self.values.len())
-    }
-
     /// With its bound, which never rises.
     fn bounded(mut self) -> Self {
         let upper = Span::new(&self.cone, self.values.len()).bound(&self.values, 0.0).upper;

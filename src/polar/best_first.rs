@@ -1,0 +1,138 @@
+//! The queue of a branch and bound that splits what has the highest bound first.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// What a search over directions found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// f is no larger on the unit ball.
+    pub upper: f64,
+    /// The largest value seen.
+    pub lower: f64,
+    /// Where.
+    pub direction: Vec<f64>,
+    /// Cells that were bounded.
+    pub cells: usize,
+}
+
+impl Found {
+    /// Of a function of d coordinates that is nowhere below 0.
+    pub fn nothing(d: usize) -> Self {
+        Self { upper: 0.0, lower: 0.0, direction: vec![0.0; d], cells: 0 }
+    }
+
+    /// Keeps a value that is attained, if it is the largest.
+    pub fn see(&mut self, value: f64, u: &[f64]) {
+        if value > self.lower {
+            (self.lower, self.direction) = (value, u.to_vec());
+        }
+    }
+}
+
+/// A part of the feasible set with its bound.
+pub trait Cell {
+    /// The function is no larger on it.
+    fn upper(&self) -> f64;
+    /// How often it was split off.
+    fn depth(&self) -> usize;
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize;
+}
+
+/// By bound.
+struct Ranked<C>(C);
+
+impl<C: Cell> PartialEq for Ranked<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<C: Cell> Eq for Ranked<C> {}
+
+impl<C: Cell> PartialOrd for Ranked<C> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<C: Cell> Ord for Ranked<C> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.upper().total_cmp(&other.0.upper())
+    }
+}
+
+/// The open cells, and the highest bound of those that need not be split.
+pub struct Queue<C> {
+    heap: BinaryHeap<Ranked<C>>,
+    settled: f64,
+    depth: usize,
+    bytes: usize,
+}
+
+impl<C: Cell> Default for Queue<C> {
+    /// Of a function that is nowhere below 0.
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), settled: 0.0, depth: 0, bytes: 0 }
+    }
+}
+
+impl<C: Cell> Queue<C> {
+    /// Opens cells to start from.
+    pub fn open(&mut self, cells: Vec<C>) {
+        self.bytes += cells.iter().map(C::bytes).sum::<usize>();
+        self.heap.extend(cells.into_iter().map(Ranked));
+    }
+
+    /// Opens a cell if its bound is above `stop`.
+    pub fn offer(&mut self, cell: C, stop: f64) {
+        self.depth = self.depth.max(cell.depth());
+        if cell.upper() <= stop {
+            self.settle(cell.upper());
+        } else {
+            self.bytes += cell.bytes();
+            self.heap.push(Ranked(cell));
+        }
+    }
+
+    /// Leaves a cell of this bound as it is.
+    pub fn settle(&mut self, upper: f64) {
+        self.settled = self.settled.max(upper);
+    }
+
+    /// Takes out as many cells, at most, of bounds above `stop`, the highest first.
+    pub fn batch(&mut self, most: usize, stop: f64) -> Vec<C> {
+        let mut batch = Vec::with_capacity(most);
+        while batch.len() < most && self.heap.peek().is_some_and(|c| c.0.upper() > stop) {
+            batch.extend(self.heap.pop().map(|c| c.0));
+        }
+        self.bytes -= batch.iter().map(C::bytes).sum::<usize>();
+        batch
+    }
+
+    /// The function is nowhere larger, as long as no batch is out.
+    pub fn top(&self) -> f64 {
+        self.heap.peek().map_or(0.0, |c| c.0.upper()).max(self.settled)
+    }
+
+    /// Whether no cell is open.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// The open cells, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &C> {
+        self.heap.iter().map(|c| &c.0)
+    }
+
+    /// The depth of the deepest cell that was offered.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// About how many bytes the open cells take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
