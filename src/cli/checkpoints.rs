@@ -3,11 +3,13 @@
 use super::console::Console;
 use super::session::Session;
 use crate::data::hash::sha256;
+use crate::problem::Problem;
 use crate::run::RunError;
 use crate::run::checkpoint;
+use crate::solve::answer::Begin;
 use crate::solve::checkpoint::{Checkpoint, Ended};
 use crate::solve::observer::{Iteration, Observer};
-use crate::solve::{Solution, StopReason};
+use crate::solve::{Solution, StopReason, Until};
 use crate::spec;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -32,6 +34,13 @@ impl<'a> Keeper<'a> {
     /// Whether any is wanted.
     pub fn wanted(&self) -> bool {
         self.every.is_some()
+    }
+
+    /// Whether the end of a solve is worth taking down: it took long enough, and its proof may take long too. What limits ended goes
+    /// on from the state that it has left.
+    pub fn wants_end(&self, solution: &Solution) -> bool {
+        let limited = matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time | StopReason::MaxOuter);
+        !limited && self.every.is_some_and(|t| solution.elapsed_s() >= t.as_secs_f64())
     }
 
     /// Whether it is time to write.
@@ -109,6 +118,22 @@ pub enum State {
 }
 
 impl State {
+    /// Going on from there, as far as it was asked to go.
+    pub fn begin(&self, until: Until) -> Begin<'_> {
+        match self {
+            Self::Solving(from) => Begin::Saved(from, until),
+            Self::Solved(ended) => Begin::Ended(ended, until),
+        }
+    }
+
+    /// Whether it is of such a problem.
+    pub fn fits(&self, problem: &Problem) -> bool {
+        match self {
+            Self::Solving(s) => s.fits(problem),
+            Self::Solved(e) => e.fits(problem),
+        }
+    }
+
     /// Seconds of solving until here.
     pub fn elapsed_s(&self) -> f64 {
         match self {
@@ -124,11 +149,7 @@ impl State {
 /// [`RunError`] if it cannot be gone on from.
 pub fn find(session: &Session, folder: &Path, digest: &str) -> Result<Option<Saved>, RunError> {
     let Some(saved) = checkpoint::read::<Saved>(folder, digest)? else { return Ok(None) };
-    let fits = match &saved.state {
-        State::Solving(s) => s.fits(&session.problem),
-        State::Solved(e) => e.fits(&session.problem),
-    };
-    if fits { Ok(Some(saved)) } else { Err(misfit(folder)) }
+    if saved.state.fits(&session.problem) { Ok(Some(saved)) } else { Err(misfit(folder)) }
 }
 
 /// The error of a checkpoint with the right digest and the wrong sizes.
@@ -171,11 +192,8 @@ impl Observer for Recorder<'_, '_> {
         self.write(State::Solving(state));
     }
 
-    /// The end of a solve that took long enough to be worth it is taken down: its proof may take long too. What limits ended
-    /// goes on from the state that it has left.
     fn solved(&mut self, solution: &Solution) {
-        let limited = matches!(solution.stopped_by, StopReason::Interrupt | StopReason::Time | StopReason::MaxOuter);
-        if !limited && self.keeper.every.is_some_and(|t| solution.elapsed_s() >= t.as_secs_f64()) {
+        if self.keeper.wants_end(solution) {
             self.write(State::Solved(Ended::new(solution)));
         }
     }

@@ -1,7 +1,7 @@
 //! `homfac solve SPEC`: solve, certify, write the run folder.
 
 use super::args::SolveArgs;
-use super::checkpoints::{self, Keeper, Recorder, State};
+use super::checkpoints::{self, Keeper, Recorder};
 use super::console::{Console, start_tracing};
 use super::failure;
 use super::finish::{Outcome, finish};
@@ -13,7 +13,7 @@ use crate::run::Staging;
 use crate::run::document::Time;
 use crate::solve::answer::{self, Answer, Begin, Limits};
 use crate::solve::observer::Observer;
-use crate::solve::{Solution, StopReason, Warm};
+use crate::solve::{Solution, StopReason, Until, Warm};
 use std::time::Duration;
 
 /// The share of lambda_max below which a user is warned.
@@ -48,9 +48,8 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let mut recorder = Recorder::new(&mut console, keeper);
     let (problem, settings) = (&mut session.problem, &session.spec.solver);
     let limits = Limits { all: &all, solving: settings.time_limit, certifying: session.spec.certificate.time_limit };
-    let begin = match saved.as_ref().map(|s| &s.state) {
-        Some(State::Solved(ended)) => Begin::Ended(ended),
-        Some(State::Solving(from)) => Begin::Saved(from),
+    let begin = match &saved {
+        Some(saved) => saved.state.begin(Until::Proven),
         None => Begin::Warm(Warm { factors: start, found: session.found.take(), ..Warm::default() }),
     };
     let Answer { solution, certificate, solving, certifying } =

@@ -9,7 +9,7 @@
 use super::checkpoint::{Checkpoint, Ended};
 use super::observer::Observer;
 use super::options::SolverOptions;
-use super::{Solution, StopReason, Warm, go_on_with, resume, solve_warm};
+use super::{Solution, StopReason, Until, Warm, go_on_with, resume, solve_warm};
 use crate::budget::Budget;
 use crate::certify::{self, Certificate, CertifyError, CertifyOptions, Known, Verdict};
 use crate::linalg::Mat;
@@ -48,10 +48,10 @@ impl Limits<'_> {
 pub enum Begin<'a> {
     /// At a start, or none.
     Warm(Warm<'a>),
-    /// Where it was.
-    Saved(&'a Checkpoint),
+    /// Where it was, and was to go.
+    Saved(&'a Checkpoint, Until),
     /// At its end, which is to be certified.
-    Ended(&'a Ended),
+    Ended(&'a Ended, Until),
 }
 
 /// A point, what is proven of it, and the time that each took.
@@ -82,14 +82,14 @@ pub fn answer(
 ) -> Result<Answer, CertifyError> {
     let until = match &begin {
         Begin::Warm(warm) => warm.until,
-        Begin::Saved(_) | Begin::Ended(_) => super::Until::Proven,
+        Begin::Saved(_, until) | Begin::Ended(_, until) => *until,
     };
     let clock = Instant::now();
     let budget = limits.solving(Duration::ZERO);
     let mut solution = match begin {
         Begin::Warm(warm) => solve_warm(problem, options, target, warm, &budget, observer),
-        Begin::Saved(state) => resume(problem, options, target, state, &budget, observer),
-        Begin::Ended(end) => end.solution(problem),
+        Begin::Saved(state, until) => resume(problem, options, target, (state, until), &budget, observer),
+        Begin::Ended(end, _) => end.solution(problem),
     };
     let (mut solving, mut certifying) = (clock.elapsed(), Duration::ZERO);
     loop {
@@ -142,7 +142,7 @@ mod tests {
     use crate::loss::squared::Squared;
     use crate::mapping::{Setup, relu};
     use crate::problem::{Form, Regularizer};
-    use crate::solve::{Until, observer::Silent};
+    use crate::solve::observer::Silent;
 
     fn problem() -> Problem {
         let mut v = gaussian(12, 3, 1);

@@ -160,12 +160,12 @@ pub fn solve_warm(
     })
 }
 
-/// Algorithm 1 from where it was. The checkpoint must fit the problem ([`Checkpoint::fits`]).
+/// Algorithm 1 from where it was, as far as it was asked to go. The checkpoint must fit the problem ([`Checkpoint::fits`]).
 pub fn resume(
     problem: &mut Problem,
     options: &SolverOptions,
     certify: &CertifyOptions,
-    from: &Checkpoint,
+    (from, until): (&Checkpoint, Until),
     budget: &Budget,
     observer: &mut dyn Observer,
 ) -> Solution {
@@ -190,7 +190,7 @@ pub fn resume(
             keeper,
             residual,
             state: from.progress.clone(),
-            until: Until::Proven,
+            until,
             found: None,
         };
         go_on(problem, options, certify, from, budget, observer)

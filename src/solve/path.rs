@@ -3,10 +3,10 @@
 //! For lambda below that of the last answer X, f(X) falls with it, so a path's objectives fall however little is done at each
 //! point. Dual points are brought along too: those of relaxations are scaled into the new feasible set and climb from there.
 
-use super::answer::{Answer, Begin, Limits, answer};
-use super::{Solution, SolverOptions, Until, Warm, solve_warm};
+use super::checkpoint::Checkpoint;
+use super::{Solution, SolverOptions, Until, Warm, resume, solve_warm};
 use crate::budget::Budget;
-use crate::certify::{CertifyError, CertifyOptions, Witness};
+use crate::certify::{CertifyOptions, Witness};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 use crate::solve::observer::Observer;
@@ -34,42 +34,26 @@ impl Path {
         Self { factors: solution.factors.clone(), witnesses: solution.witnesses.clone() }
     }
 
-    /// The answer at the problem's lambda, which the next step starts from.
+    /// The answer at the problem's lambda, which the next step starts from; on from where that was, if it was begun.
     pub fn step(
         &mut self,
         problem: &mut Problem,
         options: &SolverOptions,
         certify: &CertifyOptions,
-        until: Until,
+        (until, from): (Until, Option<&Checkpoint>),
         budget: &Budget,
         observer: &mut dyn Observer,
     ) -> Solution {
-        let solution = solve_warm(problem, options, certify, self.warm(until), budget, observer);
+        let solution = match from {
+            Some(from) => resume(problem, options, certify, (from, until), budget, observer),
+            None => solve_warm(problem, options, certify, self.warm(until), budget, observer),
+        };
         *self = Self::from(&solution);
         solution
     }
 
-    /// The same with its certificate, which may ask for more than solving did.
-    ///
-    /// # Errors
-    /// [`CertifyError`].
-    pub fn answer(
-        &mut self,
-        problem: &mut Problem,
-        options: &SolverOptions,
-        target: &CertifyOptions,
-        certify: &CertifyOptions,
-        until: Until,
-        limits: &Limits<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<Answer, CertifyError> {
-        let begin = Begin::Warm(self.warm(until));
-        let answer = answer(problem, options, target, certify, begin, limits, observer)?;
-        *self = Self::from(&answer.solution);
-        Ok(answer)
-    }
-
-    fn warm(&self, until: Until) -> Warm<'_> {
+    /// Where the answer at the next lambda starts.
+    pub fn warm(&self, until: Until) -> Warm<'_> {
         Warm { factors: Some(self.factors.clone()), witnesses: &self.witnesses, until, found: None }
     }
 }

@@ -250,9 +250,13 @@ fn a_path_killed_at_any_moment_goes_on_to_the_same_bytes() {
         // seconds stand in the table and in the picture of the path
         let wanted = timeless(&place.tree("run"));
         let mut caught = 0;
-        for k in 0..4 {
+        for k in 0..6 {
             fs::remove_dir_all(place.path("run")).unwrap();
-            killed(&place, &args, whole.mul_f64((f64::from(k) + 0.5) / 4.0));
+            killed(&place, &args, whole.mul_f64((f64::from(k) + 0.5) / 6.0));
+            // now and then what goes on is killed too
+            if k % 2 == 1 && !place.path("run").exists() {
+                killed(&place, &[&args[..], &["--resume"]].concat(), whole.mul_f64(0.2));
+            }
             caught += usize::from(place.path("run.checkpoint").exists());
             // one that was killed between its last two steps leaves its checkpoint beside the folder
             if !place.path("run").exists() {
@@ -347,6 +351,25 @@ fn points_that_a_path_keeps_are_proven_again() {
     place.write("run.checkpoint", checkpoint);
     place.run(&[&args[..], &["--resume"]].concat()).exits(code);
     assert_eq!(timeless(&place.tree("run")), wanted);
+}
+
+#[test]
+fn the_point_that_a_path_chose_is_proven_without_solving_again() {
+    let place = place();
+    let code = place.run(&PATH).code;
+    let wanted = timeless(&place.tree("run"));
+    fs::remove_dir_all(place.path("run")).unwrap();
+    let left = all_but_written(&place, &PATH);
+    // limits of solving may change meanwhile: it is over
+    for more in [&[][..], &["--set", "solver.max_outer=1"]] {
+        let _ = fs::remove_dir_all(place.path("run"));
+        place.write("run.checkpoint", &left);
+        place.run(&[&PATH[..], &["--resume"], more].concat()).exits(code);
+        let found = timeless(&place.tree("run"));
+        for file in ["trace.csv", "factors/X1.npy", "factors/X2.npy"].map(std::path::Path::new) {
+            assert!(found.contains_key(file) && found[file] == wanted[file], "{}", file.display());
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::finish::holdout;
 use super::super::session::{Session, SessionError};
+use super::Watch;
 use crate::budget::Budget;
 use crate::certify::CertifyOptions;
 use crate::data::folds::Fold;
@@ -10,10 +11,28 @@ use crate::mapping::Factors;
 use crate::problem::Problem;
 use crate::report::path::Cv;
 use crate::solve::Until;
+use crate::solve::checkpoint::Checkpoint;
 use crate::solve::observer::Observer;
 use crate::solve::path::Path;
 use crate::spec;
 use anyhow::Context;
+
+/// Watches a fold: its iterations are not the point's.
+struct OfFold<'a, 'b, 'c>(&'c mut Watch<'a, 'b>);
+
+impl Observer for OfFold<'_, '_, '_> {
+    fn progress(&mut self, what: &str) {
+        self.0.progress(&format!("folds, {what}"));
+    }
+
+    fn wants_checkpoint(&self, last: bool) -> bool {
+        self.0.record.due(last)
+    }
+
+    fn checkpoint(&mut self, state: Checkpoint) {
+        self.0.record.fold_at(state, self.0.console);
+    }
+}
 
 /// Relative accuracy of the fits that are scored: finer ones score the same.
 const ACCURACY: (f64, f64) = (1e-4, 1e-3);
@@ -66,7 +85,13 @@ impl Folds {
         self.0.iter_mut().zip(paths).for_each(|(run, path)| run.path = path);
     }
 
-    /// The held-out loss at the next lambda; `None` if the budget ended first.
+    /// Whether it is a state of this fold's problem.
+    pub fn fits(&self, fold: usize, state: &Checkpoint) -> bool {
+        self.0.get(fold).is_some_and(|run| state.fits(&run.problem))
+    }
+
+    /// The held-out loss at the next lambda, on from the folds that are scored and where the one after them has got to; `None` if
+    /// the budget ended first.
     ///
     /// # Errors
     /// If an extra's side matrix cannot be read.
@@ -74,21 +99,24 @@ impl Folds {
         &mut self,
         session: &Session,
         lambda: f64,
+        (mut losses, mut from): (Vec<f64>, Option<Checkpoint>),
         budget: &Budget,
-        observer: &mut dyn Observer,
+        watch: &mut Watch<'_, '_>,
     ) -> anyhow::Result<Option<Cv>> {
         let asked = session.certify_options();
         let options = CertifyOptions { target_gap: asked.target_gap.clamp(ACCURACY.0, ACCURACY.1), ..asked };
-        let mut losses = Vec::new();
-        for run in &mut self.0 {
+        for run in self.0.iter_mut().skip(losses.len()) {
             // the loss per observed entry weighs as much against lambda as it does with all the data
             run.problem.lambda = lambda * run.fold.share;
             let (solver, limit) = (&session.spec.solver, budget.within(session.spec.solver.time_limit));
-            let solution = run.path.step(&mut run.problem, solver, &options, Until::Fitted, &limit, observer);
+            let start = (Until::Fitted, from.take());
+            let start = (start.0, start.1.as_ref());
+            let solution = run.path.step(&mut run.problem, solver, &options, start, &limit, &mut OfFold(watch));
             if budget.exhausted() {
                 return Ok(None);
             }
             losses.push(run.score(session, &solution.factors, &solution.extras)?);
+            watch.record.fold_done(losses[losses.len() - 1], &run.path, watch.console);
         }
         Ok(Some(Cv::of(&losses)))
     }

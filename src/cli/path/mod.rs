@@ -6,7 +6,7 @@ mod grid;
 mod resume;
 
 use super::args::PathArgs;
-use super::checkpoints::{self, Keeper};
+use super::checkpoints::{self, Keeper, State};
 use super::console::{Console, start_tracing};
 use super::failure::{self, Usage};
 use super::finish::{document, finish};
@@ -19,7 +19,8 @@ use crate::report::path::{self, Point};
 use crate::report::{describe, log};
 use crate::run::Staging;
 use crate::run::document::Time;
-use crate::solve::answer::Limits;
+use crate::solve::answer::{self, Begin, Limits};
+use crate::solve::checkpoint::Checkpoint;
 use crate::solve::observer::{Iteration, Observer};
 use crate::solve::path::Path;
 use crate::solve::{Solution, Until};
@@ -27,7 +28,7 @@ use crate::spec::model::Lambda;
 use choice::Rule;
 use folds::Folds;
 use grid::Grid;
-use resume::Saved;
+use resume::{Record, Saved, UnderWay};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -52,7 +53,7 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     let target = args.output.out.clone().unwrap_or_else(|| beside(&session.spec.output));
     let key = checkpoints::problem(&session, &format!("path {grid:?} {rule:?} {:?} {}", args.folds, args.prove_all));
     let saved = match args.checkpoints.resume {
-        true => Saved::find(&session, &target, &key, (&grid, rule), args.folds.unwrap_or(0))?,
+        true => Saved::find(&session, &target, &key, (&grid, rule), folds.as_ref())?,
         false => None,
     };
     // what was written when time was up is what its checkpoint goes on from
@@ -62,38 +63,33 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     checkpoints::announce(&console, &target, args.checkpoints.resume, saved.is_some());
 
     let walking = all.within(all.remaining().map(|d| d.mul_f64(1.0 - PROOF_SHARE)));
-    let keeper = Keeper::new(args.checkpoints.checkpoint.0, &target, key);
-    let mut walk = Walk { args, grid: &grid, rule, budget: &walking, keeper };
-    let start = match saved {
+    let record = Record::new(Keeper::new(args.checkpoints.checkpoint.0, &target, key));
+    let mut walk = Walk { args, grid: &grid, rule, budget: &walking, record };
+    let (start, mut under_way) = match saved {
         Some(saved) => {
-            let (mut walked, path) = saved.restore(&session, folds.as_mut());
+            let (mut walked, path, under_way) = saved.restore(&session, folds.as_mut());
             walk.prove_again(&mut session, &mut walked)?;
-            (walked, path)
+            ((walked, path), under_way)
         }
         None => {
             let path = session.warm_start()?.map_or_else(|| Path::new(&session.problem), Path::starting);
-            (Walked { points: Vec::new(), kept: Vec::new() }, path)
+            ((Walked { points: Vec::new(), kept: Vec::new() }, path), None)
         }
     };
-    let Walked { mut points, kept } = walk.walk(&mut session, start, folds, &mut console)?;
+    let Walked { mut points, kept } = walk.walk(&mut session, start, &mut under_way, folds, &mut console)?;
     let chosen = rule.choose(&points);
     let best = kept.into_iter().flatten().find(|k| k.point == chosen).expect("the point chosen is kept");
     at(&mut session, &grid, chosen);
     let (mut time, mut trace) = (best.time, best.trace);
     let (solution, certificate) = if !all.exhausted() && !args.prove_all {
-        let clock = Instant::now();
-        let mut watch = Watch {
-            console: &mut console,
-            verbose: args.output.verbose,
-            trace: Vec::new(),
-            what: "the point chosen".into(),
-        };
         let (mut path, options) = (Path::from(&best.solution), session.certify_options());
-        let (s, c, t) = answer(&mut session, &mut path, Until::Proven, &options, &all, &mut watch)?;
+        let begun = under_way.take_if(|u| u.point == chosen);
+        let mut watch = walk.watch(&mut console, chosen, "the point chosen".into());
+        let a = answer(&mut session, &mut path, (Until::Proven, begun), &options, &all, &mut watch)?;
         trace = watch.trace;
-        time = Time { solve_s: time.solve_s + t.solve_s, certify_s: time.certify_s + t.certify_s };
-        points[chosen].time_s += clock.elapsed().as_secs_f64();
-        (s, c)
+        time = Time { solve_s: time.solve_s + a.time.solve_s, certify_s: time.certify_s + a.time.certify_s };
+        points[chosen].time_s += a.time.solve_s + a.time.certify_s;
+        (a.solution, a.certificate)
     } else {
         // of a point from a checkpoint it is made again
         let again = || certify(&session, &best.solution, &walk.until(&session).1, &all);
@@ -195,10 +191,10 @@ struct Walk<'a> {
     grid: &'a Grid,
     rule: Rule,
     budget: &'a Budget,
-    keeper: Keeper<'a>,
+    record: Record<'a>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// How far each point goes.
     fn until(&self, session: &Session) -> (Until, CertifyOptions) {
         let options = session.certify_options();
@@ -222,36 +218,50 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Watches a point, or the proof of the one chosen.
+    fn watch<'w>(&'w mut self, console: &'w mut Console, point: usize, what: String) -> Watch<'w, 'a> {
+        let verbose = self.args.output.verbose;
+        Watch { console, verbose, trace: Vec::new(), what, point, record: &mut self.record }
+    }
+
     fn walk(
         &mut self,
         session: &mut Session,
         (mut walked, mut path): (Walked, Path),
+        under_way: &mut Option<UnderWay>,
         mut folds: Option<Folds>,
         console: &mut Console,
     ) -> anyhow::Result<Walked> {
         let (until, options) = self.until(session);
         console.log(path::header());
         walked.points.iter().enumerate().for_each(|(k, p)| console.log(&path::row(k + 1, p)));
-        // the last state between two points that is not written yet
-        let mut pending = None;
         for point in walked.points.len()..self.grid.len() {
+            self.record.between(&walked, &path, folds.as_ref());
+            if self.record.due(false) && point > 0 {
+                self.record.write(console);
+            }
             let clock = Instant::now();
             at(session, self.grid, point);
-            let what = format!("point {} of {}", point + 1, self.grid.len());
-            let mut watch = Watch { console, verbose: self.args.output.verbose, trace: Vec::new(), what };
-            let (solution, certificate, time) = answer(session, &mut path, until, &options, self.budget, &mut watch)?;
-            let outcome = solve::outcome(&solution, &certificate, time);
+            let mut begun = under_way.take_if(|u| u.point == point);
+            let spent = begun.as_ref().map_or(0.0, |u| u.state.elapsed_s());
+            let scored = begun.as_mut().map_or((Vec::new(), None), |u| (std::mem::take(&mut u.losses), u.fold.take()));
+            let budget = self.budget;
+            let mut watch = self.watch(console, point, format!("point {} of {}", point + 1, self.grid.len()));
+            let a = answer(session, &mut path, (until, begun), &options, budget, &mut watch)?;
+            let outcome = solve::outcome(&a.solution, &a.certificate, a.time);
             let document = document(session, &outcome)?;
-            let trace = std::mem::take(&mut watch.trace);
             let cv = match &mut folds {
-                Some(f) if !self.budget.exhausted() => {
-                    f.step(session, session.problem.lambda, self.budget, &mut Quiet(&mut watch))?
+                Some(f) if !budget.exhausted() => {
+                    watch.record.scoring(point, &a.solution, &watch.trace, &scored.0);
+                    f.step(session, session.problem.lambda, scored, budget, &mut watch)?
                 }
                 _ => None,
             };
-            walked.points.push(Point { document, cv, time_s: clock.elapsed().as_secs_f64() });
+            let trace = watch.trace;
+            walked.points.push(Point { document, cv, time_s: spent + clock.elapsed().as_secs_f64() });
             console.log(&path::row(point + 1, &walked.points[point]));
-            walked.kept.push(Some(Kept { point, solution, certificate: Some(certificate), time, trace }));
+            let (solution, certificate) = (a.solution, Some(a.certificate));
+            walked.kept.push(Some(Kept { point, solution, certificate, time: a.time, trace }));
             if !self.rule.needs_all() {
                 let chosen = self.rule.choose(&walked.points);
                 walked
@@ -261,42 +271,49 @@ impl Walk<'_> {
                     .for_each(|k| *k = None);
             }
             if self.budget.exhausted() {
-                break;
-            }
-            if self.keeper.wanted() {
-                let state = Saved::new(&walked, &path, folds.as_ref());
-                if self.keeper.due() {
-                    self.keeper.write(&state, console);
-                    pending = None;
-                } else {
-                    pending = Some(state);
-                }
+                // where this point had got to, if it was taken down, is gone on from
+                self.record.write(console);
+                return Ok(walked);
             }
         }
-        // the proof of the point chosen may take long too
-        if let Some(state) = pending.filter(|_| self.budget.exhausted() || self.keeper.due()) {
-            self.keeper.write(&state, console);
+        self.record.between(&walked, &path, folds.as_ref());
+        if self.record.due(false) {
+            self.record.write(console);
         }
         Ok(walked)
     }
 }
 
-/// The answer at the session's lambda, certified.
+/// An answer on the way.
+struct Certified {
+    solution: Solution,
+    certificate: Certificate,
+    time: Time,
+}
+
+/// The answer at the session's lambda, certified, on from where it has got to.
 fn answer(
     session: &mut Session,
     path: &mut Path,
-    until: Until,
+    (until, begun): (Until, Option<UnderWay>),
     options: &CertifyOptions,
     budget: &Budget,
-    observer: &mut dyn Observer,
-) -> anyhow::Result<(Solution, Certificate, Time)> {
+    watch: &mut Watch<'_, '_>,
+) -> anyhow::Result<Certified> {
     let solver = session.spec.solver.clone();
     let target = session.certify_options();
     let certifying = session.spec.certificate.time_limit;
     let limits = Limits { all: budget, solving: solver.time_limit, certifying };
-    let a = path.answer(&mut session.problem, &solver, &target, options, until, &limits, observer)?;
-    let time = Time { solve_s: a.solving.as_secs_f64(), certify_s: a.certifying.as_secs_f64() };
-    Ok((a.solution, a.certificate, time))
+    begun.iter().flat_map(|u| &u.trace).for_each(|i| watch.iteration(i));
+    let begin = match &begun {
+        Some(u) => u.state.begin(until),
+        None => Begin::Warm(path.warm(until)),
+    };
+    let a = answer::answer(&mut session.problem, &solver, &target, options, begin, &limits, watch)?;
+    *path = Path::from(&a.solution);
+    let before = begun.map_or(0.0, |u| u.state.elapsed_s());
+    let time = Time { solve_s: before + a.solving.as_secs_f64(), certify_s: a.certifying.as_secs_f64() };
+    Ok(Certified { solution: a.solution, certificate: a.certificate, time })
 }
 
 /// What is proven of an answer.
@@ -312,15 +329,17 @@ fn certify(
     Ok(certify::certify_at(&session.problem, x, q, known, options, &budget)?)
 }
 
-/// Keeps the trace of a point; shows it with `-v`.
-struct Watch<'a> {
+/// Keeps the trace of a point, shows it with `-v`, and takes down where it has got to.
+struct Watch<'a, 'b> {
     console: &'a mut Console,
     verbose: bool,
     trace: Vec<Iteration>,
     what: String,
+    point: usize,
+    record: &'a mut Record<'b>,
 }
 
-impl Observer for Watch<'_> {
+impl Observer for Watch<'_, '_> {
     fn iteration(&mut self, i: &Iteration) {
         self.trace.push(i.clone());
         if self.verbose {
@@ -331,13 +350,16 @@ impl Observer for Watch<'_> {
     fn progress(&mut self, what: &str) {
         self.console.progress(&format!("{}: {what}", self.what));
     }
-}
 
-/// Watches a fold: its iterations are not the point's.
-struct Quiet<'a, 'b>(&'a mut Watch<'b>);
+    fn wants_checkpoint(&self, last: bool) -> bool {
+        self.record.due(last)
+    }
 
-impl Observer for Quiet<'_, '_> {
-    fn progress(&mut self, what: &str) {
-        self.0.progress(&format!("folds, {what}"));
+    fn checkpoint(&mut self, state: Checkpoint) {
+        self.record.at(self.point, State::Solving(state), &self.trace, self.console);
+    }
+
+    fn solved(&mut self, solution: &Solution) {
+        self.record.solved(self.point, solution, &self.trace, self.console);
     }
 }

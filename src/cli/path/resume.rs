@@ -1,6 +1,8 @@
-//! What the checkpoint of a path holds: every point that is finished, and where the path and its folds go on.
+//! What the checkpoint of a path holds: every point that is finished, where the path and its folds go on, and how far they have got
+//! with the next point, or with the proof of the one chosen.
 
-use super::super::checkpoints::misfit;
+use super::super::checkpoints::{Keeper, State, misfit};
+use super::super::console::Console;
 use super::super::session::Session;
 use super::choice::Rule;
 use super::folds::Folds;
@@ -9,18 +11,35 @@ use super::{Kept, Walked};
 use crate::report::path::{Cv, Point};
 use crate::run::document::Time;
 use crate::run::{RunError, checkpoint};
-use crate::solve::checkpoint::{Ended, Reached};
+use crate::solve::Solution;
+use crate::solve::checkpoint::{Checkpoint, Ended, Reached};
 use crate::solve::observer::Iteration;
 use crate::solve::path::Path;
 use serde::{Deserialize, Serialize};
 
-/// A path between two points.
+/// A path between two points, or at one.
 #[derive(Serialize, Deserialize)]
 pub struct Saved {
     points: Vec<Finished>,
     kept: Vec<Option<Held>>,
     path: Reached,
     folds: Vec<Reached>,
+    under_way: Option<UnderWay>,
+}
+
+/// A point that is not finished.
+#[derive(Serialize, Deserialize)]
+pub struct UnderWay {
+    /// The next one, or one of the table that is chosen and to be proven.
+    pub point: usize,
+    /// Where it has got to.
+    pub state: State,
+    /// Its iterations until there.
+    pub trace: Vec<Iteration>,
+    /// The losses of the folds that are done with it.
+    pub losses: Vec<f64>,
+    /// Where the fold after them has got to.
+    pub fold: Option<Checkpoint>,
 }
 
 /// A point of the table.
@@ -70,7 +89,17 @@ impl Saved {
             kept: walked.kept.iter().map(|k| k.as_ref().map(held)).collect(),
             path: Reached::new(path),
             folds: folds.map_or(Vec::new(), |f| f.paths().map(Reached::new).collect()),
+            under_way: None,
         }
+    }
+
+    /// Whether what is under way is of this path.
+    fn is_on(&self, session: &Session, folds: Option<&Folds>) -> bool {
+        let count = folds.map_or(0, |f| f.paths().count());
+        self.under_way.as_ref().is_none_or(|u| {
+            let fold = u.fold.as_ref().is_none_or(|c| folds.is_some_and(|f| f.fits(u.losses.len(), c)));
+            u.point <= self.points.len() && u.state.fits(&session.problem) && u.losses.len() <= count && fold
+        })
     }
 
     /// The checkpoint of this path, if there is one. A row that cannot be proven again, since its point is not kept, is held against
@@ -83,7 +112,7 @@ impl Saved {
         folder: &std::path::Path,
         digest: &str,
         (grid, rule): (&Grid, Rule),
-        folds: usize,
+        folds: Option<&Folds>,
     ) -> Result<Option<Self>, RunError> {
         let Some(saved) = checkpoint::read::<Self>(folder, digest)? else { return Ok(None) };
         let rows = session.problem.factor_rows();
@@ -91,8 +120,9 @@ impl Saved {
             && saved.kept.len() == saved.points.len()
             && saved.kept.iter().flatten().all(|k| k.solution.fits(&session.problem))
             && saved.path.fits(&rows)
-            && saved.folds.len() == folds
-            && saved.folds.iter().all(|f| f.fits(&rows));
+            && saved.folds.len() == folds.map_or(0, |f| f.paths().count())
+            && saved.folds.iter().all(|f| f.fits(&rows))
+            && saved.is_on(session, folds);
         if !fits {
             return Err(misfit(folder));
         }
@@ -100,7 +130,7 @@ impl Saved {
         let Some(points) = saved.points.iter().map(Finished::point).collect::<Option<Vec<_>>>() else {
             return Err(refused("of a path with a row that is no certificate"));
         };
-        if !points.iter().enumerate().all(|(k, p)| belongs(session, p, grid, k, folds > 0)) {
+        if !points.iter().enumerate().all(|(k, p)| belongs(session, p, grid, k, folds.is_some())) {
             return Err(refused(
                 "of a path with a row that cannot be: its numbers contradict each other, the grid or the data",
             ));
@@ -113,7 +143,7 @@ impl Saved {
     }
 
     /// Puts it back. Certificates are made again where they are needed.
-    pub fn restore(self, session: &Session, folds: Option<&mut Folds>) -> (Walked, Path) {
+    pub fn restore(self, session: &Session, folds: Option<&mut Folds>) -> (Walked, Path, Option<UnderWay>) {
         let kept = |(point, k): (usize, Option<Held>)| {
             k.map(|k| Kept {
                 point,
@@ -130,6 +160,84 @@ impl Saved {
             points: self.points.iter().map(|p| p.point().expect("looked at when it was found")).collect(),
             kept: self.kept.into_iter().enumerate().map(kept).collect(),
         };
-        (walked, self.path.path())
+        (walked, self.path.path(), self.under_way)
+    }
+}
+
+/// The checkpoint of a path in the making.
+pub struct Record<'a> {
+    keeper: Keeper<'a>,
+    /// The path before the point that is under way, where it may be written.
+    saved: Option<Saved>,
+}
+
+impl<'a> Record<'a> {
+    /// Written by `keeper`.
+    pub fn new(keeper: Keeper<'a>) -> Self {
+        Self { keeper, saved: None }
+    }
+
+    /// The path is between two points.
+    pub fn between(&mut self, walked: &Walked, path: &Path, folds: Option<&Folds>) {
+        self.saved = self.keeper.wanted().then(|| Saved::new(walked, path, folds));
+    }
+
+    /// Whether it is time to write, or, at the end of what limits allow, anything is wanted.
+    pub fn due(&self, last: bool) -> bool {
+        self.saved.is_some() && (last || self.keeper.due())
+    }
+
+    /// Writes it.
+    pub fn write(&mut self, console: &Console) {
+        if let Some(saved) = &self.saved {
+            self.keeper.write(saved, console);
+        }
+    }
+
+    /// A point has got to `state`.
+    pub fn at(&mut self, point: usize, state: State, trace: &[Iteration], console: &Console) {
+        if let Some(saved) = &mut self.saved {
+            let (losses, fold) = (Vec::new(), None);
+            saved.under_way = Some(UnderWay { point, state, trace: trace.to_vec(), losses, fold });
+            self.write(console);
+        }
+    }
+
+    /// A point is solved.
+    pub fn solved(&mut self, point: usize, solution: &Solution, trace: &[Iteration], console: &Console) {
+        if self.keeper.wants_end(solution) {
+            self.at(point, State::Solved(Ended::new(solution)), trace, console);
+        }
+    }
+
+    /// A point is certified, and scored by the folds with these losses; the others are left.
+    pub fn scoring(&mut self, point: usize, solution: &Solution, trace: &[Iteration], losses: &[f64]) {
+        if let Some(saved) = &mut self.saved {
+            let state = State::Solved(Ended::new(solution));
+            let (trace, losses) = (trace.to_vec(), losses.to_vec());
+            saved.under_way = Some(UnderWay { point, state, trace, losses, fold: None });
+        }
+    }
+
+    /// The fold whose turn it is has got to `state`.
+    pub fn fold_at(&mut self, state: Checkpoint, console: &Console) {
+        if let Some(under_way) = self.saved.as_mut().and_then(|s| s.under_way.as_mut()) {
+            under_way.fold = Some(state);
+        }
+        self.write(console);
+    }
+
+    /// The fold whose turn it is has come to this loss, and its path to there.
+    pub fn fold_done(&mut self, loss: f64, path: &Path, console: &Console) {
+        if let Some(saved) = &mut self.saved
+            && let Some(under_way) = &mut saved.under_way
+        {
+            saved.folds[under_way.losses.len()] = Reached::new(path);
+            under_way.losses.push(loss);
+            under_way.fold = None;
+        }
+        if self.due(false) {
+            self.write(console);
+        }
     }
 }

@@ -58,7 +58,7 @@ fn solving(run: &Path, o: &mut Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Checkpoint>(run, LABEL)) else { return };
     if state.fits(&o.problem) {
         let options = one(o);
-        let s = solve::resume(&mut o.problem, &options, &fixture::cheap(), &state, &little(), &mut Silent);
+        let s = solve::resume(&mut o.problem, &options, &fixture::cheap(), (&state, Until::Proven), &little(), &mut Silent);
         sound(o, &s, objective);
     }
 }
@@ -78,7 +78,7 @@ fn path(run: &Path, o: &mut Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Reached>(run, LABEL)) else { return };
     if state.fits(&o.problem.factor_rows()) {
         let (options, cheap) = (one(o), fixture::cheap());
-        let s = state.path().step(&mut o.problem, &options, &cheap, Until::Promised, &little(), &mut Silent);
+        let s = state.path().step(&mut o.problem, &options, &cheap, (Until::Promised, None), &little(), &mut Silent);
         sound(o, &s, objective);
     }
 }
