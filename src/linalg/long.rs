@@ -94,6 +94,13 @@ pub fn combine<T: Copy + Into<f64> + Sync>(y: &mut [f64], a: f64, c: &[f64], x: 
     });
 }
 
+/// out <- c x.
+pub fn scale(out: &mut [f64], c: f64, x: &[f64]) {
+    out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
+        out.iter_mut().zip(x).for_each(|(out, x)| *out = c * x);
+    });
+}
+
 /// out <- x + c y.
 pub fn sum(out: &mut [f64], x: &[f64], c: f64, y: &[f64]) {
     out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).zip(y.par_chunks(PIECE)).for_each(|((out, x), y)| {
@@ -126,7 +133,10 @@ mod tests {
             combine(&mut y, 0.5, &[2.0, -3.0], &[&a, &b]);
             let mut z = vec![0.0; n];
             sum(&mut z, &a, -2.0, &b);
+            let mut s = vec![f64::NAN; n];
+            scale(&mut s, -3.0, &a);
             for i in 0..n {
+                assert_eq!(s[i], -3.0 * a[i]);
                 assert!((y[i] - (0.5 * c[i] + 2.0 * a[i] - 3.0 * b[i])).abs() <= 1e-14);
                 assert!((z[i] - (a[i] - 2.0 * b[i])).abs() <= 1e-14);
             }

@@ -137,28 +137,36 @@ impl Pattern {
 
     /// (W X)' for X given transposed, r x n: the result is r x m. A line of X lies side by side, so nothing is copied.
     pub fn mul_lines(&self, w: &[f64], xt: &Mat) -> Mat {
-        let r = xt.nrows();
-        let mut out = Mat::zeros(r, self.rows);
-        out.as_mut_slice().par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(i, o)| {
+        let mut out = Mat::zeros(xt.nrows(), self.rows);
+        self.add_mul_lines(1.0, w, (xt.as_slice(), xt.nrows()), out.as_mut_slice());
+        out
+    }
+
+    /// out <- out + a (W X)', where the lines of X, of length r, lie side by side, as those of `out` do.
+    pub fn add_mul_lines(&self, a: f64, w: &[f64], (x, r): (&[f64], usize), out: &mut [f64]) {
+        out.par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(i, o)| {
             vectorised(
                 #[inline(always)]
-                || combine(self.row(i), w, xt.as_slice(), o),
+                || combine(self.row(i), a, w, x, o),
             );
         });
-        out
     }
 
     /// (W' X)' for X given transposed, r x m: the result is r x n.
     pub fn tr_mul_lines(&self, w: &[f64], xt: &Mat) -> Mat {
-        let r = xt.nrows();
-        let mut out = Mat::zeros(r, self.cols);
-        out.as_mut_slice().par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(j, o)| {
+        let mut out = Mat::zeros(xt.nrows(), self.cols);
+        self.add_tr_mul_lines(1.0, w, (xt.as_slice(), xt.nrows()), out.as_mut_slice());
+        out
+    }
+
+    /// out <- out + a (W' X)', likewise.
+    pub fn add_tr_mul_lines(&self, a: f64, w: &[f64], (x, r): (&[f64], usize), out: &mut [f64]) {
+        out.par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(j, o)| {
             vectorised(
                 #[inline(always)]
-                || combine(self.column(j), w, xt.as_slice(), o),
+                || combine(self.column(j), a, w, x, o),
             );
         });
-        out
     }
 
     /// The pattern of the transpose, and where its field positions are here.
@@ -179,11 +187,11 @@ impl Pattern {
 
     /// The sampled product (U V')_ij at the listed entries; U is m x r, V n x r.
     pub fn sampled_product(&self, u: &Mat, v: &Mat) -> Vec<f64> {
-        self.sampled_product_lines(&dense::transpose(u), &dense::transpose(v))
+        self.sampled_product_lines(dense::transpose(u).as_slice(), dense::transpose(v).as_slice(), u.ncols())
     }
 
-    /// The same for U' (r x m) and V' (r x n).
-    pub fn sampled_product_lines(&self, ut: &Mat, vt: &Mat) -> Vec<f64> {
+    /// The same where the lines of U, of length r, lie side by side, and those of V.
+    pub fn sampled_product_lines(&self, u: &[f64], v: &[f64], r: usize) -> Vec<f64> {
         let mut out = vec![0.0; self.len()];
         let mut rest = out.as_mut_slice();
         let mut pieces = Vec::with_capacity(self.rows);
@@ -193,12 +201,12 @@ impl Pattern {
             rest = tail;
         }
         pieces.into_par_iter().enumerate().with_min_len(64).for_each(|(i, o)| {
-            let ui = column(ut, i);
+            let ui = &u[i * r..(i + 1) * r];
             vectorised(
                 #[inline(always)]
                 || {
                     for ((j, _), x) in self.row(i).zip(o) {
-                        *x = dot(ui, column(vt, j));
+                        *x = dot(ui, &v[j * r..(j + 1) * r]);
                     }
                 },
             );
@@ -207,38 +215,41 @@ impl Pattern {
     }
 }
 
-/// out <- sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, a block of coordinates at a time.
+/// out <- out + a sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, a block of coordinates at a
+/// time.
 #[inline(always)]
-fn combine(entries: impl Iterator<Item = (usize, usize)> + Clone, w: &[f64], x: &[f64], out: &mut [f64]) {
+fn combine(entries: impl Iterator<Item = (usize, usize)> + Clone, a: f64, w: &[f64], x: &[f64], out: &mut [f64]) {
     let r = out.len();
     let mut c = 0;
     while c + 32 <= r {
-        combine_block::<32>(entries.clone(), w, x, c, out);
+        add(a, &block::<32>(entries.clone(), w, x, r, c), &mut out[c..]);
         c += 32;
     }
     while c + 8 <= r {
-        combine_block::<8>(entries.clone(), w, x, c, out);
+        add(a, &block::<8>(entries.clone(), w, x, r, c), &mut out[c..]);
         c += 8;
     }
     if c < r && r >= 8 {
         // the last block overlaps the one before
-        combine_block::<8>(entries, w, x, r - 8, out);
+        add(a, &block::<8>(entries, w, x, r, r - 8)[c + 8 - r..], &mut out[c..]);
     } else if c < r {
+        let mut sum = [0.0; 8];
         for (k, p) in entries {
-            axpy(w[p], &x[k * r..(k + 1) * r], out);
+            axpy(w[p], &x[k * r..(k + 1) * r], &mut sum[..r]);
         }
+        add(a, &sum, out);
     }
 }
 
+/// sum over the entries (k, p) of w_p x_k, coordinates c to c + L.
 #[inline(always)]
-fn combine_block<const L: usize>(
+fn block<const L: usize>(
     entries: impl Iterator<Item = (usize, usize)>,
     w: &[f64],
     x: &[f64],
+    r: usize,
     c: usize,
-    out: &mut [f64],
-) {
-    let r = out.len();
+) -> [f64; L] {
     let mut sum = [0.0; L];
     for (k, p) in entries {
         let (w, x) = (w[p], &x[k * r + c..k * r + c + L]);
@@ -246,11 +257,11 @@ fn combine_block<const L: usize>(
             sum[l] += w * x[l];
         }
     }
-    out[c..c + L].copy_from_slice(&sum);
+    sum
 }
 
+/// out <- out + a x, as far as both go.
 #[inline(always)]
-fn column(x: &Mat, j: usize) -> &[f64] {
-    let r = x.nrows();
-    &x.as_slice()[j * r..(j + 1) * r]
+fn add(a: f64, x: &[f64], out: &mut [f64]) {
+    out.iter_mut().zip(x).for_each(|(o, x)| *o += a * x);
 }

@@ -105,21 +105,22 @@ impl<'a> Balanced<'a> {
     }
 
     pub(super) fn factors(&self, joined: &[f64]) -> Factors {
-        let parts = self.parts(joined);
-        if self.lines.is_some() { Factors(parts.0.iter().map(dense::transpose).collect()) } else { parts }
+        let factor = |(x, d): (&[f64], usize)| match self.lines {
+            Some(_) => dense::transpose(&Mat::from_column_slice(self.rank, d, x)),
+            None => Mat::from_column_slice(d, self.rank, x),
+        };
+        Factors(self.parts(joined).into_iter().zip(self.problem.factor_rows()).map(factor).collect())
     }
 
     /// The factors as they are joined.
-    fn parts(&self, joined: &[f64]) -> Factors {
+    fn parts<'v>(&self, joined: &'v [f64]) -> Vec<&'v [f64]> {
         let mut rest = joined;
-        let rows = self.problem.factor_rows();
-        let factor = |&d: &usize| {
+        let factor = |d: usize| {
             let (head, tail) = rest.split_at(d * self.rank);
             rest = tail;
-            let (d, r) = if self.lines.is_some() { (self.rank, d) } else { (d, self.rank) };
-            Mat::from_column_slice(d, r, head)
+            head
         };
-        Factors(rows.iter().map(factor).collect())
+        self.problem.factor_rows().into_iter().map(factor).collect()
     }
 
     /// v <- H^-1 v in every factor's metric.
@@ -149,17 +150,21 @@ impl<'a> Balanced<'a> {
     /// f(x), and its gradient in `out` unless f is above `ceiling`.
     pub(super) fn evaluate(&self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
-        let factors = self.parts(x);
         let (degree, share) = power(p);
         let mut penalty = 0.0;
         let mut rest = &mut *out;
-        for (factor, gauge) in factors.0.iter().zip(&p.regularizer.gauges) {
+        for ((factor, d), gauge) in self.parts(x).into_iter().zip(p.factor_rows()).zip(&p.regularizer.gauges) {
             let (part, tail) = rest.split_at_mut(factor.len());
             let scale = f64::from(degree) * share * p.lambda;
+            if degree == 2 && gauge.weights().is_none() {
+                long::scale(part, scale, factor);
+                penalty += dot(factor, part) / 2.0;
+                rest = tail;
+                continue;
+            }
             // there may be no slices
-            let length = factor.nrows().max(1);
-            let columns = factor.as_slice().chunks_exact(length);
-            for (i, (x, g)) in columns.zip(part.chunks_exact_mut(length)).enumerate() {
+            let length = if self.lines.is_some() { self.rank } else { d }.max(1);
+            for (i, (x, g)) in factor.chunks_exact(length).zip(part.chunks_exact_mut(length)).enumerate() {
                 let size = if degree == 2 { 1.0 } else { gauge.value(x).powi(degree - 2) };
                 match gauge.weights() {
                     Some(w) if self.lines.is_none() => {
@@ -171,7 +176,7 @@ impl<'a> Balanced<'a> {
                     }
                 }
             }
-            penalty += dot(factor.as_slice(), part) / f64::from(degree);
+            penalty += dot(factor, part) / f64::from(degree);
             rest = tail;
         }
         let parts = self.extras(x);
@@ -187,18 +192,21 @@ impl<'a> Balanced<'a> {
             penalty += l1_weight(b).map_or_else(|| b.penalty.value(q), |w| w * q.iter().sum::<f64>());
             rest = tail;
         }
-        match self.half_norm {
-            Some(half_norm) => penalty + self.gram_loss(half_norm, &factors, ceiling - penalty, out),
-            None => penalty + self.loss(&factors, &parts, ceiling - penalty, out),
-        }
+        penalty
+            + match self.half_norm {
+                Some(half_norm) => self.gram_loss(half_norm, &self.factors(x), ceiling - penalty, out),
+                None => self.loss(x, &parts, ceiling - penalty, out),
+            }
     }
 
-    /// l(Phi_r(X) + A Q) for the factors as they are joined; its gradient is added to `out` unless it is above `ceiling`.
-    fn loss(&self, x: &Factors, q: &[&[f64]], ceiling: f64, out: &mut [f64]) -> f64 {
+    /// l(Phi_r(X) + A Q); its gradient is added to `out` unless it is above `ceiling`.
+    fn loss(&self, joined: &[f64], q: &[&[f64]], ceiling: f64, out: &mut [f64]) -> f64 {
         let p = self.problem;
+        let parts = self.parts(joined);
+        let x = if self.lines.is_some() { Factors::empty(&[]) } else { self.factors(joined) };
         let mut prediction = match self.lines {
-            Some(at) => at.sampled_product_lines(&x.0[0], &x.0[1]),
-            None => p.apply(x),
+            Some(at) => at.sampled_product_lines(parts[0], parts[1], self.rank),
+            None => p.apply(&x),
         };
         if self.extra_metric.is_some() {
             self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(&coefficients(b, q), &mut prediction));
@@ -208,16 +216,24 @@ impl<'a> Balanced<'a> {
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {
             let z = p.dual_field(&prediction);
-            let pulls = match self.lines {
-                None => p.pullbacks(&z, x),
-                Some(at) => vec![at.mul_lines(&z, &x.0[1]), at.tr_mul_lines(&z, &x.0[0])],
-            };
+            let (of_factors, mut rest) = out.split_at_mut(parts.iter().map(|x| x.len()).sum());
+            if let Some(at) = self.lines {
+                let (u, v) = of_factors.split_at_mut(parts[0].len());
+                at.add_mul_lines(-1.0, &z, (parts[1], self.rank), u);
+                at.add_tr_mul_lines(-1.0, &z, (parts[0], self.rank), v);
+            } else {
+                let mut rest = of_factors;
+                for pull in p.pullbacks(&z, &x) {
+                    let (part, tail) = rest.split_at_mut(pull.len());
+                    long::combine(part, 1.0, &[-1.0], &[pull.as_slice()]);
+                    rest = tail;
+                }
+            }
             let extras = self.blocks().zip(q).map(|((_, b), q)| {
                 let held = matches!(b.penalty, Penalty::L2(_)) && q.iter().all(|q| *q == 0.0);
                 if held { vec![0.0; q.len()] } else { for_unknowns(b, b.map.adjoint(&z), -1.0) }
             });
-            let mut rest = out;
-            for pull in pulls.into_iter().map(|pull| <Vec<f64>>::from(pull.data)).chain(extras) {
+            for pull in extras {
                 let (part, tail) = rest.split_at_mut(pull.len());
                 long::combine(part, 1.0, &[-1.0], &[&pull]);
                 rest = tail;

@@ -88,7 +88,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
     let mut memory = Memory::default();
     let mut checkpoint = (value, dot(&gradient, &gradient));
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-    let mut direction = Vec::with_capacity(x.len());
+    let mut direction = vec![0.0; x.len()];
     let bounded = signs.iter().any(|s| *s != 0.0);
     for step in 1..=effort.sweeps {
         if budget.exhausted() {
@@ -100,9 +100,8 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         } else {
             Vec::new()
         };
-        let steepest = |direction: &mut Vec<f64>| {
-            direction.clear();
-            direction.extend(gradient.iter().map(|g| -g));
+        let steepest = |direction: &mut [f64]| {
+            long::scale(direction, -1.0, &gradient);
             hold(direction, &active);
         };
         steepest(&mut direction);
@@ -111,8 +110,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         }
         memory.apply(&mut direction, &active, |v| f.precondition(v));
         let mut slope = dot(&direction, &gradient);
-        let flat = |slope: f64, d: &[f64]| slope >= -1e-12 * (dot(&gradient, &gradient) * dot(d, d)).sqrt();
-        if flat(slope, &direction) && !memory.is_empty() {
+        if !memory.is_empty() && slope >= -1e-12 * (dot(&gradient, &gradient) * dot(&direction, &direction)).sqrt() {
             memory = Memory::default();
             steepest(&mut direction);
             memory.apply(&mut direction, &active, |v| f.precondition(v));
