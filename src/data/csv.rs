@@ -6,6 +6,7 @@
 use super::array::Array;
 use super::error::{DataError, Place};
 use super::source::{Column, Source};
+use std::collections::HashSet;
 
 /// Indices of an entry at most.
 pub(super) const MOST_INDICES: usize = 32;
@@ -148,7 +149,8 @@ pub(super) fn pick_columns(
         found,
         hint: Some("`columns` picks them, by number or by name".into()),
     };
-    let (mut picked, mut taken) = (Vec::new(), vec![false; width]);
+    // an array without entries may say that it has any number of columns
+    let (mut picked, mut taken) = (Vec::new(), HashSet::new());
     for c in columns {
         let column = match c {
             Column::Number(k) if (1..=width).contains(k) => k - 1,
@@ -175,7 +177,7 @@ pub(super) fn pick_columns(
                 }
             }
         };
-        if std::mem::replace(&mut taken[column], true) {
+        if !taken.insert(column) {
             let found = format!("column {} by its name and by its number", column + 1);
             return Err(misfit("each column once in `columns`", found));
         }

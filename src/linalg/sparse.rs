@@ -40,22 +40,10 @@ impl Pattern {
     pub fn new(rows: usize, cols: usize, entries: &[(usize, usize)]) -> Result<(Self, Vec<usize>), Duplicate> {
         assert!(rows <= u32::MAX as usize && cols <= u32::MAX as usize, "dimension exceeds 2^32 - 1");
         assert!(entries.iter().all(|&(i, j)| i < rows && j < cols), "an index lies outside the shape");
-        let mut order: Vec<usize> = (0..entries.len()).collect();
-        order.sort_by_key(|&k| (entries[k], k));
+        let (by_column, col_start) = in_order(0..entries.len(), cols, |k| entries[k].1);
+        let (order, row_start) = in_order(by_column, rows, |k| entries[k].0);
         if let Some(w) = order.windows(2).find(|w| entries[w[0]] == entries[w[1]]) {
             return Err(Duplicate { first: w[0], second: w[1] });
-        }
-        let mut row_start = vec![0; rows + 1];
-        let mut col_start = vec![0; cols + 1];
-        for &(i, j) in entries {
-            row_start[i + 1] += 1;
-            col_start[j + 1] += 1;
-        }
-        for i in 0..rows {
-            row_start[i + 1] += row_start[i];
-        }
-        for j in 0..cols {
-            col_start[j + 1] += col_start[j];
         }
         let col: Vec<u32> = order.iter().map(|&k| entries[k].1 as u32).collect();
         let mut next = col_start.clone();
@@ -213,6 +201,27 @@ impl Pattern {
         });
         out
     }
+}
+
+/// Items in the order of their keys below `count`, those of one key as they come, and where those of each key begin.
+fn in_order(
+    items: impl IntoIterator<Item = usize> + Clone,
+    count: usize,
+    key: impl Fn(usize) -> usize,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut start = vec![0; count + 1];
+    items.clone().into_iter().for_each(|k| start[key(k) + 1] += 1);
+    for i in 0..count {
+        start[i + 1] += start[i];
+    }
+    let mut next = start.clone();
+    let mut order = vec![0; start[count]];
+    for k in items {
+        let at = &mut next[key(k)];
+        order[*at] = k;
+        *at += 1;
+    }
+    (order, start)
 }
 
 /// out <- out + a sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, a block of coordinates at a

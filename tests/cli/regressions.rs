@@ -416,3 +416,12 @@ fn keys_of_many_names_are_refused_at_once() {
     let out = place.run(&["solve", "spec.toml", "--set", &format!("{}a=1", "a.".repeat(30_000))]).exits(2);
     out.says(&["a key of 30001 names, where no spec has more than 16"]);
 }
+
+/// Columns picked from an array without entries took memory for as many as its header said there were.
+#[test]
+fn columns_of_an_array_without_entries_take_no_memory() {
+    let place = Place::new();
+    place.write("Y.npy", npy_with("(0, 70368744177664)", "<f8", &[]));
+    let text = spec_on("{ path = \"Y.npy\", columns = [1, 2] }", "1.0", "matrix", L2L2, "");
+    refused(&place, &text, 3, &["Y.npy: "]);
+}
