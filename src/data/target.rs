@@ -1,7 +1,7 @@
 //! Targets as a loss takes them: signs, counts, classes. Each message names row and column.
 
 use super::error::DataError;
-use super::load::Cells;
+use super::load::{Cells, is_likely};
 use super::memory;
 
 fn bad(cells: &Cells, k: usize, file: &str, expected: &'static str) -> DataError {
@@ -95,8 +95,20 @@ fn one_hot(cells: &mut Cells, file: &str) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Class numbers become one-hot rows; what is held out stays so.
+/// Numbers in one-hot rows that labels may become, and how many more for each of them.
+const ONE_HOT: (usize, usize) = (1 << 23, 16);
+
+/// Class numbers become one-hot rows; what is held out stays so. Labels that hardly repeat are none.
 pub(super) fn expand(cells: &mut Cells, held: &mut Vec<bool>, classes: usize, file: &str) -> Result<(), DataError> {
+    let labels = cells.y.len();
+    if !is_likely(labels.saturating_mul(classes), labels, ONE_HOT) {
+        return Err(DataError::Shape {
+            file: file.into(),
+            expected: "labels of few classes".into(),
+            found: format!("{labels} labels of {classes} classes"),
+            hint: Some("one-hot rows of that size have to be given as such".into()),
+        });
+    }
     memory::require(file, cells.y.len() as f64 * classes as f64 * 64.0)?;
     // column by column, as a full target is ordered
     let columns = || (0..classes as u32).flat_map(|c| (0..cells.y.len()).map(move |k| (c, k)));

@@ -425,3 +425,13 @@ fn columns_of_an_array_without_entries_take_no_memory() {
     let text = spec_on("{ path = \"Y.npy\", columns = [1, 2] }", "1.0", "matrix", L2L2, "");
     refused(&place, &text, 3, &["Y.npy: "]);
 }
+
+/// Labels that hardly repeat became one-hot rows of gigabytes.
+#[test]
+fn a_column_of_numbers_is_no_column_of_labels() {
+    let place = Place::new();
+    place.write("Y.csv", (0..15_000).map(|i| format!("label{i}\n")).collect::<String>());
+    let target = "{ path = \"Y.csv\", header = false }";
+    let text = spec_on(target, "1.0", "matrix", L2L2, "[loss]\nkind = \"multinomial\"");
+    refused(&place, &text, 3, &["Y.csv: ", "15000 labels of 15000 classes", "have to be given as such"]);
+}
