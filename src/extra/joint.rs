@@ -277,6 +277,18 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_left_out_only_where_the_sides_are_regular_on_them() {
+        let t = gaussian(6, 2, 3);
+        let rows = regular_rows(&[&t]).unwrap();
+        assert_eq!(rows.len(), 2);
+        let twice = Mat::from_columns(&[t.column(0), t.column(0)]);
+        assert_eq!(regular_rows(&[&twice]), None);
+        assert_eq!(regular_rows(&[&t, &twice]), None);
+        // more columns than rows
+        assert_eq!(regular_rows(&[&t.transpose()]), None);
+    }
+
+    #[test]
     fn blocks_that_overlap_otherwise_or_are_confined_are_left_without_a_bound() {
         let at = pattern(1);
         let z = vec![1.0; at.len()];
