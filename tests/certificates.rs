@@ -166,6 +166,10 @@ fn kinds() -> Vec<(&'static str, Vec<Recipe>)> {
         ("matrix", vec![nuclear(Some("psd")), l2(Some("nonnegative"))]),
         ("matrix", vec![l2(Some("psd")), nuclear(None)]),
         ("matrix", vec![("spectral", None, false), ("linf", None, true)]),
+        // column by column
+        ("matrix", vec![("l2", Some("psd"), false), ("linf", Some("nonpositive"), false)]),
+        ("matrix", vec![("linf", Some("nonpositive"), true), ("l2", Some("monotone"), false)]),
+        ("matrix", vec![("l2", Some("kernel"), true), ("lp#1", Some("nonnegative"), false)]),
     ]);
     for &u in recipes.iter().filter(|r| r.0 == "l2" && orthant(r)) {
         out.push(("psd", vec![u]));
@@ -329,6 +333,26 @@ fn sums_of_norms_taken_apart_give_bounds_below_every_objective_and_better_than_t
         }
     }
     assert!(2 * better >= count, "better than the residual {better} times of {count}");
+}
+
+/// What the parts say where nothing is observed would have to be 0, for sides that are free.
+#[test]
+fn parts_that_reach_beyond_the_entries_prove_nothing() {
+    use homfac::certify::dual::Kind;
+    use homfac::polar::parts::Parts;
+    for (layout, proven) in [(Layout::Full, true), (Layout::Masked, false)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let recipes = [("tv#0", None, false), ("l2", None, false)];
+        let problem = instance("matrix", &recipes, layout, (7, 6), 0.2, &mut rng);
+        let parts = Parts::of(&problem).unwrap();
+        let mut block = |k: usize| -> Vec<f64> {
+            let (m, n) = parts.part_shape(k);
+            (0..m * n).map(|_| 1e-3 * rng.random_range(0.5..1.0)).collect()
+        };
+        let kind = Kind::Parts((0..parts.count()).map(&mut block).collect());
+        let found = prove(&problem, &DualPoint { source: "witness".into(), kind });
+        assert_eq!(found.is_some(), proven, "{layout:?}: {found:?}");
+    }
 }
 
 /// Cones of the two sides, for plain l2 gauges: one side or both in an orthant.

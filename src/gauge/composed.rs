@@ -124,6 +124,10 @@ impl Gauge {
 
     /// An upper bound of the polar, rounding included.
     pub fn polar_upper(&self, y: &[f64]) -> f64 {
+        // a projection may pass over what is no number
+        if y.iter().any(|y| y.is_nan()) {
+            return f64::INFINITY;
+        }
         let mut y = y.to_vec();
         if self.rule == Some(Rule::ProjectFirst)
             && let Some(cone) = &self.cone
@@ -174,6 +178,9 @@ impl Gauge {
 
     /// The same, bounded from above, rounding included.
     pub fn sparse_polar_upper(&self, n: usize, entries: &[(usize, f64)]) -> f64 {
+        if entries.iter().any(|e| e.1.is_nan()) {
+            return f64::INFINITY;
+        }
         // an absolute dual norm grows by no more than the relative rounding of the quotients
         self.sparse(n, entries, |y| (self.norm.dual_upper(y) * (1.0 + gamma(4))).next_up(), |y| self.polar_upper(y))
     }

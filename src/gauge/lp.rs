@@ -61,9 +61,10 @@ fn norm(x: &[f64], p: f64) -> f64 {
 }
 
 /// The root z in [0, top] of a z + c z^e = rhs for e >= 1, a, c >= 0, where a top >= rhs or c top^e >= rhs: Newton from the
-/// right, which is monotone since the left side is convex.
+/// right, which is monotone since the left side is convex, from where Newton for logarithms has got to.
 fn convex_root(a: f64, c: f64, e: f64, rhs: f64, top: f64) -> f64 {
-    let mut z = top;
+    let near = logarithmic_root(a, c, e, rhs, top) * (1.0 + 1e-12);
+    let mut z = if near > 0.0 && near < top { near } else { top };
     for _ in 0..200 {
         let power = c * z.powf(e - 1.0);
         let step = (z * (a + power) - rhs) / (a + e * power);
@@ -74,6 +75,24 @@ fn convex_root(a: f64, c: f64, e: f64, rhs: f64, top: f64) -> f64 {
         z = next;
     }
     z
+}
+
+/// The same but for rounding: ln(a z + c z^e) is convex in ln z too, with slopes from 1 to e, so that a high power takes few steps.
+fn logarithmic_root(a: f64, c: f64, e: f64, rhs: f64, top: f64) -> f64 {
+    let (a, c, rhs) = (a.ln(), c.ln(), rhs.ln());
+    let mut w = top.ln();
+    for _ in 0..50 {
+        let (linear, power) = (a + w, c + e * w);
+        let most = linear.max(power);
+        let (linear, power) = ((linear - most).exp(), (power - most).exp());
+        let sum = linear + power;
+        let step = (most + sum.ln() - rhs) * sum / (linear + e * power);
+        w -= step;
+        if step.is_nan() || step <= 1e-13 * (1.0 + w.abs()) {
+            break;
+        }
+    }
+    w.exp()
 }
 
 impl Lp {
@@ -116,6 +135,9 @@ impl Norm for Lp {
     }
 
     fn dual_upper(&self, y: &[f64]) -> f64 {
+        if y.iter().any(|y| y.is_nan()) {
+            return f64::INFINITY;
+        }
         // quotient, power, sum, root, product: the quotient's error is multiplied by q and divided by it again
         ((self.dual(y) + f64::MIN_POSITIVE) * (1.0 + gamma(y.len() + 32))).next_up()
     }

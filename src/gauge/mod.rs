@@ -54,6 +54,10 @@ pub trait Norm: Send + Sync {
     /// An upper bound of the dual norm, rounding included. As it stands: for closed forms with a relative error of at most
     /// gamma_(n + 8), up to what underflows.
     fn dual_upper(&self, y: &[f64]) -> f64 {
+        // a maximum passes over what is no number
+        if y.iter().any(|y| y.is_nan()) {
+            return f64::INFINITY;
+        }
         ((self.dual(y) + f64::MIN_POSITIVE) * (1.0 + gamma(y.len() + 10))).next_up()
     }
 

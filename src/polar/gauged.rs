@@ -13,7 +13,7 @@
 //!
 //! Unlike the l2 norm's, the maximisers of other gauges need not lie in the row space of V.
 
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, root::falling};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, relu};
 use crate::polar::{field, neurons};
@@ -23,10 +23,10 @@ use crate::problem::Problem;
 const VERTICES: usize = 6;
 /// Rounds of linearising what is convex.
 const ROUNDS: usize = 6;
+/// Relative change of both points below which primal-dual steps have settled.
+const HELD: f64 = 1e-9;
 /// Primal-dual steps of a round.
 const STEPS: usize = 300;
-/// Halvings of the interval that holds a multiplier.
-const HALVINGS: usize = 60;
 
 /// Whether the problem is a network of two layers to which the rules of plain l2 gauges do not apply.
 pub fn applies(problem: &Problem) -> bool {
@@ -224,12 +224,18 @@ impl<'a> Gauged<'a> {
         let mut alpha = Mat::from_iterator(down.len(), 1, down.iter().map(|&i| if pre[i] > 0.0 { 1.0 } else { 0.0 }));
         let c = Mat::from_column_slice(d, 1, &c);
         let (mut mean, mut count) = (Mat::zeros(d, 1), 0.0);
+        let mut shrink = 0.0;
         for k in 0..STEPS {
+            let was = alpha.clone();
             alpha = (alpha + (&rows * &ahead) * sigma).map(|a| a.clamp(0.0, 1.0));
             let before = x.clone();
             x += (&c - rows.tr_mul(&alpha)) * tau;
-            self.shrink_to_ball(x.as_mut_slice());
-            ahead = &x * 2.0 - before;
+            shrink = self.shrink_to_ball(x.as_mut_slice(), shrink);
+            ahead = &x * 2.0 - &before;
+            let held = alpha.iter().zip(was.iter()).all(|(a, b)| (a - b).abs() <= HELD);
+            if held && (&x - before).amax() <= HELD * radius {
+                break;
+            }
             if k >= STEPS / 2 {
                 mean += &x;
                 count += 1.0;
@@ -240,8 +246,9 @@ impl<'a> Gauged<'a> {
         if value(&mean) > value(&x) { mean.data.into() } else { x.data.into() }
     }
 
-    /// The Euclidean projection onto {gauge_1 <= 1}: the prox of t gauge_1 for the t that brings it there.
-    fn shrink_to_ball(&self, x: &mut [f64]) {
+    /// The Euclidean projection onto {gauge_1 <= 1}: the prox of t gauge_1 for the t that brings it there, which is returned and
+    /// is looked for around `near`.
+    fn shrink_to_ball(&self, x: &mut [f64], near: f64) -> f64 {
         let ones = vec![1.0; x.len()];
         let at = |t: f64| {
             let mut y = x.to_vec();
@@ -249,26 +256,23 @@ impl<'a> Gauged<'a> {
             y
         };
         let plain = at(0.0);
-        let mut high = self.first.polar(x);
+        let high = self.first.polar(x);
         if self.first.value(&plain) <= 1.0 || high <= 0.0 {
             x.copy_from_slice(&plain);
-            return;
+            return 0.0;
         }
-        let mut low = 0.0;
-        for _ in 0..HALVINGS {
-            let middle = 0.5 * (low + high);
-            let size = self.first.value(&at(middle));
-            if size > 1.0 {
-                low = middle
-            } else {
-                high = middle
-            }
-            if high - low <= 1e-15 * high {
-                break;
-            }
+        let excess = |t: f64| self.first.value(&at(t)) - 1.0;
+        let least = 1e-9 * high;
+        let (mut low, mut top) = if near > least { (0.7 * near, (1.4 * near).min(high)) } else { (least, high) };
+        while low > least && excess(low) < 0.0 {
+            (low, top) = (0.25 * low, low);
         }
-        let y = at(high);
-        x.copy_from_slice(&y);
+        while top < high && excess(top) > 0.0 {
+            (low, top) = (top, (4.0 * top).min(high));
+        }
+        let t = falling(low, top, excess);
+        x.copy_from_slice(&at(t));
+        t
     }
 
     /// Puts u on the kinks beside it, one after the other from the closest, as long as its zeros stay zeros; where f is highest. u

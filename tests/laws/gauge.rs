@@ -490,6 +490,21 @@ fn every_gauge_obeys_every_law() {
     }
 }
 
+/// A maximum, or a projection, may pass over what is no number.
+#[test]
+fn an_upper_end_of_what_is_no_number_is_infinite() {
+    for made in gauges() {
+        for at in 0..made.n {
+            let mut y = vec![1.0; made.n];
+            y[at] = f64::NAN;
+            let upper = made.gauge.polar_upper(&y);
+            assert!(!upper.is_finite(), "{}, {at}: {upper}", made.label);
+            let upper = made.gauge.norm().dual_upper(&y);
+            assert!(!upper.is_finite(), "{}, {at}: {upper}", made.label);
+        }
+    }
+}
+
 #[test]
 fn every_law_rejects_its_mutants() {
     for made in gauges() {

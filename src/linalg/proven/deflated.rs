@@ -61,7 +61,8 @@ pub fn gram_norm_upper(gram: &Gram, near: &Mat, size: f64) -> Option<f64> {
     let (t_long, t_short) = gram.terms();
     // what rounding makes of G U, U'G U, and U H beside G U, as Frobenius norms
     let b_error = gamma(t_long + t_short + 4) * size * u_norm;
-    let h_error = gamma(n + 2) * u_norm * b_norm + u_norm * b_error;
+    // one triangle stands for both: what is off in it counts twice in the square
+    let h_error = 1.4143 * (gamma(n + 2) * u_norm * b_norm + u_norm * b_error);
     let beside = b_error + gamma(k + 4) * (b_norm + u_norm * norm(&h));
     // D that is off by E moves A by U E' + E U'
     let moved = 2.0 * u_norm * (beside + u_norm * h_error);
