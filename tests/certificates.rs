@@ -759,6 +759,27 @@ fn every_polar_bound_is_above_brute_force_and_degree_one_and_search_attains_its_
     }
 }
 
+/// A nonpositive side is a nonnegative one with the field's sign changed.
+#[test]
+fn the_bound_column_by_column_knows_the_sign_of_its_orthant() {
+    use homfac::polar::bound::PolarBound;
+    use homfac::polar::bound::columns::Columns;
+    let mut differ = 0;
+    for (k, other) in ["psd", "monotone", "halfspaces"].into_iter().enumerate() {
+        let with = |cone| {
+            let recipes = [("l2", Some(other), false), ("l2", Some(cone), false)];
+            instance("matrix", &recipes, Layout::Full, (SQUARE, 3), 0.3, &mut ChaCha8Rng::seed_from_u64(k as u64))
+        };
+        let (below, above) = (with("nonpositive"), with("nonnegative"));
+        let z = above.y.clone();
+        let turned: Vec<f64> = z.iter().map(|z| -z).collect();
+        let upper = |p: &Problem, z: &[f64]| Columns.upper(p, z).value;
+        assert_eq!(upper(&below, &turned), upper(&above, &z), "{other}");
+        differ += usize::from(upper(&above, &turned) != upper(&above, &z));
+    }
+    assert!(differ > 0);
+}
+
 /// The instance with random measurements, dense or sparse, in place of its entries.
 fn through_measurements(mut problem: Problem, sparse: bool, rng: &mut ChaCha8Rng) -> Problem {
     let (m, n) = problem.shape();
