@@ -298,3 +298,26 @@ fn a_claim_that_is_off_is_seen() {
         assert!(claim("wrong", total, bound, 1.0).is_err(), "{total} and {bound}");
     }
 }
+
+/// Outputs that all want the same cost least under a norm with a high power: more than l2 norms would say without a radius.
+#[test]
+fn bounds_through_l2_norms_count_what_other_norms_have_in_common() {
+    use homfac::gauge::lp::Lp;
+    use homfac::polar::bound::{PolarBound, euclidean::Euclidean};
+    let (n, q) = (12, 4);
+    let v = gaussian(n, 2, 5);
+    let z = vec![1.0; n * q];
+    let mut p = problem(&v, &vec![0.0; n], "squared", 1.0);
+    p.observations = Observations::Full { rows: n, cols: q };
+    p.y = z.clone();
+    let mapping = mapping::KINDS.iter().find(|k| k.name == "relu").unwrap();
+    p.mapping = (mapping.build)(&Setup { sizes: &[n, q], inputs: Some(&v), layers: None });
+    p.regularizer.gauges[1] = Gauge::new(Box::new(Lp::new(4.0)), None, None).unwrap();
+    assert!(Euclidean.applies(&p).is_some());
+    let upper = Euclidean.upper(&p, &z).value;
+    let fit = |t: f64| -> f64 { (0..n).map(|i| (v[(i, 0)] * t.cos() + v[(i, 1)] * t.sin()).max(0.0)).sum() };
+    let best = (0..3600).map(|k| fit(f64::from(k) * std::f64::consts::PI / 1800.0)).fold(0.0, f64::max);
+    // every output 4^(-1/4)
+    let attained = best * 4f64.powf(0.75);
+    assert!(upper >= attained && upper <= 1.01 * attained, "{upper} for {attained}");
+}
