@@ -109,7 +109,7 @@ pub struct Saved {
 }
 
 /// Where a solve has got to.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub enum State {
     /// Between two outer iterations.
     Solving(Checkpoint),

@@ -1,5 +1,6 @@
 //! The queue of a branch and bound that splits what has the highest bound first.
 
+use super::bound::Aim;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -20,6 +21,11 @@ impl Found {
     /// Of a function of d coordinates that is nowhere below 0.
     pub fn nothing(d: usize) -> Self {
         Self { upper: 0.0, lower: 0.0, direction: vec![0.0; d], cells: 0 }
+    }
+
+    /// The bound below which nothing is gained: what is attained.
+    pub fn enough(&self, aim: &Aim) -> f64 {
+        aim.limit.max(self.lower * (1.0 + aim.tolerance))
     }
 
     /// Keeps a value that is attained, if it is the largest.
@@ -101,8 +107,25 @@ impl<C: Cell> Queue<C> {
         self.settled = self.settled.max(upper);
     }
 
+    /// The next cells to split, the highest first, and the bound that is low enough; `None` where all have it, or limits are met.
+    /// Notes the bound so far.
+    pub fn next(
+        &mut self,
+        most: usize,
+        found: &mut Found,
+        aim: &Aim,
+        work: f64,
+        memory: usize,
+    ) -> Option<(Vec<C>, f64)> {
+        found.upper = self.top();
+        let stop = found.enough(aim);
+        let full = work >= aim.work || self.bytes >= memory;
+        let over = found.upper <= stop || self.heap.is_empty() || full || aim.budget.exhausted();
+        (!over).then(|| (self.batch(most, stop), stop))
+    }
+
     /// Takes out as many cells, at most, of bounds above `stop`, the highest first.
-    pub fn batch(&mut self, most: usize, stop: f64) -> Vec<C> {
+    fn batch(&mut self, most: usize, stop: f64) -> Vec<C> {
         let mut batch = Vec::with_capacity(most);
         while batch.len() < most && self.heap.peek().is_some_and(|c| c.0.upper() > stop) {
             batch.extend(self.heap.pop().map(|c| c.0));
@@ -112,13 +135,8 @@ impl<C: Cell> Queue<C> {
     }
 
     /// The function is nowhere larger, as long as no batch is out.
-    pub fn top(&self) -> f64 {
+    fn top(&self) -> f64 {
         self.heap.peek().map_or(0.0, |c| c.0.upper()).max(self.settled)
-    }
-
-    /// Whether no cell is open.
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
     }
 
     /// The open cells, in no order.
@@ -129,10 +147,5 @@ impl<C: Cell> Queue<C> {
     /// The depth of the deepest cell that was offered.
     pub fn depth(&self) -> usize {
         self.depth
-    }
-
-    /// About how many bytes the open cells take.
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }

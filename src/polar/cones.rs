@@ -12,13 +12,13 @@
 //!
 //! Once inactive or active, a row stays so in all parts of a cone: each keeps its crossing rows and the sum over its active ones.
 
-use super::best_first::{self, Found, Queue};
+use super::best_first::{Found, Queue};
 use super::bound::Aim;
-use super::generators::{self, DRIFT, Sides, Span, SpanBound, between, orthant};
+use super::generators::{self, Cone, DRIFT, Sides, Span, SpanBound, between, orthant};
 use super::neurons::Neurons;
-use crate::linalg::Mat;
 use crate::linalg::nnls::SMALL;
 use crate::linalg::sum::gamma;
+use crate::linalg::{Mat, dense};
 use rayon::prelude::*;
 
 /// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
@@ -31,35 +31,15 @@ const MEMORY: usize = 1 << 31;
 /// Points of an edge keep this distance from its ends, relative to it.
 const CLIP: f64 = 0.4;
 
-/// A cone.
-struct Cell {
-    upper: f64,
+/// A cone, with the sign of f.
+type Cell = Cone<Split>;
+
+/// How a cone is split.
+#[derive(Clone, Copy)]
+struct Split {
     sign: f64,
-    depth: usize,
-    /// G, column by column.
-    generators: Vec<f64>,
-    /// sum of t_i w_i' over the active rows, d x q column by column.
-    active: Vec<f64>,
-    crossing: Box<[u32]>,
     /// Generators j, k and the share of k in the point that splits the edge between them.
-    split: (usize, usize, f64),
-    /// Where the bound is attained.
-    top: Vec<f64>,
-}
-
-impl best_first::Cell for Cell {
-    fn upper(&self) -> f64 {
-        self.upper
-    }
-
-    fn depth(&self) -> usize {
-        self.depth
-    }
-
-    fn bytes(&self) -> usize {
-        let numbers = self.generators.len() + self.active.len() + self.top.len();
-        size_of::<Self>() + size_of::<f64>() * numbers + size_of::<u32>() * self.crossing.len()
-    }
+    edge: (usize, usize, f64),
 }
 
 /// T and W by rows.
@@ -93,16 +73,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
         found.cells += orthants.len();
         queue.open(orthants);
     }
-    loop {
-        let top = queue.top();
-        // nothing is gained below what is attained
-        let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
-        found.upper = top;
-        let full = work >= aim.work || queue.bytes() >= MEMORY;
-        if top <= stop || queue.is_empty() || full || aim.budget.exhausted() {
-            break;
-        }
-        let batch = queue.batch(BATCH, stop);
+    while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
         let children: Vec<(Vec<Cell>, f64)> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
         for ((parts, value), parent) in children.into_iter().zip(&batch) {
             found.see(value, &parent.top);
@@ -120,8 +91,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
 
 impl<'a> Rows<'a> {
     fn new(n: &'a Neurons) -> Self {
-        let by_rows =
-            |x: &Mat| -> Vec<f64> { x.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect() };
+        let by_rows = |x: &Mat| -> Vec<f64> { dense::transpose(x).data.into() };
         let size = n.field.row_iter().map(|r| r.norm()).collect();
         let (d, q) = (n.inputs.ncols(), n.field.ncols());
         Self { n, d, q, t: by_rows(&n.inputs), w: by_rows(&n.field), size, slope: n.slope() }
@@ -140,14 +110,14 @@ impl<'a> Rows<'a> {
     /// The two parts of a cone.
     fn split(&self, c: &Cell) -> Vec<Cell> {
         let d = self.d;
-        let (j, k, _) = c.split;
-        let middle = between(&c.generators, d, c.split);
+        let (j, k, _) = c.split.edge;
+        let middle = between(&c.generators, d, c.split.edge);
         [j, k]
             .iter()
             .map(|&gone| {
                 let mut g = c.generators.clone();
                 g[gone * d..(gone + 1) * d].copy_from_slice(&middle);
-                self.cell(c.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper)
+                self.cell(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper)
             })
             .collect()
     }
@@ -156,8 +126,8 @@ impl<'a> Rows<'a> {
     fn cell(&self, sign: f64, g: Vec<f64>, active: &[f64], among: &[u32], depth: usize, parent: f64) -> Cell {
         let rows = generators::Rows { t: &self.t, w: &self.w, d: self.d, q: self.q };
         let Sides { active, crossing, products: s } = rows.sides(&g, active, among);
-        let (split, top) = ((0, 1, 0.5), Vec::new());
-        let mut c = Cell { upper: parent, sign, depth, generators: g, active, crossing, split, top };
+        let (split, top) = (Split { sign, edge: (0, 1, 0.5) }, Vec::new());
+        let mut c = Cell { upper: parent, depth, generators: g, active, crossing, split, top };
         self.bound(&mut c, &s);
         self.choose_split(&mut c, &s);
         c
@@ -170,7 +140,8 @@ impl<'a> Rows<'a> {
         for j in 0..d {
             let g = &c.generators[j * d..(j + 1) * d];
             for o in 0..q {
-                m[j * q + o] = c.sign * g.iter().zip(&c.active[o * d..(o + 1) * d]).map(|(g, a)| g * a).sum::<f64>();
+                m[j * q + o] =
+                    c.split.sign * g.iter().zip(&c.active[o * d..(o + 1) * d]).map(|(g, a)| g * a).sum::<f64>();
             }
         }
         m
@@ -219,7 +190,7 @@ impl<'a> Rows<'a> {
         if q == 1 {
             let mut price = means.to_vec();
             for (k, &i) in c.crossing.iter().enumerate() {
-                let w = c.sign * self.w[i as usize];
+                let w = c.split.sign * self.w[i as usize];
                 let s = &s[k * d..(k + 1) * d];
                 if w > 0.0 {
                     price.iter_mut().zip(s).for_each(|(p, s)| *p += w * s.max(0.0));
@@ -286,7 +257,7 @@ impl<'a> Rows<'a> {
                 share = a.abs() / (a.abs() + b.abs());
             }
         }
-        c.split = (j, k, share.clamp(CLIP, 1.0 - CLIP));
+        c.split.edge = (j, k, share.clamp(CLIP, 1.0 - CLIP));
     }
 }
 

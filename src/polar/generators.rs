@@ -9,6 +9,7 @@
 //! The inequality corrects itself: y comes from a quadratic program, and need not solve it. Products g_j'g_k of
 //! vectors of one orthant are >= 0 without rounding errors in the sign.
 
+use super::best_first::Cell;
 use crate::linalg::nnls::quadratic;
 use crate::linalg::sum::gamma;
 
@@ -64,6 +65,39 @@ impl Rows<'_> {
             }
         }
         Sides { active, crossing: crossing.into(), products }
+    }
+}
+
+/// A cone of a branch and bound.
+pub struct Cone<S> {
+    /// f is no larger on it.
+    pub upper: f64,
+    /// How often it was split off.
+    pub depth: usize,
+    /// Its generators, one after the other.
+    pub generators: Vec<f64>,
+    /// sum of t_i w_i' over the active rows, d x q column by column.
+    pub active: Vec<f64>,
+    /// The rows that change sign on it.
+    pub crossing: Box<[u32]>,
+    /// Where the bound is attained, or a direction worth trying.
+    pub top: Vec<f64>,
+    /// How it is to be split.
+    pub split: S,
+}
+
+impl<S> Cell for Cone<S> {
+    fn upper(&self) -> f64 {
+        self.upper
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn bytes(&self) -> usize {
+        let numbers = self.generators.len() + self.active.len() + self.top.len();
+        size_of::<Self>() + size_of::<f64>() * numbers + size_of::<u32>() * self.crossing.len()
     }
 }
 

@@ -269,6 +269,30 @@ fn a_path_killed_at_any_moment_goes_on_to_the_same_bytes() {
     }
 }
 
+#[test]
+fn a_path_killed_again_and_again_ends_with_the_same_bytes() {
+    let place = place();
+    let args = [&PATH[..13], &["--folds", "5"]].concat();
+    let args: Vec<&str> = args.iter().enumerate().filter(|(k, _)| !(9..11).contains(k)).map(|(_, a)| *a).collect();
+    let clock = Instant::now();
+    let code = place.run(&args).code;
+    let whole = clock.elapsed();
+    let wanted = timeless(&place.tree("run"));
+    for first in [0.05, 0.1, 0.2] {
+        fs::remove_dir_all(place.path("run")).unwrap();
+        let mut slice = whole.mul_f64(first);
+        killed(&place, &args, slice);
+        // longer and longer, so that it comes to an end
+        while !place.path("run").exists() {
+            killed(&place, &[&args[..], &["--resume"]].concat(), slice);
+            slice = slice.mul_f64(1.05);
+        }
+        assert!(code <= 1);
+        assert_eq!(timeless(&place.tree("run")), wanted, "killed every {first}");
+        let _ = fs::remove_file(place.path("run.checkpoint"));
+    }
+}
+
 /// A row of the table in the checkpoint of a path: its certificate, the mean and the error of its folds, seconds.
 type Row = (String, Option<(f64, f64)>, f64);
 

@@ -109,8 +109,8 @@ impl Folds {
             // the loss per observed entry weighs as much against lambda as it does with all the data
             run.problem.lambda = lambda * run.fold.share;
             let (solver, limit) = (&session.spec.solver, budget.within(session.spec.solver.time_limit));
-            let start = (Until::Fitted, from.take());
-            let start = (start.0, start.1.as_ref());
+            let begun = from.take();
+            let start = (Until::Fitted, begun.as_ref());
             let solution = run.path.step(&mut run.problem, solver, &options, start, &limit, &mut OfFold(watch));
             if budget.exhausted() {
                 return Ok(None);

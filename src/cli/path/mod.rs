@@ -236,13 +236,13 @@ impl<'a> Walk<'a> {
         console.log(path::header());
         walked.points.iter().enumerate().for_each(|(k, p)| console.log(&path::row(k + 1, p)));
         for point in walked.points.len()..self.grid.len() {
-            self.record.between(&walked, &path, folds.as_ref());
+            let mut begun = under_way.take_if(|u| u.point == point);
+            self.record.between(&walked, &path, folds.as_ref(), begun.as_ref());
             if self.record.due(false) && point > 0 {
                 self.record.write(console);
             }
             let clock = Instant::now();
             at(session, self.grid, point);
-            let mut begun = under_way.take_if(|u| u.point == point);
             let spent = begun.as_ref().map_or(0.0, |u| u.state.elapsed_s());
             let scored = begun.as_mut().map_or((Vec::new(), None), |u| (std::mem::take(&mut u.losses), u.fold.take()));
             let budget = self.budget;
@@ -252,7 +252,7 @@ impl<'a> Walk<'a> {
             let document = document(session, &outcome)?;
             let cv = match &mut folds {
                 Some(f) if !budget.exhausted() => {
-                    watch.record.scoring(point, &a.solution, &watch.trace, &scored.0);
+                    watch.record.scoring(point, &a.solution, &watch.trace);
                     f.step(session, session.problem.lambda, scored, budget, &mut watch)?
                 }
                 _ => None,
@@ -276,7 +276,8 @@ impl<'a> Walk<'a> {
                 return Ok(walked);
             }
         }
-        self.record.between(&walked, &path, folds.as_ref());
+        // what is left under way is the proof of a point
+        self.record.between(&walked, &path, folds.as_ref(), under_way.as_ref());
         if self.record.due(false) {
             self.record.write(console);
         }

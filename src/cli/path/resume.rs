@@ -28,7 +28,7 @@ pub struct Saved {
 }
 
 /// A point that is not finished.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct UnderWay {
     /// The next one, or one of the table that is chosen and to be proven.
     pub point: usize,
@@ -177,9 +177,10 @@ impl<'a> Record<'a> {
         Self { keeper, saved: None }
     }
 
-    /// The path is between two points.
-    pub fn between(&mut self, walked: &Walked, path: &Path, folds: Option<&Folds>) {
-        self.saved = self.keeper.wanted().then(|| Saved::new(walked, path, folds));
+    /// The path is between two points, or at one that it has begun.
+    pub fn between(&mut self, walked: &Walked, path: &Path, folds: Option<&Folds>, begun: Option<&UnderWay>) {
+        let saved = || Saved { under_way: begun.cloned(), ..Saved::new(walked, path, folds) };
+        self.saved = self.keeper.wanted().then(saved);
     }
 
     /// Whether it is time to write, or, at the end of what limits allow, anything is wanted.
@@ -194,13 +195,19 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A point has got to `state`.
-    pub fn at(&mut self, point: usize, state: State, trace: &[Iteration], console: &Console) {
+    /// A point has got to `state`; what its folds have come to stays.
+    fn note(&mut self, point: usize, state: State, trace: &[Iteration]) {
         if let Some(saved) = &mut self.saved {
-            let (losses, fold) = (Vec::new(), None);
+            let scored = saved.under_way.take().filter(|u| u.point == point);
+            let (losses, fold) = scored.map_or((Vec::new(), None), |u| (u.losses, u.fold));
             saved.under_way = Some(UnderWay { point, state, trace: trace.to_vec(), losses, fold });
-            self.write(console);
         }
+    }
+
+    /// A point has got to `state`, which is written.
+    pub fn at(&mut self, point: usize, state: State, trace: &[Iteration], console: &Console) {
+        self.note(point, state, trace);
+        self.write(console);
     }
 
     /// A point is solved.
@@ -210,12 +217,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A point is certified, and scored by the folds with these losses; the others are left.
-    pub fn scoring(&mut self, point: usize, solution: &Solution, trace: &[Iteration], losses: &[f64]) {
-        if let Some(saved) = &mut self.saved {
-            let state = State::Solved(Ended::new(solution));
-            let (trace, losses) = (trace.to_vec(), losses.to_vec());
-            saved.under_way = Some(UnderWay { point, state, trace, losses, fold: None });
+    /// A point is certified, and its folds are next.
+    pub fn scoring(&mut self, point: usize, solution: &Solution, trace: &[Iteration]) {
+        if self.saved.is_some() {
+            self.note(point, State::Solved(Ended::new(solution)), trace);
         }
     }
 

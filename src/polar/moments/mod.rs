@@ -74,26 +74,22 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
         see(n, u, &mut found);
     }
     let outputs = Outputs::new(n);
-    let limit = (aim.limit - outputs.lost) / outputs.stretch;
-    let stop = |found: &Found| limit.max(found.lower * (1.0 + aim.tolerance));
+    let aim = &Aim { limit: (aim.limit - outputs.lost) / outputs.stretch, ..*aim };
     let mut work = 0.0;
     let mut queue = Queue::default();
-    let mut parts = vec![whole(&outputs, stop(&found))];
+    let mut parts = vec![whole(&outputs, found.enough(aim))];
     loop {
         for part in parts {
             found.cells += part.seen.len();
             work += part.work;
             part.seen.iter().for_each(|u| see(n, u, &mut found));
-            part.open.into_iter().for_each(|open| queue.offer(open, stop(&found)));
+            part.open.into_iter().for_each(|open| queue.offer(open, found.enough(aim)));
         }
-        let top = queue.top();
-        let stop = stop(&found);
-        let full = work >= aim.work || queue.bytes() >= MEMORY;
-        if top <= stop || queue.is_empty() || full || aim.budget.exhausted() {
-            found.upper = outputs.upper(top, DRIFT * (queue.depth() as f64 + 2.0));
+        let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) else {
+            found.upper = outputs.upper(found.upper, DRIFT * (queue.depth() as f64 + 2.0));
             return found;
-        }
-        parts = queue.batch(BATCH, stop).into_par_iter().map(|o| o.split(&outputs, stop)).collect();
+        };
+        parts = batch.into_par_iter().map(|o| o.split(&outputs, stop)).collect();
     }
 }
 

@@ -14,13 +14,13 @@
 mod ball;
 mod split;
 
-use super::best_first::{self, Found, Queue};
+use super::best_first::{Found, Queue};
 use super::bound::Aim;
-use super::generators::{DRIFT, Rows, Sides};
+use super::generators::{Cone, DRIFT, Rows, Sides};
 use crate::gauge::{Gauge, Norm};
-use crate::linalg::Mat;
 use crate::linalg::sum::gamma;
 use crate::linalg::vector::unit_scale;
+use crate::linalg::{Mat, dense};
 use rayon::prelude::*;
 
 /// Cones that are split together: fixed, so that results do not depend on the number of threads.
@@ -78,8 +78,7 @@ impl<'a> Function<'a> {
         let scales = [unit_scale(v.as_slice()), unit_scale(&sizes)];
         v *= scales[0];
         w *= scales[1];
-        let by_rows =
-            |x: &Mat| -> Vec<f64> { x.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect() };
+        let by_rows = |x: &Mat| -> Vec<f64> { dense::transpose(x).data.into() };
         let (n, d) = v.shape();
         let size: Vec<f64> = sizes.iter().map(|s| (s * scales[1] * (1.0 + gamma(2))).next_up()).collect();
         let magnitude = (0..d)
@@ -133,19 +132,9 @@ impl<'a> Function<'a> {
 }
 
 /// A cone.
-struct Cell {
-    upper: f64,
-    depth: usize,
-    /// t_j, one after the other.
-    generators: Vec<f64>,
-    /// sum of v_i w_i' over the active rows, d x q column by column.
-    active: Vec<f64>,
-    crossing: Box<[u32]>,
-    split: Split,
-    /// A direction worth trying.
-    top: Vec<f64>,
-}
+type Cell = Cone<Split>;
 
+/// How a cone is split.
 #[derive(Clone, Copy)]
 enum Split {
     /// Generators j, k and the share of k in the point between them.
@@ -154,21 +143,6 @@ enum Split {
     Sign(usize, usize),
     /// Nothing to split.
     None,
-}
-
-impl best_first::Cell for Cell {
-    fn upper(&self) -> f64 {
-        self.upper
-    }
-
-    fn depth(&self) -> usize {
-        self.depth
-    }
-
-    fn bytes(&self) -> usize {
-        let numbers = self.generators.len() + self.active.len() + self.top.len();
-        size_of::<Self>() + size_of::<f64>() * numbers + size_of::<u32>() * self.crossing.len()
-    }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -197,16 +171,7 @@ pub fn search(f: &Function, known: &[Vec<f64>], aim: &Aim) -> (Found, f64) {
     for c in queue.iter() {
         c.generators.chunks_exact(f.d).for_each(|t| found.see(f.value(t), t));
     }
-    loop {
-        let top = queue.top();
-        // nothing is gained below what is attained
-        let stop = aim.limit.max(found.lower * (1.0 + aim.tolerance));
-        found.upper = top;
-        let full = work >= aim.work || queue.bytes() >= MEMORY;
-        if top <= stop || queue.is_empty() || full || aim.budget.exhausted() {
-            break;
-        }
-        let batch = queue.batch(BATCH, stop);
+    while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
         let tried: Vec<(Vec<Cell>, [Seen; 2])> = batch.par_iter().map(|c| f.split(c)).collect();
         for ((parts, seen), parent) in tried.into_iter().zip(&batch) {
             seen.iter().for_each(|(value, u)| found.see(*value, u));
