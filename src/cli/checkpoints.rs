@@ -112,7 +112,7 @@ pub struct Saved {
 #[derive(Clone, Serialize, Deserialize)]
 pub enum State {
     /// Between two outer iterations.
-    Solving(Checkpoint),
+    Solving(Box<Checkpoint>),
     /// To its end: the proof is left.
     Solved(Ended),
 }
@@ -189,7 +189,7 @@ impl Observer for Recorder<'_, '_> {
     }
 
     fn checkpoint(&mut self, state: Checkpoint) {
-        self.write(State::Solving(state));
+        self.write(State::Solving(Box::new(state)));
     }
 
     fn solved(&mut self, solution: &Solution) {

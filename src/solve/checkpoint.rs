@@ -79,6 +79,8 @@ pub struct Checkpoint {
     pub(super) witness: Option<Witness>,
     /// The field that it is, unscaled, if it is one.
     residual: Option<Start>,
+    /// The last field whose polar was bounded, which certifying begins with.
+    bounded: Option<Start>,
     /// The relaxations that have been climbed.
     pub(super) tried: Vec<String>,
     /// How hard the next round works.
@@ -92,7 +94,7 @@ impl Checkpoint {
         elapsed_s: f64,
         x: &Factors,
         q: &Coefficients,
-        (witness, residual): (Option<Witness>, Option<&bound::Start>),
+        (witness, residual, bounded): (Option<Witness>, Option<&bound::Start>, Option<&bound::Start>),
         tried: &[String],
         progress: &Progress,
     ) -> Self {
@@ -103,6 +105,7 @@ impl Checkpoint {
             extras: q.clone(),
             witness,
             residual: residual.map(Start::of),
+            bounded: bounded.map(Start::of),
             tried: tried.to_vec(),
             progress: progress.clone(),
         }
@@ -115,7 +118,7 @@ impl Checkpoint {
             && self.elapsed_s.is_finite()
             && self.factors.fits(&narrow::factor_rows(problem))
             && alike(&self.extras, &problem.extras.zero())
-            && self.residual.as_ref().is_none_or(|r| r.fits(problem))
+            && self.residual.iter().chain(&self.bounded).all(|s| s.fits(problem))
     }
 
     /// Seconds of solving until here.
@@ -126,6 +129,11 @@ impl Checkpoint {
     /// The field that the best dual point is, and what its proof starts from.
     pub(super) fn residual(&self) -> Option<bound::Start> {
         self.residual.as_ref().map(Start::start)
+    }
+
+    /// The last field whose polar was bounded, and what its proof starts from.
+    pub(super) fn bounded(&self) -> Option<bound::Start> {
+        self.bounded.as_ref().map(Start::start)
     }
 
     /// The factors.

@@ -152,6 +152,7 @@ pub fn solve_warm(
             q,
             keeper,
             residual: None,
+            bounded: None,
             state,
             until: start.until,
             found: start.found,
@@ -189,6 +190,7 @@ pub fn resume(
             q: from.extras.clone(),
             keeper,
             residual,
+            bounded: from.bounded(),
             state: from.progress.clone(),
             until,
             found: None,
@@ -217,7 +219,7 @@ fn go_on_with(
         offer_relaxed(problem, &answer.witnesses, &mut keeper);
         let (iter, elapsed_s) = answer.made;
         let state = Progress { step: "refuted".into(), last_excess: 1.0, ..Progress::default() };
-        let from = Start { iter, elapsed_s, x, q, keeper, residual: None, state, until, found: None };
+        let from = Start { iter, elapsed_s, x, q, keeper, residual: None, bounded: None, state, until, found: None };
         go_on(problem, options, certify, from, budget, observer)
     })
 }

@@ -49,6 +49,8 @@ pub(super) struct Start {
     pub(super) keeper: Keeper,
     /// What the best bound came from, where that is the field of a point.
     pub(super) residual: Option<bound::Start>,
+    /// The last field whose polar was bounded.
+    pub(super) bounded: Option<bound::Start>,
     pub(super) state: Progress,
     pub(super) until: Until,
     /// Slices found of the polar at X = 0.
@@ -72,8 +74,8 @@ pub(super) fn go_on(
     observer: &mut dyn Observer,
 ) -> Solution {
     let clock = Instant::now();
-    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut residual, mut state, until, found: mut at_zero } =
-        from;
+    let Start { iter: first, elapsed_s, mut x, mut q, mut keeper, mut residual, bounded: mut last, .. } = from;
+    let (mut state, until, mut at_zero) = (from.state, from.until, from.found);
     let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
@@ -91,7 +93,7 @@ pub(super) fn go_on(
             next = iter + 1;
             if iter > first && observer.wants_checkpoint(false) {
                 let witness = keeper.best().map(|b| b.point.to_witness());
-                let proven = (witness, residual.as_ref());
+                let proven = (witness, residual.as_ref(), last.as_ref());
                 observer.checkpoint(Checkpoint::new(iter, elapsed(), &x, &q, proven, keeper.tried(), &state));
             }
             // 1. descend; how far depends on what the last polar search promised
@@ -155,6 +157,7 @@ pub(super) fn go_on(
                 if keep_residual(problem, &bounded, &mut keeper) {
                     residual = Some(bounded.start());
                 }
+                last = Some(bounded.start());
                 polar = Some(bounded);
             }
             let proven = keeper.value();
@@ -239,7 +242,7 @@ pub(super) fn go_on(
     if matches!(stopped_by, StopReason::Interrupt | StopReason::Time) && observer.wants_checkpoint(true) {
         state.step = "resumed".into();
         let witness = witness.clone();
-        let proven = (witness, residual.as_ref());
+        let proven = (witness, residual.as_ref(), last.as_ref());
         observer.checkpoint(Checkpoint::new(next, elapsed(), &x, &q, proven, keeper.tried(), &state));
     }
     problem.regularizer.balance(&mut x);
@@ -247,6 +250,8 @@ pub(super) fn go_on(
     problem.extras.complete(problem.targets(), &problem.predict(&x), &mut q);
     problem.offset = Vec::new();
     let witnesses = witness.into_iter().collect();
+    // bounded before a kill: bounded again only now, as it may have been overtaken
+    let polar = polar.or_else(|| last.map(|(z, near)| Bounded::starting(problem, z, near)));
     Solution { factors: x, extras: q, witnesses, polar, stopped_by, made: (next, elapsed()) }
 }
 

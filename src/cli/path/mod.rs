@@ -278,9 +278,7 @@ impl<'a> Walk<'a> {
         }
         // what is left under way is the proof of a point
         self.record.between(&walked, &path, folds.as_ref(), under_way.as_ref());
-        if self.record.due(false) {
-            self.record.write(console);
-        }
+        self.record.write_end(console);
         Ok(walked)
     }
 }
@@ -357,7 +355,7 @@ impl Observer for Watch<'_, '_> {
     }
 
     fn checkpoint(&mut self, state: Checkpoint) {
-        self.record.at(self.point, State::Solving(state), &self.trace, self.console);
+        self.record.at(self.point, State::Solving(Box::new(state)), &self.trace, self.console);
     }
 
     fn solved(&mut self, solution: &Solution) {

@@ -169,12 +169,14 @@ pub struct Record<'a> {
     keeper: Keeper<'a>,
     /// The path before the point that is under way, where it may be written.
     saved: Option<Saved>,
+    /// Whether one was written, which is to be no older than the path's last point.
+    written: bool,
 }
 
 impl<'a> Record<'a> {
     /// Written by `keeper`.
     pub fn new(keeper: Keeper<'a>) -> Self {
-        Self { keeper, saved: None }
+        Self { keeper, saved: None, written: false }
     }
 
     /// The path is between two points, or at one that it has begun.
@@ -192,6 +194,14 @@ impl<'a> Record<'a> {
     pub fn write(&mut self, console: &Console) {
         if let Some(saved) = &self.saved {
             self.keeper.write(saved, console);
+            self.written = true;
+        }
+    }
+
+    /// Writes the end of the path, unless it took too short a time for any.
+    pub fn write_end(&mut self, console: &Console) {
+        if self.written || self.due(false) {
+            self.write(console);
         }
     }
 
