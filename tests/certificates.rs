@@ -430,7 +430,8 @@ fn lifted(seed: u64, relaxation: &dyn relax::Relaxation) -> (Problem, Factors, O
 
 #[test]
 fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
-    for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point() && r.name() != "priced") {
+    let others = ["priced", "newton"];
+    for relaxation in relax::RELAXATIONS.iter().filter(|r| r.needs_point() && !others.contains(&r.name())) {
         let (mut applied, mut closed) = (0, 0);
         let arrays = ["partial_transpose", "partial_transpose_nonnegative", "folded"].contains(&relaxation.name());
         for seed in 0..if arrays { 14 } else { 20 } {
@@ -453,6 +454,81 @@ fn lifts_give_bounds_below_every_objective_and_close_most_gaps() {
         }
         assert!(applied >= 8, "{}: applied {applied} times", relaxation.name());
         assert!(4 * closed >= 3 * applied, "{}: closed {closed} of {applied}", relaxation.name());
+    }
+}
+
+/// The gap of the residual and of the field moved along its singular vectors, at a point `off` an optimum that is known to 1e-8.
+fn moved(seed: u64, off: f64) -> (f64, f64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let layout = LAYOUTS[seed as usize % LAYOUTS.len()];
+    let mut problem = instance("matrix", &[("l2", None, false); 2], layout, (30, 24), 0.35, &mut rng);
+    match seed / 4 % 3 {
+        1 => problem.loss = Box::new(loss::huber::Huber { delta: 0.8 }),
+        2 => {
+            problem.y.iter_mut().for_each(|y| *y = y.signum());
+            problem.loss = Box::new(loss::logistic::Logistic);
+        }
+        _ => {}
+    }
+    problem.lambda = 0.35 * lambda_max(&problem, false).found;
+    let options = CertifyOptions { target_gap: 1e-8, effort: Effort::Cheap };
+    let budget = Budget::unlimited();
+    let end = solve(&mut problem, &SolverOptions::default(), &options, None, &budget, &mut Silent).factors;
+    let optimum = problem.objective(&end);
+    let mut x = end.clone();
+    x.0.iter_mut().flat_map(|x| x.iter_mut()).for_each(|x| *x += off * rng.random_range(-1.0..1.0));
+    let objective = problem.objective(&x);
+    let residual = residual_bound(&problem, &problem.dual_field(&problem.predict(&x))).unwrap();
+    let mut keeper = Keeper::new();
+    let goal = relax::Goal { objective, target: 1e-9, start: Some(&x) };
+    relax::Relaxation::offer(&relax::newton::Newton, &problem, goal, Effort::Default, &budget, &mut keeper);
+    let bound = keeper.value().unwrap();
+    assert!(bound <= optimum, "seed {seed}: {bound:e} above {optimum:e}");
+    weak_duality(&mut problem, &mut rng, |_, _| Some(bound)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    let gap = |bound: f64| (objective - bound) / objective;
+    (gap(residual), gap(bound))
+}
+
+#[test]
+fn a_field_moved_along_its_singular_vectors_proves_more_and_nothing_wrong() {
+    for seed in 0..12 {
+        let (far, near) = (moved(seed, 1e-3), moved(seed, 1e-4));
+        assert!(far.1 < 0.3 * far.0, "seed {seed}: {far:?}");
+        // the residual's gap falls like the distance, this one like its square
+        assert!(near.1 < 0.05 * far.1 && near.1 < 0.03 * near.0, "seed {seed}: {far:?} {near:?}");
+    }
+}
+
+#[test]
+fn a_bound_passes_to_multiples_and_to_fields_beside() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let recipes = [("l2", None, false); 2];
+    for (shape, large) in [((9, 7), false), ((720, 730), true)] {
+        let problem = instance("matrix", &recipes, Layout::Full, shape, 0.3, &mut rng);
+        let z = problem.dual_field(&vec![0.0; problem.y.len()]);
+        let effort = search::Effort::default();
+        let bounded = bound::Bounded::new(&problem, z.clone(), &search::search(&problem, &z, None, &effort));
+        let top = bounded.upper().unwrap().value;
+        for s in [1.0, 1.0 / 3.0, 1e-9, 7.0] {
+            let scaled: Vec<f64> = z.iter().map(|z| s * z).collect();
+            let found = search::search(&problem, &scaled, None, &effort).best();
+            let upper = bounded.near(&problem, &scaled).unwrap().value;
+            assert!(
+                upper >= found * (1.0 - 1e-13) && upper <= s * top * (1.0 + 1e-10) + 1e-300,
+                "{s}: {upper} {found}"
+            );
+        }
+        let opposite: Vec<f64> = z.iter().map(|z| -z).collect();
+        let off: Vec<f64> = z.iter().map(|z| z * rng.random_range(0.99..1.01)).collect();
+        assert!([&opposite, &off].iter().all(|z| bounded.near(&problem, z).is_none()));
+        // where a proof of its own is cheap there is no other
+        let beside = bounded.beside(&problem, &off);
+        assert_eq!(beside.is_some(), large);
+        if let Some(upper) = beside {
+            let found = search::search(&problem, &off, None, &effort).best();
+            assert!(upper.value >= found && upper.value <= 1.02 * found && !upper.exact, "{upper:?} {found}");
+        }
+        assert!(bounded.beside(&problem, &opposite).is_none(), "too far");
     }
 }
 

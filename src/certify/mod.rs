@@ -204,8 +204,12 @@ pub fn certify_at(
         return Err(CertifyError::NotFinite(objective.total));
     }
     let z = &point.z;
-    let found = search::search(problem, z, Some(factors), &options.effort.search(problem));
-    let near = known.polar.and_then(|p| p.near(problem, z));
+    let same = known.polar.and_then(|p| p.near(problem, z));
+    // the slices found of another field at almost the same point are nearer to those of this one than the point's own
+    let other = known.polar.filter(|_| same.is_none());
+    let warm = other.and_then(Bounded::slices).filter(|x| x.rank() >= factors.rank()).unwrap_or(factors);
+    let found = search::search(problem, z, Some(warm), &options.effort.search(problem));
+    let near = same.or_else(|| other.and_then(|p| p.beside(problem, z)));
     let upper = near.or_else(|| Bounded::new(problem, z.clone(), &found).upper());
     let mut keeper = Keeper::new();
     match &point.fitted {
@@ -222,7 +226,13 @@ pub fn certify_at(
             continue;
         }
         if let Some(point) = DualPoint::from_witness(problem, w) {
-            if problem.mapping.is_multilinear() {
+            let bounded = match &point.kind {
+                dual::Kind::Field(z) => known.polar.and_then(|p| p.near(problem, z)).map(|u| (z, u)),
+                _ => None,
+            };
+            if let Some((z, upper)) = bounded {
+                keeper.keep_witness(dual::prove_field(problem, &w.source, z, upper), &point);
+            } else if problem.mapping.is_multilinear() {
                 keeper.offer_witness(problem, &point);
             } else {
                 // a network's polar is bounded by a search, which goes on until the claim is proven

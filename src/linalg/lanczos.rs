@@ -159,6 +159,8 @@ pub struct Krylov {
     pub floor: f64,
     /// Seed of the first block.
     pub seed: u64,
+    /// Whether known directions are to turn: the space begins with them, and not beside them.
+    pub turning: bool,
 }
 
 /// New values that must settle, beside those of known directions.
@@ -169,7 +171,8 @@ const FORESIGHT: f64 = 3.0;
 
 /// Leading singular triplets (U, s, V), s descending, of a linear map R^n -> R^m given by block products, from a block
 /// Krylov space. Each s_i is attained by its vectors up to rounding. `known` spans directions that are nearly invariant: they
-/// join the basis and the Krylov space is built beside them, so that a cluster which they span does not hide what is new.
+/// join the basis and the Krylov space is built beside them, so that a cluster which they span does not hide what is new;
+/// or it begins with them, where they are to turn.
 pub fn top_singular(
     mul: impl Fn(&Mat) -> Mat,
     tr_mul: impl Fn(&Mat) -> Mat,
@@ -178,11 +181,17 @@ pub fn top_singular(
     effort: Krylov,
 ) -> (Mat, Vec<f64>, Mat) {
     let mut ritz = Ritz { basis: Mat::zeros(n, 0), image: Mat::zeros(0, 0), gram: Mat::zeros(0, 0) };
-    if let Some(v) = known.filter(|v| v.ncols() > 0 && v.ncols() <= n / 2) {
-        ritz.extend(&mul, v.clone());
-    }
-    let watched = ritz.basis.ncols() + WATCHED;
+    let known = known.filter(|v| v.ncols() > 0 && v.ncols() <= n / 2);
+    let mut watched = WATCHED;
     let mut next = gaussian(n, effort.block.min(n), effort.seed);
+    match known {
+        Some(v) if effort.turning => {
+            watched += v.ncols();
+            next = hcat(v, &next);
+        }
+        Some(v) => watched += ritz.extend(&mul, v.clone()),
+        None => {}
+    }
     let mut leading: Vec<f64> = Vec::new();
     for level in 0..=effort.depth {
         let fresh = ritz.extend(&mul, next);

@@ -9,6 +9,7 @@ use super::progress::{FINISHED, Progress, SETTLING};
 use super::{Solution, StopReason, Until, append, reduce};
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::certify::relax::newton;
 use crate::certify::{CertifyOptions, GLOBAL_GAP, RESIDUAL, refuting_slices, relax};
 use crate::extra::Coefficients;
 use crate::mapping::Factors;
@@ -39,6 +40,12 @@ const NEGLIGIBLE: f64 = 1e-9;
 /// This times the target's square is the relative decrease below which a sweep is not worth its while, where the point need only
 /// promise to meet the target: the gap falls like the root of what is left to gain.
 const LOOSE: f64 = 0.1;
+
+/// The share of the target that a field moved along its singular vectors should promise, as it may have more that is overlooked.
+const CORRECTED: f64 = 0.3;
+
+/// By how much moving the field shrinks a gap, as a moderate guess.
+const MADE_UP: f64 = 10.0;
 
 /// Where the outer loop begins.
 pub(super) struct Start {
@@ -80,6 +87,7 @@ pub(super) fn go_on(
     let strategy = descent::choose(problem, options.descent.as_deref());
     let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
     let exact = bound::is_exact(problem);
+    let moves = exact && newton::applies(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
     let mut polar = None;
@@ -136,10 +144,13 @@ pub(super) fn go_on(
                 + problem.lambda * problem.regularizer.total(&x)
                 + problem.extras.value(&q);
             let z = problem.dual_field(&prediction);
-            let effort = search::Effort {
+            let mut effort = search::Effort {
                 seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
                 ..state.search(problem)
             };
+            if moves {
+                effort.keep = effort.keep.max(newton::wanted(x.rank()));
+            }
             let mut found = match &compressed {
                 _ if x.rank() == 0 && at_zero.is_some() => at_zero.take().expect("just seen"),
                 Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
@@ -148,7 +159,8 @@ pub(super) fn go_on(
             let excess = found.best() / problem.lambda - 1.0;
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
             let target = certify.target_gap.min(GLOBAL_GAP);
-            state.missing = if exact { target / promise } else { 0.0 };
+            // a field that can be moved makes up for much
+            state.missing = if exact { target * if moves { MADE_UP } else { 1.0 } / promise } else { 0.0 };
             let proving = until != Until::Fitted;
             let ready = until != Until::Proven
                 && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
@@ -159,6 +171,15 @@ pub(super) fn go_on(
                 }
                 last = Some(bounded.start());
                 polar = Some(bounded);
+            }
+            if proving && moves && state.worth_correcting(promise, target) {
+                let goal = relax::Goal { objective, target: CORRECTED * target, start: None };
+                let corrected = newton::correct(problem, &x, &prediction, &found, goal, budget);
+                if let Some(c) = corrected.filter(|c| c.promise <= goal.target) {
+                    let bounded = newton::keep(problem, c, &mut keeper);
+                    last = Some(bounded.start());
+                    polar = Some(bounded);
+                }
             }
             let proven = keeper.value();
             if proving && excess < 0.1 && (ready || state.is_slow(objective, target)) {

@@ -1,6 +1,6 @@
 //! How hard the next round of the outer loop works, and when there is nothing more to gain.
 
-use crate::polar::{bound, search};
+use crate::polar::search;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,12 @@ const WORTHWHILE: f64 = 4e-3;
 /// An objective that falls by this share of itself, or by the target gap's if that is more, falls slowly.
 const SLOW: f64 = 1e-4;
 
+/// Up to this smaller side an exact proof costs next to nothing beside a descent.
+const CHEAP_SIDE: usize = 300;
+
+/// A correction of the field takes a gap to the target from this many times it, at most.
+const REACH: f64 = 30.0;
+
 /// What the outer loop remembers to decide how hard the next round works.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
@@ -35,6 +41,7 @@ pub(super) struct Progress {
     pub(super) last_objective: Option<f64>,
     pub(super) last_excess: f64,
     pub(super) proven_excess: Option<f64>,
+    pub(super) corrected: Option<f64>,
 }
 
 impl Progress {
@@ -70,7 +77,7 @@ impl Progress {
     pub(super) fn worth_proving(&mut self, problem: &Problem, exact: bool, excess: f64, promising: bool) -> bool {
         let (m, n) = problem.shape();
         let worth = if exact {
-            m.min(n) <= bound::QUICK_SIDE || promising
+            m.min(n) <= CHEAP_SIDE || promising
         } else {
             self.proven_excess.is_none_or(|last| excess < 0.3 * last.min(0.03))
         };
@@ -78,6 +85,16 @@ impl Progress {
         let worth = worth && (promising || problem.mapping.is_multilinear());
         if worth {
             self.proven_excess = Some(excess);
+        }
+        worth
+    }
+
+    /// Whether a gap promised is worth correcting the field for: near enough to the target, and much nearer than the last one.
+    pub(super) fn worth_correcting(&mut self, promise: f64, target: f64) -> bool {
+        let near = self.corrected.map_or(REACH * target, |last| 0.5 * last);
+        let worth = promise > target && promise <= near;
+        if worth {
+            self.corrected = Some(promise);
         }
         worth
     }

@@ -31,6 +31,11 @@ impl Keeper {
     /// floating point, whose proof may come out lower.
     pub fn offer_witness(&mut self, problem: &Problem, point: &DualPoint) {
         let proven = self.worth(problem, point);
+        self.keep_witness(proven, point);
+    }
+
+    /// The same once it is proven.
+    pub fn keep_witness(&mut self, proven: Option<Proven>, point: &DualPoint) {
         self.keep(proven.map(|p| Proven { point: point.clone(), ..p }));
     }
 

@@ -11,6 +11,7 @@ pub mod folded;
 pub mod inf_convolution;
 pub mod lift_full;
 pub mod lift_small_side;
+pub mod newton;
 pub mod nuclear;
 pub mod nuclear_nonnegative;
 pub mod nuclear_split;
@@ -70,6 +71,7 @@ impl Goal<'_> {
 /// Every relaxation, cheapest first. One line each.
 pub const RELAXATIONS: &[&dyn Relaxation] = &[
     &nuclear::Nuclear,
+    &newton::Newton,
     &nuclear_nonnegative::NuclearNonnegative,
     &nuclear_split::NuclearSplit,
     &inf_convolution::InfConvolution,

@@ -30,7 +30,7 @@ pub mod unfoldings;
 
 use crate::budget::Budget;
 use crate::linalg::Mat;
-use crate::linalg::sum::{gamma, norm_upper};
+use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
 use crate::problem::Problem;
@@ -183,6 +183,9 @@ const LEADING: (f64, usize) = (0.7, 64);
 /// The relative loss at which a bound still passes from a field to another.
 const NEAR: f64 = 1e-11;
 
+/// The relative loss that is less than a proof of its own is worth.
+const BESIDE: f64 = 0.1;
+
 impl Bounded {
     /// Bounds the polar of a field of which a search has found this.
     pub fn new(problem: &Problem, z: Vec<f64>, found: &Found) -> Self {
@@ -207,6 +210,11 @@ impl Bounded {
         (self.field.clone(), self.near.clone())
     }
 
+    /// The slices that the bound starts from.
+    pub fn slices(&self) -> Option<&Factors> {
+        self.near.as_ref()
+    }
+
     /// The field.
     pub fn field(&self) -> &[f64] {
         &self.field
@@ -217,17 +225,39 @@ impl Bounded {
         self.upper
     }
 
-    /// The bound of another field of the same problem, if the two are so close that it costs nothing:
+    /// The bound of another field of the same problem, if that is so close to a multiple s Z0 that it costs nothing:
     ///
     /// ```text
-    /// Omega°(Z) <= Omega°(Z0) + radius ||Z - Z0||_F
+    /// Omega°(Z) <= s Omega°(Z0) + radius ||Z - s Z0||_F,      s >= 0
     /// ```
     pub fn near(&self, problem: &Problem, z: &[f64]) -> Option<Upper> {
         let upper = self.upper.filter(|_| problem.operator.is_none() && z.len() == self.field.len())?;
-        // the difference of two numbers is rounded once
+        let inner = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let scale = inner(z, &self.field) / inner(&self.field, &self.field);
+        // one that is almost 1 is, so that the same field has the same bound
+        let scale = if (scale - 1.0).abs() <= NEAR { 1.0 } else { scale };
+        if !(scale >= 0.0 && scale.is_finite()) {
+            return None;
+        }
+        // products are rounded, and differences: each by less than 2^-53 of what the other fields have, or of 2^-1022
+        let moved: Vec<f64> = z.iter().zip(&self.field).map(|(a, b)| a - scale * b).collect();
+        let rounding = if scale == 1.0 { 0.0 } else { norm_upper(&self.field) * scale * (2.0 * UNIT_ROUNDOFF) };
+        let rounding = rounding + if scale == 1.0 { 0.0 } else { z.len() as f64 * f64::MIN_POSITIVE };
+        let moved = (norm_upper(&moved) * (1.0 + gamma(4)) + rounding) * radius(problem) * (1.0 + gamma(4));
+        let value = (scale * upper.value).next_up();
+        (moved <= NEAR * value).then(|| Upper { value: (value + moved).next_up(), ..upper })
+    }
+
+    /// A bound of another field of the same problem that is not far, where one of its own takes long: not the polar itself.
+    ///
+    /// ```text
+    /// Omega°(Z) <= Omega°(Z0) + sigma_1(|Z - Z0|)
+    /// ```
+    pub fn beside(&self, problem: &Problem, z: &[f64]) -> Option<Upper> {
+        let upper = self.upper.filter(|_| z.len() == self.field.len())?;
         let moved: Vec<f64> = z.iter().zip(&self.field).map(|(a, b)| a - b).collect();
-        let moved = norm_upper(&moved) * radius(problem) * (1.0 + gamma(4));
-        (moved <= NEAR * upper.value).then(|| Upper { value: (upper.value + moved).next_up(), ..upper })
+        let moved = singular_value::quick(problem, &moved)?.value * (1.0 + gamma(4));
+        (moved <= BESIDE * upper.value).then(|| Upper { value: (upper.value + moved).next_up(), exact: false, ..upper })
     }
 }
 

@@ -68,6 +68,7 @@ fn triplets(
         tolerance: effort.precision,
         floor: effort.floor,
         seed: effort.seed,
+        turning: false,
     };
     let (mul, tr_mul) = (|x: &Mat| field_mul(at, w, x), |x: &Mat| field_tr_mul(at, w, x));
     if m >= n {
