@@ -101,10 +101,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let clock = Clock::start();
     let tight = matches!(spec.lambda, Lambda::Relative(_));
-    polar::found_at_zero(&problem, tight);
+    polar::found_at_zero(&problem, tight, &Budget::unlimited());
     let searched = clock.read();
     let clock = Clock::start();
-    let (lambda_max, found) = polar::at_zero(&problem, tight);
+    let (lambda_max, found) = polar::at_zero(&problem, tight, &Budget::unlimited());
     problem.lambda = match spec.lambda {
         Lambda::Absolute(lambda) => lambda,
         Lambda::Relative(fraction) => fraction * lambda_max.found,

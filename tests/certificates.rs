@@ -934,7 +934,7 @@ fn the_upper_end_law_rejects_an_estimate_from_below() {
                 p,
                 z,
                 None,
-                &search::Effort { starts: 1, iterations: 1, keep: 1, precision: 1e-9, floor: 0.0, seed: 1 },
+                &search::Effort { starts: 1, iterations: 1, keep: 1, seed: 1, ..search::Effort::default() },
             )
             .best()
         };

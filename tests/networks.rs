@@ -321,3 +321,31 @@ fn bounds_through_l2_norms_count_what_other_norms_have_in_common() {
     let attained = best * 4f64.powf(0.75);
     assert!(upper >= attained && upper <= 1.01 * attained, "{upper} for {attained}");
 }
+
+/// Without time a search says what it is told and a bound what its first cells do; lambda_max, which a relative lambda refers to, does not
+/// depend on the clock.
+#[test]
+fn searches_and_bounds_look_at_the_clock_under_every_gauge() {
+    use homfac::polar::{at_zero, bound, search};
+    let (n, d) = (14, 4);
+    let (whole, spent) = (Budget::unlimited(), Budget::unlimited().within(Some(std::time::Duration::ZERO)));
+    let (v, y) = (gaussian(n, d, 3), gaussian(n, 1, 4));
+    let mut looser = Vec::new();
+    for kind in gauge::KINDS.iter().filter(|k| ["l1", "l2", "linf", "lp", "group_l2"].contains(&k.name)) {
+        for (norm, ends) in (kind.examples)(d).into_iter().zip((kind.examples)(1)) {
+            let mut p = problem(&v, y.as_slice(), "squared", 1.0);
+            p.regularizer.gauges = [norm, ends].map(|n| Gauge::new(n, None, None).unwrap()).into();
+            let label = p.regularizer.gauges[0].norm().label();
+            let effort = search::Effort { budget: Some(&spent), ..search::Effort::default() };
+            let hurried = search::search(&p, y.as_slice(), None, &effort).best();
+            let found = search::search(&p, y.as_slice(), None, &search::Effort::default()).best();
+            assert!(hurried < found * (1.0 - 1e-9), "{label}: {hurried} at once, {found} at leisure");
+            let [a, b] = [&whole, &spent].map(|budget| bound::upper_within(&p, y.as_slice(), budget).unwrap().value);
+            assert!(b >= a * (1.0 - 1e-9) && b >= found, "{label}: {b} at once, {a} at leisure, {found} attained");
+            looser.push(b > a * 1.01);
+            let [a, b] = [&whole, &spent].map(|budget| at_zero(&p, true, budget).0);
+            assert!(a.found == b.found && a.found > 0.0, "{label}: {a:?}, {b:?}");
+        }
+    }
+    assert!(looser.len() >= 5 && looser.iter().all(|l| *l), "{looser:?}");
+}

@@ -48,8 +48,9 @@ pub enum Effort {
 
 impl Effort {
     /// The polar search it pays for.
-    fn search(self, problem: &Problem) -> search::Effort {
-        let default = search::Effort { precision: 1e-6, floor: problem.lambda, ..search::Effort::default() };
+    fn search<'a>(self, problem: &Problem, budget: &'a Budget) -> search::Effort<'a> {
+        let (precision, floor, budget) = (1e-6, problem.lambda, Some(budget));
+        let default = search::Effort { precision, floor, budget, ..search::Effort::default() };
         match self {
             Self::Cheap => search::Effort { starts: 16, ..default },
             Self::Default => search::Effort { starts: 200, ..default },
@@ -206,11 +207,11 @@ pub fn certify_at(
     let z = &point.z;
     let same = known.polar.and_then(|p| p.near(problem, z));
     // the slices found of another field at almost the same point are nearer to those of this one than the point's own
-    let other = known.polar.filter(|_| same.is_none());
+    let other = known.polar.filter(|_| same.is_none() && relax::newton::applies(problem));
     let warm = other.and_then(Bounded::slices).filter(|x| x.rank() >= factors.rank()).unwrap_or(factors);
-    let found = search::search(problem, z, Some(warm), &options.effort.search(problem));
+    let found = search::search(problem, z, Some(warm), &options.effort.search(problem, budget));
     let near = same.or_else(|| other.and_then(|p| p.beside(problem, z)));
-    let upper = near.or_else(|| Bounded::new(problem, z.clone(), &found).upper());
+    let upper = near.or_else(|| Bounded::new(problem, z.clone(), &found, budget).upper());
     let mut keeper = Keeper::new();
     match &point.fitted {
         // the best extra variables have the best dual point
@@ -368,9 +369,10 @@ pub fn refuting_slices(
     prediction: &[f64],
     objective: f64,
     effort: Effort,
+    budget: &Budget,
 ) -> Option<search::Found> {
     let z = problem.dual_field(prediction);
-    let found = search::search(problem, &z, Some(factors), &effort.search(problem));
+    let found = search::search(problem, &z, Some(factors), &effort.search(problem, budget));
     let decrease = refute::refutation(problem, &found, prediction).map_or(0.0, |r| r.decrease);
     refutes(problem, objective, decrease).then_some(found)
 }

@@ -6,6 +6,7 @@ use super::failure::Usage;
 use super::finish::{Outcome, finish};
 use super::interrupt;
 use super::session::Session;
+use crate::budget::Budget;
 use crate::certify::{self, CertifyError, Known, Witness};
 use crate::data::error::Place;
 use crate::data::source::Format;
@@ -31,8 +32,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     start_tracing(&args.output);
     let all = budget.within(args.output.time_limit);
     let Opened { session, mut factors, files, extras, witnesses } = match &args.run {
-        Some(folder) => open_run(folder, args)?,
-        None => open_factors(args)?,
+        Some(folder) => open_run(folder, args, &all)?,
+        None => open_factors(args, &all)?,
     };
     fits(&session, &factors, &files)?;
     if args.project {
@@ -134,8 +135,8 @@ fn too_large(factors: &Factors, files: &[String]) -> Option<DataError> {
 }
 
 /// A run folder: its spec, its factors, its dual point as a witness; its data must be what it was.
-fn open_run(folder: &Path, args: &CheckArgs) -> anyhow::Result<Opened> {
-    let session = Session::open(&load::spec_path(folder)?, &args.overrides)?;
+fn open_run(folder: &Path, args: &CheckArgs, budget: &Budget) -> anyhow::Result<Opened> {
+    let session = Session::open(&load::spec_path(folder)?, &args.overrides, budget)?;
     if let Some(remark) = load::same_data(folder, &session.files)? {
         tracing::warn!("{}: {remark}", folder.display());
     }
@@ -184,9 +185,9 @@ pub(super) fn read_extras(session: &Session, files: &[PathBuf]) -> anyhow::Resul
 }
 
 /// A spec and factors from any tool.
-fn open_factors(args: &CheckArgs) -> anyhow::Result<Opened> {
+fn open_factors(args: &CheckArgs, budget: &Budget) -> anyhow::Result<Opened> {
     let spec = args.spec.as_deref().ok_or_else(|| Usage("--spec SPEC is missing".into()))?;
-    let session = Session::open(spec, &args.overrides)?;
+    let session = Session::open(spec, &args.overrides, budget)?;
     let (mut given, mut files) = (Vec::new(), Vec::new());
     for file in &args.factors {
         let read = read_factors(file)?;

@@ -3,6 +3,7 @@
 use super::args::ExplainArgs;
 use super::session::Session;
 use super::{console, failure};
+use crate::budget::Budget;
 use crate::certify;
 use crate::report::{explanation, log};
 
@@ -11,7 +12,7 @@ use crate::report::{explanation, log};
 /// # Errors
 /// Spec or data.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
-    let s = Session::open(&args.spec, &args.overrides)?;
+    let s = Session::open(&args.spec, &args.overrides, &Budget::unlimited())?;
     let rank_bound = certify::rank_bound(&s.problem);
     let explained = explanation::explain(&s.problem, &s.spec, s.lambda_max, rank_bound, &s.files, &s.dataset.notes);
     if args.json {

@@ -2,6 +2,7 @@
 
 use super::args::OverrideArgs;
 use super::failure::Usage;
+use crate::budget::Budget;
 use crate::certify::CertifyOptions;
 use crate::data::{self, DataError, Dataset, FileRecord};
 use crate::mapping::Factors;
@@ -67,12 +68,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads spec and data, starts the worker threads, resolves lambda.
+    /// Reads spec and data, starts the worker threads, resolves lambda; the budget ends what is merely reported of lambda_max.
     ///
     /// # Errors
     /// Spec, data, or [`SessionError`].
-    pub fn open(path: &Path, overrides: &OverrideArgs) -> anyhow::Result<Self> {
-        Self::open_with(path, &overrides.overrides(), None)
+    pub fn open(path: &Path, overrides: &OverrideArgs, budget: &Budget) -> anyhow::Result<Self> {
+        Self::open_with(path, &overrides.overrides(), None, budget)
     }
 
     /// The same for the spec of a run, of which lambda_max is known.
@@ -80,10 +81,15 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub fn reopen(path: &Path, lambda_max: LambdaMax) -> anyhow::Result<Self> {
-        Self::open_with(path, &[], Some(lambda_max))
+        Self::open_with(path, &[], Some(lambda_max), &Budget::unlimited())
     }
 
-    fn open_with(path: &Path, overrides: &[Override], known: Option<LambdaMax>) -> anyhow::Result<Self> {
+    fn open_with(
+        path: &Path,
+        overrides: &[Override],
+        known: Option<LambdaMax>,
+        budget: &Budget,
+    ) -> anyhow::Result<Self> {
         let (path, text) = if path.as_os_str() == "-" {
             (Path::new(STDIN), std::io::read_to_string(std::io::stdin()))
         } else {
@@ -103,7 +109,7 @@ impl Session {
         let (lambda_max, found) = match known {
             Some(known) => (known, None),
             None => {
-                let (lambda_max, found) = polar::at_zero(&problem, tight);
+                let (lambda_max, found) = polar::at_zero(&problem, tight, budget);
                 (lambda_max, Some(found))
             }
         };

@@ -27,7 +27,7 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     let budget = interrupt::budget();
     start_tracing(&args.output);
     let all = budget.within(args.output.time_limit);
-    let mut session = Session::open(&args.spec, &args.overrides)?;
+    let mut session = Session::open(&args.spec, &args.overrides, &all)?;
     let target = args.output.out.clone().unwrap_or_else(|| session.spec.output.clone());
     let key = checkpoints::problem(&session, "solve");
     let saved = if args.checkpoints.resume { checkpoints::find(&session, &target, &key)? } else { None };

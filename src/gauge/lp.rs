@@ -63,6 +63,13 @@ fn norm(x: &[f64], p: f64) -> f64 {
 /// The root z in [0, top] of a z + c z^e = rhs for e >= 1, a, c >= 0, where a top >= rhs or c top^e >= rhs: Newton from the
 /// right, which is monotone since the left side is convex, from where Newton for logarithms has got to.
 fn convex_root(a: f64, c: f64, e: f64, rhs: f64, top: f64) -> f64 {
+    if e == 2.0 {
+        let z = 2.0 * rhs / (a + (a * a + 4.0 * c * rhs).sqrt());
+        // squares may have left their range
+        if z > 0.0 && z <= top {
+            return z;
+        }
+    }
     let near = logarithmic_root(a, c, e, rhs, top) * (1.0 + 1e-12);
     let mut z = if near > 0.0 && near < top { near } else { top };
     for _ in 0..200 {

@@ -3,7 +3,12 @@
 /// The last point found with f >= 0 of a function that falls from f(lo) >= 0 to f(hi) <= 0, 0 < lo <= hi: regula falsi with
 /// the Illinois rule, and bisection (geometric while the ends differ by more than a factor) where that does not halve the
 /// bracket in time.
-pub fn falling(mut lo: f64, mut hi: f64, f: impl Fn(f64) -> f64) -> f64 {
+pub fn falling(lo: f64, hi: f64, f: impl Fn(f64) -> f64) -> f64 {
+    falling_to(f64::EPSILON, lo, hi, f)
+}
+
+/// The same, but for this share of it.
+pub fn falling_to(share: f64, mut lo: f64, mut hi: f64, f: impl Fn(f64) -> f64) -> f64 {
     let (mut at_lo, mut at_hi) = (f(lo), f(hi));
     if at_lo <= 0.0 {
         return lo;
@@ -22,7 +27,7 @@ pub fn falling(mut lo: f64, mut hi: f64, f: impl Fn(f64) -> f64) -> f64 {
             width = hi - lo;
         }
         let mid = if stuck || !(secant > lo && secant < hi) { bisect } else { secant };
-        if !(mid > lo && mid < hi) || hi - lo <= f64::EPSILON * lo {
+        if !(mid > lo && mid < hi) || hi - lo <= share * lo {
             break;
         }
         let value = f(mid);

@@ -354,7 +354,7 @@ mod tests {
             let mut u = gaussian(d, 400, seed);
             super::super::neurons::normalise(&mut u);
             let lengths = n.lengths();
-            let best = n.ascend(&mut u, 0..60).into_iter().fold(0.0, f64::max);
+            let best = n.ascend(&mut u, 0..60, || false).into_iter().fold(0.0, f64::max);
             let snapped =
                 u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
             assert!(found.upper >= snapped, "seed {seed}: {} below {snapped}", found.upper);

@@ -13,9 +13,10 @@
 //!
 //! Unlike the l2 norm's, the maximisers of other gauges need not lie in the row space of V.
 
-use crate::gauge::{Gauge, root::falling};
+use crate::gauge::{Gauge, root::falling_to};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, relu};
+use crate::polar::search::Effort;
 use crate::polar::{field, neurons};
 use crate::problem::Problem;
 
@@ -178,14 +179,14 @@ impl<'a> Gauged<'a> {
     /// u <- argmax {c'x - sum_(z_i < 0) |z_i| (v_i'x)_+ : gauge_1(x) <= 1},     c = sum_(z_i > 0, v_i'u > 0) z_i v_i
     /// ```
     ///
-    /// which never lowers f but for the steps being few, and then put on its kinks.
-    pub fn settle(&self, u: &mut Vec<f64>) -> f64 {
+    /// which never lowers f but for the steps being few, and then put on its kinks; no further once the effort is over.
+    pub fn settle(&self, u: &mut Vec<f64>, effort: &Effort) -> f64 {
         let mut best = self.snap(u);
         for _ in 0..ROUNDS {
             let pre = self.pre(u);
             let z = self.weights(&pre);
-            let mut x = self.concave(&z, &pre, u);
-            if !self.scale(&mut x) {
+            let mut x = self.concave(&z, &pre, u, effort);
+            if effort.is_over() || !self.scale(&mut x) {
                 break;
             }
             let reached = self.snap(&mut x);
@@ -199,7 +200,7 @@ impl<'a> Gauged<'a> {
     }
 
     /// The maximiser of the concave function above, by primal and dual steps in turn (Chambolle and Pock 2011), from u.
-    fn concave(&self, z: &[f64], pre: &[f64], u: &[f64]) -> Vec<f64> {
+    fn concave(&self, z: &[f64], pre: &[f64], u: &[f64], effort: &Effort) -> Vec<f64> {
         let c = self.pull(z, |i| z[i] > 0.0 && pre[i] > 0.0);
         let down: Vec<usize> = (0..z.len()).filter(|&i| z[i] < 0.0 && self.lengths[i] > 0.0).collect();
         if down.is_empty() {
@@ -225,7 +226,7 @@ impl<'a> Gauged<'a> {
         let c = Mat::from_column_slice(d, 1, &c);
         let (mut mean, mut count) = (Mat::zeros(d, 1), 0.0);
         let mut shrink = 0.0;
-        for k in 0..STEPS {
+        for k in (0..STEPS).take_while(|_| !effort.is_over()) {
             let was = alpha.clone();
             alpha = (alpha + (&rows * &ahead) * sigma).map(|a| a.clamp(0.0, 1.0));
             let before = x.clone();
@@ -263,14 +264,18 @@ impl<'a> Gauged<'a> {
         }
         let excess = |t: f64| self.first.value(&at(t)) - 1.0;
         let least = 1e-9 * high;
-        let (mut low, mut top) = if near > least { (0.7 * near, (1.4 * near).min(high)) } else { (least, high) };
-        while low > least && excess(low) < 0.0 {
-            (low, top) = (0.25 * low, low);
+        let (mut low, mut top) = if near > least { (near, near) } else { (least, high) };
+        let mut step = 1.01;
+        if low > least && excess(low) < 0.0 {
+            while low > least && excess(low) < 0.0 {
+                (low, top, step) = (low / step, low, step * step * step);
+            }
+        } else {
+            while top < high && excess(top) > 0.0 {
+                (low, top, step) = (top, (top * step).min(high), step * step * step);
+            }
         }
-        while top < high && excess(top) > 0.0 {
-            (low, top) = (top, (4.0 * top).min(high));
-        }
-        let t = falling(low, top, excess);
+        let t = falling_to(HELD, low, top, excess);
         x.copy_from_slice(&at(t));
         t
     }

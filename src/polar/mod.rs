@@ -17,6 +17,7 @@ pub mod parts;
 pub mod search;
 pub mod simplices;
 
+use crate::budget::Budget;
 use crate::problem::Problem;
 use search::Found;
 use serde::{Deserialize, Serialize};
@@ -33,23 +34,25 @@ pub struct LambdaMax {
 /// lambda_max of the problem (its `lambda` plays no part), with Q optimal at X = 0. `tight`: whether its upper end is worth a
 /// proof that takes long; otherwise a quick bound does.
 pub fn lambda_max(problem: &Problem, tight: bool) -> LambdaMax {
-    at_zero(problem, tight).0
+    at_zero(problem, tight, &Budget::unlimited()).0
 }
 
-/// The same with the slices that were found, which are those that a solver starts from.
-pub fn at_zero(problem: &Problem, tight: bool) -> (LambdaMax, Found) {
-    let (z, found) = found_at_zero(problem, tight);
-    let upper = if tight { bound::upper(problem, &z) } else { bound::quick(problem, &z) };
+/// The same with the slices that were found, which are those that a solver starts from. Its upper end is looser where the budget
+/// ends first, and so may the search be where it is not `tight`: what a relative lambda refers to does not depend on the clock.
+pub fn at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (LambdaMax, Found) {
+    let (z, found) = found_at_zero(problem, tight, budget);
+    let upper = if tight { bound::upper_within(problem, &z, budget) } else { bound::quick(problem, &z, budget) };
     (LambdaMax { found: found.best(), upper: upper.map(|b| b.value) }, found)
 }
 
 /// -grad l at X = 0, and what is found of its polar.
-pub fn found_at_zero(problem: &Problem, tight: bool) -> (Vec<f64>, Found) {
+pub fn found_at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (Vec<f64>, Found) {
     let zero = vec![0.0; problem.y.len()];
     let mut q = problem.extras.zero();
     problem.fit_extras(&zero, &mut q);
     let z = problem.dual_field(&problem.extras.offset(&q, zero.len()));
     let precision = if tight { search::Effort::default().precision } else { 1e-6 };
-    let found = search::search(problem, &z, None, &search::Effort { precision, ..search::Effort::default() });
+    let budget = (!tight).then_some(budget);
+    let found = search::search(problem, &z, None, &search::Effort { precision, budget, ..search::Effort::default() });
     (z, found)
 }

@@ -206,19 +206,19 @@ impl Neurons {
     }
 
     /// Normalised gradient steps from every column of `u`, shrinking after a while; every column becomes the best point it has
-    /// seen. Returns the values. Where those before have been made, the range starts at their number.
-    pub fn ascend(&self, u: &mut Mat, iterations: Range<usize>) -> Vec<f64> {
+    /// seen. Returns the values. Where those before have been made, the range starts at their number; one is made whatever the budget.
+    pub fn ascend(&self, u: &mut Mat, iterations: Range<usize>, is_over: impl Fn() -> bool + Sync) -> Vec<f64> {
         let d = u.nrows();
         let values = |block: &mut [f64]| {
             let mut x = Mat::from_column_slice(d, block.len() / d, block);
-            let best = self.ascend_block(&mut x, iterations.clone());
+            let best = self.ascend_block(&mut x, iterations.clone(), &is_over);
             block.copy_from_slice(x.as_slice());
             best
         };
         u.as_mut_slice().par_chunks_mut(d.max(1) * BLOCK).map(values).collect::<Vec<_>>().concat()
     }
 
-    fn ascend_block(&self, u: &mut Mat, iterations: Range<usize>) -> Vec<f64> {
+    fn ascend_block(&self, u: &mut Mat, iterations: Range<usize>, is_over: &dyn Fn() -> bool) -> Vec<f64> {
         let (n, q, columns) = (self.inputs.nrows(), self.field.ncols(), u.ncols());
         let mut x = u.clone();
         let mut best = vec![f64::NEG_INFINITY; columns];
@@ -237,6 +237,9 @@ impl Neurons {
                 if value > 0.0 {
                     c /= value;
                 }
+            }
+            if is_over() {
+                break;
             }
             dense::mul_into(&self.field, &out, &mut back);
             let (b, h) = (back.as_mut_slice(), hidden.as_slice());

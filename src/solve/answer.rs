@@ -89,7 +89,7 @@ pub fn answer(
     let mut solution = match begin {
         Begin::Warm(warm) => solve_warm(problem, options, target, warm, &budget, observer),
         Begin::Saved(state, until) => resume(problem, options, target, (state, until), &budget, observer),
-        Begin::Ended(end, _) => end.solution(problem),
+        Begin::Ended(end, _) => end.solution(problem, limits.all),
     };
     let (mut solving, mut certifying) = (clock.elapsed(), Duration::ZERO);
     loop {

@@ -4,6 +4,7 @@ use super::narrow;
 use super::path::Path;
 use super::progress::Progress;
 use super::{Solution, StopReason};
+use crate::budget::Budget;
 use crate::certify::Witness;
 use crate::extra::Coefficients;
 use crate::linalg::Mat;
@@ -181,12 +182,12 @@ impl Ended {
     }
 
     /// The solution as it was.
-    pub fn solution(&self, problem: &Problem) -> Solution {
+    pub fn solution(&self, problem: &Problem, budget: &Budget) -> Solution {
         Solution {
             factors: self.factors.factors(),
             extras: self.extras.clone(),
             witnesses: self.witnesses.clone(),
-            polar: self.polar.as_ref().map(Start::start).map(|(z, near)| Bounded::starting(problem, z, near)),
+            polar: self.polar.as_ref().map(Start::start).map(|(z, near)| Bounded::starting(problem, z, near, budget)),
             stopped_by: self.stopped_by,
             made: self.made,
         }

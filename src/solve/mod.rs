@@ -175,7 +175,7 @@ pub fn resume(
         // the way it was proven, to the last digit
         let residual = from.residual();
         if let Some((z, near)) = residual.clone() {
-            keep_residual(problem, &Bounded::starting(problem, z, near), &mut keeper);
+            keep_residual(problem, &Bounded::starting(problem, z, near, budget), &mut keeper);
         } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
             keeper.offer_witness(problem, &point);
         }

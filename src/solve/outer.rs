@@ -146,6 +146,7 @@ pub(super) fn go_on(
             let z = problem.dual_field(&prediction);
             let mut effort = search::Effort {
                 seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
+                budget: Some(budget),
                 ..state.search(problem)
             };
             if moves {
@@ -165,7 +166,7 @@ pub(super) fn go_on(
             let ready = until != Until::Proven
                 && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
             if proving && state.worth_proving(problem, exact, excess, promise <= target) {
-                let bounded = Bounded::new(problem, z.clone(), &found);
+                let bounded = Bounded::new(problem, z.clone(), &found, budget);
                 if keep_residual(problem, &bounded, &mut keeper) {
                     residual = Some(bounded.start());
                 }
@@ -229,7 +230,7 @@ pub(super) fn go_on(
             }
             if finished || ready || (met && excess <= GLOBAL_GAP) {
                 // a point that the certificate's search refutes is not an answer, whatever its gap
-                match refuting_slices(problem, &x, &prediction, objective, certify.effort) {
+                match refuting_slices(problem, &x, &prediction, objective, certify.effort, budget) {
                     None if met => break 'outer StopReason::Gap,
                     None if finished => break 'outer StopReason::Stationary,
                     None => break 'outer StopReason::Promise,
@@ -272,7 +273,7 @@ pub(super) fn go_on(
     problem.offset = Vec::new();
     let witnesses = witness.into_iter().collect();
     // bounded before a kill: bounded again only now, as it may have been overtaken
-    let polar = polar.or_else(|| last.map(|(z, near)| Bounded::starting(problem, z, near)));
+    let polar = polar.or_else(|| last.map(|(z, near)| Bounded::starting(problem, z, near, budget)));
     Solution { factors: x, extras: q, witnesses, polar, stopped_by, made: (next, elapsed()) }
 }
 

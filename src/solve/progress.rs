@@ -105,7 +105,7 @@ impl Progress {
     }
 
     /// Effort of the next search.
-    pub(super) fn search(&self, problem: &Problem) -> search::Effort {
+    pub(super) fn search(&self, problem: &Problem) -> search::Effort<'static> {
         let late = self.polishing > 0 || (self.last_excess < 2e-2 && self.last_objective.is_some());
         let starts = match late {
             true => 200,

@@ -47,7 +47,7 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     if let Some(k) = args.folds.filter(|k| *k < 2) {
         return Err(Usage(format!("--folds {k}: expected at least 2")).into());
     }
-    let mut session = open(args, &grid)?;
+    let mut session = open(args, &grid, &all)?;
     let rule = Rule::new(args.choose, args.folds.is_some(), session.dataset.holdout.is_some(), grid.len())?;
     let mut folds = args.folds.map(|k| Folds::new(&session, k)).transpose()?;
     let target = args.output.out.clone().unwrap_or_else(|| beside(&session.spec.output));
@@ -67,7 +67,7 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
     let mut walk = Walk { args, grid: &grid, rule, budget: &walking, record };
     let (start, mut under_way) = match saved {
         Some(saved) => {
-            let (mut walked, path, under_way) = saved.restore(&session, folds.as_mut());
+            let (mut walked, path, under_way) = saved.restore(&session, folds.as_mut(), &walking);
             walk.prove_again(&mut session, &mut walked)?;
             ((walked, path), under_way)
         }
@@ -124,14 +124,14 @@ pub fn run(args: &PathArgs) -> anyhow::Result<u8> {
 }
 
 /// The spec with the first lambda of the grid.
-fn open(args: &PathArgs, grid: &Grid) -> anyhow::Result<Session> {
+fn open(args: &PathArgs, grid: &Grid, budget: &Budget) -> anyhow::Result<Session> {
     let mut overrides = args.overrides.clone();
     if overrides.lambda.is_some() || overrides.set.iter().any(|s| s.0 == "lambda" || s.0.starts_with("lambda.")) {
         let hint = "give `--lambdas` (numbers) or `--ratios` (fractions of lambda_max)";
         return Err(Usage(format!("--lambda: a path has many\n  hint: {hint}")).into());
     }
     overrides.lambda = Some(grid.first());
-    Session::open(&args.spec, &overrides)
+    Session::open(&args.spec, &overrides, budget)
 }
 
 /// `runs/movies` -> `runs/movies-path`.

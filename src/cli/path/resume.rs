@@ -8,6 +8,7 @@ use super::choice::Rule;
 use super::folds::Folds;
 use super::grid::Grid;
 use super::{Kept, Walked};
+use crate::budget::Budget;
 use crate::report::path::{Cv, Point};
 use crate::run::document::Time;
 use crate::run::{RunError, checkpoint};
@@ -143,11 +144,16 @@ impl Saved {
     }
 
     /// Puts it back. Certificates are made again where they are needed.
-    pub fn restore(self, session: &Session, folds: Option<&mut Folds>) -> (Walked, Path, Option<UnderWay>) {
+    pub fn restore(
+        self,
+        session: &Session,
+        folds: Option<&mut Folds>,
+        budget: &Budget,
+    ) -> (Walked, Path, Option<UnderWay>) {
         let kept = |(point, k): (usize, Option<Held>)| {
             k.map(|k| Kept {
                 point,
-                solution: k.solution.solution(&session.problem),
+                solution: k.solution.solution(&session.problem, budget),
                 certificate: None,
                 time: k.time,
                 trace: k.trace,

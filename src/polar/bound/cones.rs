@@ -30,8 +30,11 @@ impl PolarBound for Cones {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
-        self.upper_toward(problem, z, &aim)
+        self.upper_within(problem, z, &Budget::unlimited())
+    }
+
+    fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
+        self.upper_toward(problem, z, &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None })
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
@@ -63,7 +66,13 @@ pub(super) fn searched(
     search: fn(&Neurons, &[Vec<f64>], &Aim) -> Found,
 ) -> Upper {
     // the search goes on from the best of it, and finds more as it goes
-    let brief = polar_search::Effort { starts: 24, iterations: 30, keep: 8, ..polar_search::Effort::default() };
+    let brief = polar_search::Effort {
+        starts: 24,
+        iterations: 30,
+        keep: 8,
+        budget: Some(aim.budget),
+        ..polar_search::Effort::default()
+    };
     let found = polar_search::on_entries(problem, z, None, &brief);
     let known: Vec<Vec<f64>> =
         n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();

@@ -35,8 +35,11 @@ impl PolarBound for Euclidean {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
-        self.upper_toward(problem, z, &aim)
+        self.upper_within(problem, z, &Budget::unlimited())
+    }
+
+    fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
+        self.upper_toward(problem, z, &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None })
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
@@ -92,6 +95,7 @@ fn plain(n: &Neurons, aim: &Aim) -> f64 {
     match n.rank() {
         0..=arcs::RANK_LIMIT => n.polar_upper(arcs::pass(n).upper),
         k if k <= cones::RANK_LIMIT => n.polar_upper(cones::search(n, &[], aim).upper),
+        _ if aim.budget.exhausted() => gain::crude(n),
         _ if moments::applies(n) => gain::crude(n).min(n.polar_upper(moments::search(n, &[], aim).upper)),
         _ => gain::crude(n),
     }

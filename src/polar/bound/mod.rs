@@ -73,6 +73,11 @@ pub trait PolarBound: Sync {
     /// The bound for a field Z over the entries of X, in observation order; called only where it applies.
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper;
 
+    /// The same, looser where the budget ends before a search of the method does.
+    fn upper_within(&self, problem: &Problem, z: &[f64], _budget: &Budget) -> Upper {
+        self.upper(problem, z)
+    }
+
     /// The same, by a search that goes on as the aim says, where the method is one.
     fn upper_toward(&self, problem: &Problem, z: &[f64], _aim: &Aim) -> Upper {
         self.upper(problem, z)
@@ -124,7 +129,12 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
 /// The best proven upper bound: the first exact method, else the smallest of those that apply. `None` if none applies or
 /// the field is not finite.
 pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
-    best_of(problem, z, |bound, z| bound.upper(problem, z))
+    upper_within(problem, z, &Budget::unlimited())
+}
+
+/// The same, looser where the budget ends before the searches of networks do.
+pub fn upper_within(problem: &Problem, z: &[f64], budget: &Budget) -> Option<Upper> {
+    best_of(problem, z, |bound, z| bound.upper_within(problem, z, budget))
 }
 
 /// The same by methods that search as far as the aim says.
@@ -161,8 +171,8 @@ fn best_of(problem: &Problem, z: &[f64], of: impl Fn(&dyn PolarBound, &[f64]) ->
 pub const QUICK_SIDE: usize = 700;
 
 /// A proven upper bound that never takes long, loose where [`upper`] would.
-pub fn quick(problem: &Problem, z: &[f64]) -> Option<Upper> {
-    singular_value::quick(problem, z).filter(|u| u.value.is_finite()).or_else(|| upper(problem, z))
+pub fn quick(problem: &Problem, z: &[f64], budget: &Budget) -> Option<Upper> {
+    singular_value::quick(problem, z).filter(|u| u.value.is_finite()).or_else(|| upper_within(problem, z, budget))
 }
 
 /// A field whose polar has been bounded, so that one that differs by rounding needs no proof of its own.
@@ -188,20 +198,20 @@ const BESIDE: f64 = 0.1;
 
 impl Bounded {
     /// Bounds the polar of a field of which a search has found this.
-    pub fn new(problem: &Problem, z: Vec<f64>, found: &Found) -> Self {
+    pub fn new(problem: &Problem, z: Vec<f64>, found: &Found, budget: &Budget) -> Self {
         let (share, most) = LEADING;
         let leading = found.values.iter().take(most).take_while(|v| **v >= share * found.best()).count();
         let near = (leading > 0).then(|| {
             let columns = |x: &Mat| x.columns(0, leading).into_owned();
             Factors(found.slices.0.iter().map(columns).collect())
         });
-        Self::starting(problem, z, near)
+        Self::starting(problem, z, near, budget)
     }
 
     /// The same from those slices alone.
-    pub fn starting(problem: &Problem, z: Vec<f64>, near: Option<Factors>) -> Self {
+    pub fn starting(problem: &Problem, z: Vec<f64>, near: Option<Factors>, budget: &Budget) -> Self {
         let nearby = near.as_ref().and_then(|x| singular_value::upper_near(problem, &z, x));
-        let upper = nearby.or_else(|| upper(problem, &z));
+        let upper = nearby.or_else(|| upper_within(problem, &z, budget));
         Self { field: z, near, upper }
     }
 

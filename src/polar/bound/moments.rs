@@ -30,8 +30,11 @@ impl PolarBound for Moments {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
-        self.upper_toward(problem, z, &aim)
+        self.upper_within(problem, z, &Budget::unlimited())
+    }
+
+    fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
+        self.upper_toward(problem, z, &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None })
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {

@@ -1,9 +1,9 @@
 //! The polar of a network under any gauges, by branch and bound over cones, [`crate::polar::simplices`].
 
-use super::{Aim, PolarBound, Upper};
+use super::{Aim, PolarBound, Upper, radius};
 use crate::budget::Budget;
 use crate::linalg::Mat;
-use crate::linalg::sum::gamma;
+use crate::linalg::sum::{gamma, norm_upper};
 use crate::polar::field;
 use crate::polar::gauged::{self, Gauged};
 use crate::polar::search as polar_search;
@@ -17,6 +17,8 @@ pub struct Simplices;
 /// What a bound costs that is asked for in passing, in pairs of a cone and a crossing row, and its relative width.
 const WORK: f64 = 3e6;
 const TOLERANCE: f64 = 1e-3;
+/// The share of what norms alone say that is as good as nothing.
+const NOTHING: f64 = 1e-6;
 /// Flops of such a pair.
 const PAIR: f64 = 64.0;
 
@@ -33,14 +35,25 @@ impl PolarBound for Simplices {
     }
 
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
-        let aim = Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget: &Budget::unlimited(), seen: None };
-        self.upper_toward(problem, z, &aim)
+        self.upper_within(problem, z, &Budget::unlimited())
+    }
+
+    fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
+        // where nothing is attained, this little is as good as nothing
+        let limit = NOTHING * radius(problem) * norm_upper(z);
+        self.upper_toward(problem, z, &Aim { limit, tolerance: TOLERANCE, work: WORK, budget, seen: None })
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
         let functions = functions(problem, z);
         // the search goes on from the best of it, and finds more as it goes
-        let brief = polar_search::Effort { starts: 24, iterations: 30, keep: 8, ..polar_search::Effort::default() };
+        let brief = polar_search::Effort {
+            starts: 24,
+            iterations: 30,
+            keep: 8,
+            budget: Some(aim.budget),
+            ..polar_search::Effort::default()
+        };
         let found = polar_search::on_entries(problem, z, None, &brief);
         let weights = problem.regularizer.gauges[0].weights();
         let plain =
@@ -53,6 +66,11 @@ impl PolarBound for Simplices {
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let (mut value, mut best, mut left) = (0.0, None, aim.work);
         for (k, (_, f)) in order.iter().enumerate() {
+            if k > 0 && aim.budget.exhausted() {
+                // nothing is known of the others
+                value = f64::INFINITY;
+                break;
+            }
             let attained = lower * (1.0 + aim.tolerance) * (1.0 - gamma(8));
             let aim = Aim {
                 limit: f.scaled(aim.limit.max(attained)),

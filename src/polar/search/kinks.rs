@@ -60,18 +60,18 @@ fn climb(n: &Neurons, known: Option<&Mat>, effort: &Effort) -> Vec<Vec<f64>> {
     let mut u = starts(n, effort);
     let steps = STEPS.min(effort.iterations);
     let early = EARLY.min(steps);
-    let values = n.ascend(&mut u, 0..early);
+    let values = n.ascend(&mut u, 0..early, || effort.is_over());
     // most starts are on the way to the same few maxima
     let kept = leaders(&u, &values, (2 * effort.keep).max(effort.starts / 4), 0.9999);
     let mut u = u.select_columns(&kept);
-    let values = n.ascend(&mut u, early..steps);
+    let values = n.ascend(&mut u, early..steps, || effort.is_over());
     let chosen = leaders(&u, &values, effort.keep, 0.999);
     let column = |i: usize| u.column(i).iter().copied().collect();
     let mut leaders: Vec<Vec<f64>> = chosen.into_iter().map(column).collect();
     if let Some(known) = known {
         leaders.extend(known.column_iter().map(|c| c.iter().copied().collect::<Vec<_>>()));
     }
-    leaders.par_iter_mut().for_each(|u| {
+    leaders.par_iter_mut().filter(|_| !effort.is_over()).for_each(|u| {
         n.snap(u, &lengths);
     });
     leaders

@@ -14,13 +14,14 @@ pub mod singular;
 pub mod subnets;
 pub mod symmetric_power;
 
+use crate::budget::Budget;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
 use crate::problem::Problem;
 
 /// How hard to search: counts, so that results do not depend on the clock.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Effort {
+#[derive(Clone, Copy, Debug)]
+pub struct Effort<'a> {
     /// Random starts.
     pub starts: usize,
     /// Iterations from each.
@@ -33,11 +34,20 @@ pub struct Effort {
     pub floor: f64,
     /// Seed of the starts.
     pub seed: u64,
+    /// When to stop all the same: what has been found by then is returned. Networks look at it.
+    pub budget: Option<&'a Budget>,
 }
 
-impl Default for Effort {
+impl Effort<'_> {
+    /// Whether to stop now.
+    pub fn is_over(&self) -> bool {
+        self.budget.is_some_and(Budget::exhausted)
+    }
+}
+
+impl Default for Effort<'_> {
     fn default() -> Self {
-        Self { starts: 64, iterations: 200, keep: 32, precision: 1e-9, floor: 0.0, seed: 0x9e37 }
+        Self { starts: 64, iterations: 200, keep: 32, precision: 1e-9, floor: 0.0, seed: 0x9e37, budget: None }
     }
 }
 

@@ -34,6 +34,7 @@ impl PolarSearch for Pieces {
         let steps = STEPS.min(effort.iterations);
         let mut climbed: Vec<(f64, Vec<f64>)> = starts(&g, effort)
             .into_par_iter()
+            .filter(|_| !effort.is_over())
             .filter_map(|mut u| g.scale(&mut u).then(|| (g.ascend(&mut u, steps), u)))
             .collect();
         climbed.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -49,7 +50,7 @@ impl PolarSearch for Pieces {
         let settled = |mut u: Vec<f64>| {
             let fits = g.scale(&mut u);
             if fits {
-                g.settle(&mut u);
+                g.settle(&mut u, effort);
             }
             fits.then_some(u)
         };

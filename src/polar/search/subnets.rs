@@ -51,10 +51,10 @@ impl PolarSearch for Subnets {
             starts.append(&select(warm, &(0..warm.rank().min(KNOWN)).collect::<Vec<_>>()));
         }
         let mut all = Ascent::new(problem, z, starts);
-        all.climb(FIRST.min(effort.iterations), effort.precision);
+        all.climb(FIRST.min(effort.iterations), effort);
         let leaders = all.distinct(LEADERS.max(effort.keep));
         let mut all = Ascent::new(problem, z, select(&all.x, &leaders));
-        all.climb(MORE.min(effort.iterations), effort.precision);
+        all.climb(MORE.min(effort.iterations), effort);
         let best = all.distinct(effort.keep);
         let values: Vec<f64> = best.iter().map(|&i| all.values[i]).collect();
         Found::distinct(select(&all.x, &best), &values, effort.keep)
@@ -119,12 +119,12 @@ impl<'a> Ascent<'a> {
         (values, pulls)
     }
 
-    fn climb(&mut self, steps: usize, precision: f64) {
+    fn climb(&mut self, steps: usize, effort: &Effort) {
         let gauges = &self.problem.regularizer.gauges;
         let last = self.x.0.len() - 1;
         for _ in 0..steps {
             let moving: Vec<usize> = (0..self.steps.len()).filter(|&i| self.steps[i] > SHORT).collect();
-            if moving.is_empty() {
+            if moving.is_empty() || effort.is_over() {
                 break;
             }
             let mut trial = select(&self.x, &moving);
@@ -146,7 +146,7 @@ impl<'a> Ascent<'a> {
             for (c, &i) in moving.iter().enumerate() {
                 let (before, after) = (self.values[i], values[c]);
                 if after > before {
-                    gained |= after > before + precision * before.abs();
+                    gained |= after > before + effort.precision * before.abs();
                     self.values[i] = after;
                     self.steps[i] = (1.5 * self.steps[i]).min(4.0);
                     for k in 0..=last {

@@ -66,7 +66,7 @@ fn solving(run: &Path, o: &mut Opened, objective: f64) {
 fn ended(run: &Path, o: &Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Ended>(run, LABEL)) else { return };
     if state.fits(&o.problem) {
-        let s = state.solution(&o.problem);
+        let s = state.solution(&o.problem, &little());
         let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
         let c = certify::certify_at(&o.problem, &s.factors, Some(&s.extras), known, &fixture::cheap(), &little());
         let bound = said(c).and_then(|c| c.lower_bound);
