@@ -121,7 +121,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let solve = clock.read();
 
     let clock = Clock::start();
-    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
+    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref(), cuts: None };
     certify::certify_at(&problem, &solution.factors, Some(&solution.extras), known, &options, &budget)?;
     let certify = clock.read();
     println!(

@@ -202,7 +202,7 @@ fn every_combination_descends_to_a_point_that_is_not_refuted_and_no_bound_is_abo
                 SolverOptions { descent: Some(name.into()), max_outer: Some(300), ..SolverOptions::default() };
             let mut watch = Monotone(f64::INFINITY, format!("{label} {name}"));
             let s = solve(&mut problem, &options, &OPTIONS, None, &Budget::unlimited(), &mut watch);
-            let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+            let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref(), cuts: None };
             let c = certify_at(&problem, &s.factors, Some(&s.extras), known, &OPTIONS, &Budget::unlimited());
             let c = c.unwrap_or_else(|e| panic!("{label} {name}: {e}"));
             best = best.min(c.objective.total);

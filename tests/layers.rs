@@ -119,7 +119,7 @@ fn solved(problem: &mut Problem, target_gap: f64) -> (Factors, Certificate) {
     let budget = Budget::unlimited();
     let solver = SolverOptions { max_outer: Some(12), ..SolverOptions::default() };
     let s = solve(problem, &solver, &options, None, &budget, &mut Silent);
-    let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+    let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref(), cuts: None };
     let c = certify_at(problem, &s.factors, Some(&s.extras), known, &options, &budget).unwrap();
     (s.factors, c)
 }

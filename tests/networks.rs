@@ -52,7 +52,7 @@ fn certificate(problem: &mut Problem, seed: u64) -> Certificate {
     let budget = Budget::unlimited();
     let solver = SolverOptions { seed, ..SolverOptions::default() };
     let s = solve(problem, &solver, &options, None, &budget, &mut Silent);
-    let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+    let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref(), cuts: None };
     certify_at(problem, &s.factors, Some(&s.extras), known, &options, &budget).unwrap()
 }
 

@@ -178,7 +178,7 @@ impl Instance {
         let budget = Budget::unlimited();
         let solver = SolverOptions { max_outer: Some(60), ..SolverOptions::default() };
         let s = solve(&mut self.problem, &solver, &options, None, &budget, &mut Silent);
-        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref(), cuts: None };
         certify_at(&self.problem, &s.factors, Some(&s.extras), known, &options, &budget).unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! What is proven, as plain numbers: the in-memory form of `certificate.json` that [`super::certify`] fills.
 
 use crate::extra::Coefficients;
+use crate::polar::cuts::Tree;
 use serde::{Deserialize, Serialize};
 
 /// What may be said of a point; decided from the proven numbers alone, in the order of the contract.
@@ -76,6 +77,18 @@ pub struct PolarInterval {
     pub method: String,
     /// Whether the method's bound is the polar itself up to rounding.
     pub exact: bool,
+    /// How far the search for `upper` had come when time ended it; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<SearchEnd>,
+}
+
+/// How far a search for a bound of the polar had come when time ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchEnd {
+    /// The dimension of what it searched: directions of as many inputs, those that depend on others not counted.
+    pub dimension: usize,
+    /// The cells that it had cut them into.
+    pub cells: usize,
 }
 
 /// Degrees of positive homogeneity.
@@ -148,6 +161,8 @@ pub struct Certificate {
     pub extras: Coefficients,
     /// The dual point behind `lower_bound`, to be saved and proven again.
     pub witness: Option<Witness>,
+    /// Where the search for the bound was when time ended it, if it did: another goes on from there.
+    pub cuts: Option<Tree>,
 }
 
 /// A dual point as it is saved in `dual.npz`: named arrays, proven anew by whoever reads them.

@@ -20,9 +20,10 @@ use crate::extra::Coefficients;
 use crate::linalg::sum::{UNIT_ROUNDOFF, norm_upper};
 use crate::mapping::Factors;
 use crate::polar::bound::{Aim, Bounded};
+use crate::polar::cuts::Tree;
 use crate::polar::{self, bound, search};
 use crate::problem::Problem;
-use certificate::{BoundOrigin, Degree, Gap, PolarInterval};
+use certificate::{BoundOrigin, Degree, Gap, PolarInterval, SearchEnd};
 use dual::{DualPoint, Keeper, relative_gap};
 
 /// The source of the dual point that every point has: its own scaled gradient.
@@ -172,7 +173,7 @@ pub fn certify(
     options: &CertifyOptions,
     budget: &Budget,
 ) -> Result<Certificate, CertifyError> {
-    certify_at(problem, factors, None, Known { witnesses, polar: None }, options, budget)
+    certify_at(problem, factors, None, Known { witnesses, ..Known::default() }, options, budget)
 }
 
 /// What is there already when a point is to be certified.
@@ -182,6 +183,8 @@ pub struct Known<'a> {
     pub witnesses: &'a [Witness],
     /// A field whose polar was bounded: if it is that of the point up to rounding, it is not bounded again.
     pub polar: Option<&'a Bounded>,
+    /// The cuts of a search for the bound at this very point, which it goes on from.
+    pub cuts: Option<&'a Tree>,
 }
 
 /// Certifies a point from the problem, the factors and the extra variables alone (`None`: the best ones), and what is proven
@@ -213,6 +216,7 @@ pub fn certify_at(
     let near = same.or_else(|| other.and_then(|p| p.beside(problem, z)));
     let upper = near.or_else(|| Bounded::new(problem, z.clone(), &found, budget).upper());
     let mut keeper = Keeper::new();
+    keeper.go_on_from(known.cuts.cloned());
     match &point.fitted {
         // the best extra variables have the best dual point
         Some(z) => keeper.offer(problem, &DualPoint::field(RESIDUAL, z.clone())),
@@ -241,7 +245,7 @@ pub fn certify_at(
                 keeper.offer_toward(
                     problem,
                     &point,
-                    &Aim { limit: problem.lambda, tolerance: 0.0, work, budget, seen: None },
+                    &Aim { limit: problem.lambda, tolerance: 0.0, work, budget, seen: None, tree: None },
                 );
             }
             keeper.mark(&w.source);
@@ -257,7 +261,10 @@ pub fn certify_at(
     let found = found.with(problem, z, keeper.seen());
     let searched = keeper.polar().filter(|p| upper.is_none_or(|u| p.value < u.value));
     let upper = searched.or(upper);
-    let polar = polar_interval(problem, &found, z, upper)?;
+    let proven = met(&keeper);
+    let cuts = keeper.cuts().filter(|_| !proven);
+    let ended = cuts.as_ref().map(|t| SearchEnd { dimension: t.dimension(), cells: t.leaves() });
+    let polar = PolarInterval { ended, ..polar_interval(problem, &found, z, upper)? };
     let refutation = refute::refutation(problem, &found, prediction);
     let rank_bound = rank_bound(problem);
     let stationarity = conditions::stationarity(problem, factors, z);
@@ -297,6 +304,7 @@ pub fn certify_at(
         refutation,
         witness: best.map(|b| b.point.to_witness()),
         extras: point.q,
+        cuts,
     })
 }
 
@@ -339,7 +347,7 @@ fn polar_interval(
 ) -> Result<PolarInterval, CertifyError> {
     let lower = found.best() / problem.lambda;
     let Some(u) = upper else {
-        return Ok(PolarInterval { lower, upper: None, method: "none".into(), exact: false });
+        return Ok(PolarInterval { lower, upper: None, method: "none".into(), exact: false, ended: None });
     };
     let value = (u.value / problem.lambda).next_up();
     // a found value is computed, not proven: a few roundings of slack before it counts as a contradiction
@@ -353,7 +361,7 @@ fn polar_interval(
     if lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + outside + f64::MIN_POSITIVE {
         return Err(CertifyError::PolarCrossed { lower, upper: value, method: u.method.into() });
     }
-    Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact })
+    Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact, ended: None })
 }
 
 /// Whether a slice that lowers the objective by `decrease` refutes a point: by more than 1e-7 of it, and than rounding.

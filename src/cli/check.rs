@@ -62,7 +62,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         &session.problem,
         &factors,
         extras.as_ref(),
-        Known { witnesses: &witnesses, polar: None },
+        Known { witnesses: &witnesses, polar: None, cuts: None },
         &session.certify_options(),
         &budget_left,
     )

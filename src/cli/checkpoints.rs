@@ -3,6 +3,7 @@
 use super::console::Console;
 use super::session::Session;
 use crate::data::hash::sha256;
+use crate::polar::cuts::Tree;
 use crate::problem::Problem;
 use crate::run::RunError;
 use crate::run::checkpoint;
@@ -134,6 +135,14 @@ impl State {
         }
     }
 
+    /// Cells that the bound goes on from, where time ended the search for it.
+    pub fn cells(&self) -> Option<usize> {
+        match self {
+            Self::Solving(_) => None,
+            Self::Solved(e) => e.cuts().map(Tree::leaves),
+        }
+    }
+
     /// Seconds of solving until here.
     pub fn elapsed_s(&self) -> f64 {
         match self {
@@ -195,6 +204,12 @@ impl Observer for Recorder<'_, '_> {
     fn solved(&mut self, solution: &Solution) {
         if self.keeper.wants_end(solution) {
             self.write(State::Solved(Ended::new(solution)));
+        }
+    }
+
+    fn unproven(&mut self, solution: &Solution, cuts: Option<&Tree>) {
+        if self.keeper.wanted() {
+            self.write(State::Solved(Ended::unproven(solution, cuts)));
         }
     }
 }

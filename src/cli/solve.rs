@@ -41,6 +41,9 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
         console.log(&format!("  warning: {}\n", describe::small_lambda(share)));
     }
     checkpoints::announce(&console, &target, args.checkpoints.resume, saved.is_some());
+    if let Some(cells) = saved.as_ref().and_then(|s| s.state.cells()) {
+        console.log(&format!("  the bound goes on from {cells} cells\n"));
+    }
     saved.iter().flat_map(|s| &s.trace).for_each(|i| console.iteration(i));
 
     let options = session.certify_options();

@@ -14,12 +14,16 @@
 
 use super::best_first::{Found, Queue};
 use super::bound::Aim;
+use super::cuts::{self, Cut, Growing, Hints, Leaf, Place, place};
 use super::generators::{self, Cone, DRIFT, Sides, Span, SpanBound, between, orthant};
 use super::neurons::Neurons;
+use crate::budget::Budget;
 use crate::linalg::nnls::SMALL;
 use crate::linalg::sum::gamma;
 use crate::linalg::{Mat, dense};
 use rayon::prelude::*;
+use std::slice;
+use std::sync::Arc;
 
 /// Largest rank of the inputs: a cone costs little, but there are 2^d to start with, and many more to come.
 pub const RANK_LIMIT: usize = SMALL;
@@ -35,11 +39,25 @@ const CLIP: f64 = 0.4;
 type Cell = Cone<Split>;
 
 /// How a cone is split.
-#[derive(Clone, Copy)]
 struct Split {
     sign: f64,
     /// Generators j, k and the share of k in the point that splits the edge between them.
     edge: (usize, usize, f64),
+    /// The sides of the crossing rows that the bound is of, if they are noted.
+    alpha: Arc<[f32]>,
+    /// The place in the tree.
+    at: Place,
+}
+
+impl Split {
+    fn of(sign: f64) -> Self {
+        Self { sign, edge: (0, 1, 0.5), alpha: Arc::default(), at: 0 }
+    }
+
+    fn cut(&self) -> Cut {
+        let (j, k, share) = self.edge;
+        Cut::Edge(j as u32, k as u32, share)
+    }
 }
 
 /// T and W by rows.
@@ -51,27 +69,44 @@ struct Rows<'a> {
     w: Vec<f64>,
     size: Vec<f64>,
     slope: f64,
+    /// Whether what a bound is of is noted.
+    noting: bool,
 }
 
 /// A bound of f on the unit ball; the work counted is of pairs of a cone and a row that crosses it. `known` are directions worth
 /// trying.
 pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
-    let rows = Rows::new(n);
+    let rows = Rows { noting: aim.tree.is_some(), ..Rows::new(n) };
     let mut found = Found::nothing(rows.d);
     for u in known {
         rows.see(u, &mut found);
     }
-    let mut queue = Queue::default();
-    let mut work = 0.0;
     let all: Box<[u32]> = (0..n.inputs.nrows() as u32).filter(|&i| rows.size[i as usize] > 0.0).collect();
-    for &sign in if rows.q == 1 { &[1.0, -1.0][..] } else { &[1.0] } {
-        let orthants: Vec<Cell> = (0..1usize << rows.d)
-            .into_par_iter()
-            .map(|signs| rows.cell(sign, orthant(rows.d, signs), &vec![0.0; rows.d * rows.q], &all, 0, f64::INFINITY))
-            .collect();
-        work += (orthants.len() * all.len()) as f64;
-        found.cells += orthants.len();
-        queue.open(orthants);
+    let signs = if rows.q == 1 { &[1.0, -1.0][..] } else { &[1.0] };
+    let orthants: Vec<(f64, usize)> = signs.iter().flat_map(|s| (0..1usize << rows.d).map(|o| (*s, o))).collect();
+    let mut growing = Growing::rooted(orthants.len(), rows.noting);
+    let none = vec![0.0; rows.d * rows.q];
+    let root = |(k, (sign, o)): (usize, (f64, usize))| {
+        let mut c = rows.cell(sign, orthant(rows.d, o), &none, &all, 0, f64::INFINITY);
+        c.split.at = k as Place;
+        c
+    };
+    let roots: Vec<Cell> = orthants.into_par_iter().enumerate().map(root).collect();
+    found.cells = roots.len();
+    let mut work = (roots.len() * all.len()) as f64;
+    let mut queue = Queue::default();
+    let stop = found.enough(aim);
+    let mut offer = |c: Cell, growing: &mut Growing| {
+        growing.hint(c.split.at, slice::from_ref(&c.split.alpha));
+        queue.offer(c, stop);
+    };
+    match aim.tree.and_then(|t| t.take()) {
+        None => roots.into_iter().for_each(|c| offer(c, &mut growing)),
+        Some(tree) => {
+            work = tree.work();
+            let again = |leaf| rows.bounded_again(leaf, aim.budget);
+            cuts::regrow(tree, roots, &mut growing, |c, cut, hints| rows.cut_again(c, cut, hints), again, offer);
+        }
     }
     while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
         let children: Vec<(Vec<Cell>, f64)> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
@@ -80,8 +115,17 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
             // a cone that no row crosses costs something too
             work += 2.0 * (parent.crossing.len() + rows.d) as f64;
             found.cells += parts.len();
-            parts.into_iter().for_each(|c| queue.offer(c, stop));
+            let useful = parts.iter().any(|c| c.upper >= parent.upper);
+            let first = growing.cut(parent.split.at, parent.split.cut(), parts.len(), useful);
+            for (k, mut c) in parts.into_iter().enumerate() {
+                c.split.at = place(first, k);
+                growing.hint(c.split.at, slice::from_ref(&c.split.alpha));
+                queue.offer(c, stop);
+            }
         }
+    }
+    if let Some(tree) = aim.tree.filter(|_| found.upper > found.enough(aim)) {
+        tree.replace(Some(growing.tree(rows.d, work)));
     }
     // cones that rounding left between parts, and norms that rounding makes larger than 1
     let drift = DRIFT * (queue.depth() as f64 + 2.0);
@@ -94,7 +138,7 @@ impl<'a> Rows<'a> {
         let by_rows = |x: &Mat| -> Vec<f64> { dense::transpose(x).data.into() };
         let size = n.field.row_iter().map(|r| r.norm()).collect();
         let (d, q) = (n.inputs.ncols(), n.field.ncols());
-        Self { n, d, q, t: by_rows(&n.inputs), w: by_rows(&n.field), size, slope: n.slope() }
+        Self { n, d, q, t: by_rows(&n.inputs), w: by_rows(&n.field), size, slope: n.slope(), noting: false }
     }
 
     /// f at a direction, 0 for none.
@@ -109,28 +153,68 @@ impl<'a> Rows<'a> {
 
     /// The two parts of a cone.
     fn split(&self, c: &Cell) -> Vec<Cell> {
-        let d = self.d;
-        let (j, k, _) = c.split.edge;
-        let middle = between(&c.generators, d, c.split.edge);
-        [j, k]
-            .iter()
-            .map(|&gone| {
-                let mut g = c.generators.clone();
-                g[gone * d..(gone + 1) * d].copy_from_slice(&middle);
-                self.cell(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper)
-            })
-            .collect()
+        let bounded = |g| self.cell(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper);
+        self.sides_of(c, c.split.edge).map(bounded).into()
+    }
+
+    /// The generators on either side of a point of an edge.
+    fn sides_of(&self, c: &Cell, edge: (usize, usize, f64)) -> [Vec<f64>; 2] {
+        let (d, middle) = (self.d, between(&c.generators, self.d, edge));
+        [edge.0, edge.1].map(|gone| {
+            let mut g = c.generators.clone();
+            g[gone * d..(gone + 1) * d].copy_from_slice(&middle);
+            g
+        })
+    }
+
+    /// The parts that a tree says a cone was cut into, nothing known of them but what is of the whole; `None` where it cannot be so.
+    fn cut_again(&self, c: &Cell, cut: Cut, hints: &Hints) -> Option<Vec<Cell>> {
+        let Cut::Edge(j, k, share) = cut else { return None };
+        let (j, k) = (j as usize, k as usize);
+        let fits = j < k && k < self.d && (CLIP..=1.0 - CLIP).contains(&share);
+        let upper = hints.first().filter(|h| h.len() == c.crossing.len()).map_or(c.upper, |sides| {
+            let (mut whole, products) =
+                self.part(c.split.sign, c.generators.clone(), &c.active, &c.crossing, c.depth, c.upper);
+            self.bound(&mut whole, &products, Some(sides));
+            whole.upper
+        });
+        let part = |g| self.part(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, upper).0;
+        fits.then(|| self.sides_of(c, (j, k, share)).map(part).into())
+    }
+
+    /// A leaf of a tree, bounded if there is time.
+    fn bounded_again(&self, (at, mut c, hints): Leaf<Cell>, budget: &Budget) -> Cell {
+        if !budget.exhausted() {
+            let products;
+            (c, products) = self.part(c.split.sign, c.generators, &c.active, &c.crossing, c.depth, c.upper);
+            self.bound(&mut c, &products, hints.first().map(Vec::as_slice));
+            self.choose_split(&mut c, &products);
+        }
+        c.split.at = at;
+        c
     }
 
     /// A cone inside one with these active and crossing rows and this bound.
     fn cell(&self, sign: f64, g: Vec<f64>, active: &[f64], among: &[u32], depth: usize, parent: f64) -> Cell {
-        let rows = generators::Rows { t: &self.t, w: &self.w, d: self.d, q: self.q };
-        let Sides { active, crossing, products: s } = rows.sides(&g, active, among);
-        let (split, top) = (Split { sign, edge: (0, 1, 0.5) }, Vec::new());
-        let mut c = Cell { upper: parent, depth, generators: g, active, crossing, split, top };
-        self.bound(&mut c, &s);
+        let (mut c, s) = self.part(sign, g, active, among, depth, parent);
+        self.bound(&mut c, &s, None);
         self.choose_split(&mut c, &s);
         c
+    }
+
+    /// The same with the bound of the other, and t_i'g_j for its crossing rows.
+    fn part(
+        &self,
+        sign: f64,
+        g: Vec<f64>,
+        active: &[f64],
+        among: &[u32],
+        depth: usize,
+        upper: f64,
+    ) -> (Cell, Vec<f64>) {
+        let rows = generators::Rows { t: &self.t, w: &self.w, d: self.d, q: self.q };
+        let Sides { active, crossing, products } = rows.sides(&g, active, among);
+        (Cell { upper, depth, generators: g, active, crossing, split: Split::of(sign), top: Vec::new() }, products)
     }
 
     /// m_j = sum over the active rows of w_i s_ij, d x q by generators.
@@ -147,8 +231,8 @@ impl<'a> Rows<'a> {
         m
     }
 
-    /// Lowers the cone's bound.
-    fn bound(&self, c: &mut Cell, s: &[f64]) {
+    /// Lowers the cone's bound; by these sides of its crossing rows alone, if they are as many.
+    fn bound(&self, c: &mut Cell, s: &[f64], known: Option<&[f32]>) {
         let (d, q) = (self.d, self.q);
         let means = self.means(c);
         let span = Span::new(&c.generators, d);
@@ -157,7 +241,8 @@ impl<'a> Rows<'a> {
         let mut at: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r]).sum()).collect();
         // the sides of the crossing rows that were best against the last maximisers, on average
         let mut alpha = vec![0.0; c.crossing.len()];
-        let rounds = if c.crossing.is_empty() {
+        let known = known.filter(|k| k.len() == alpha.len() && k.iter().all(|a| a.is_finite()));
+        let rounds = if c.crossing.is_empty() || known.is_some() {
             1
         } else if q == 1 {
             4
@@ -165,7 +250,10 @@ impl<'a> Rows<'a> {
             2
         };
         for round in 0..rounds {
-            for (x, &i) in alpha.iter_mut().zip(&c.crossing) {
+            if let Some(known) = known {
+                alpha = known.iter().map(|a| f64::from(*a).clamp(0.0, 1.0)).collect();
+            }
+            for (x, &i) in alpha.iter_mut().zip(&c.crossing).filter(|_| known.is_none()) {
                 let t = &self.t[i as usize * d..(i as usize + 1) * d];
                 let side = f64::from(u8::from(t.iter().zip(&at).map(|(t, u)| t * u).sum::<f64>() > 0.0));
                 // the first round's centre is a poor guide
@@ -175,6 +263,9 @@ impl<'a> Rows<'a> {
             let SpanBound { upper, at: y, size } = span.bound(&price, rounding);
             if upper < c.upper || c.top.is_empty() {
                 c.upper = c.upper.min(upper);
+                if self.noting {
+                    c.split.alpha = alpha.iter().map(|a| *a as f32).collect();
+                }
                 c.top = if size > 0.0 { y.iter().map(|y| y / size).collect() } else { at.clone() };
             }
             if size == 0.0 {
@@ -263,6 +354,7 @@ impl<'a> Rows<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cuts::tests::{damaged, forged, held};
     use super::*;
     use crate::linalg::lanczos::gaussian;
     use crate::linalg::nnls::quadratic;
@@ -349,7 +441,8 @@ mod tests {
         for seed in 0..40 {
             let (d, q) = (2 + seed as usize % 3, 1 + (seed as usize / 3) % 3);
             let n = instance(seed, d, q);
-            let aim = Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default(), seen: None };
+            let aim =
+                Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default(), seen: None, tree: None };
             let found = search(&n, &[], &aim);
             let mut u = gaussian(d, 400, seed);
             super::super::neurons::normalise(&mut u);
@@ -359,6 +452,59 @@ mod tests {
                 u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
             assert!(found.upper >= snapped, "seed {seed}: {} below {snapped}", found.upper);
             assert!(found.upper <= found.lower * (1.0 + 2e-4), "seed {seed}, d {d}, q {q}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_that_was_stopped_goes_on_from_its_cuts() {
+        let mut stopped = 0;
+        for seed in 0..12 {
+            let (d, q) = (4 + seed as usize % 3, 1 + (seed as usize / 4) % 3);
+            let n = Neurons::of(gaussian(60, d, seed + 7), gaussian(60, q, seed + 8));
+            let (held, budget, work) = (held(None), Budget::unlimited(), 3e4);
+            let aim =
+                |work: f64| Aim { limit: 0.0, tolerance: 1e-6, work, budget: &budget, seen: None, tree: Some(&held) };
+            let first = search(&n, &[], &aim(work));
+            let Some(tree) = held.take() else { continue };
+            stopped += 1;
+            assert!(tree.work() >= work && tree.dimension() == d && tree.leaves() > 100, "seed {seed}");
+            held.replace(Some(tree.clone()));
+            let again = search(&n, &[], &aim(work));
+            assert!(again.upper <= first.upper * (1.0 + 1e-3), "seed {seed}: {} after {}", again.upper, first.upper);
+            assert_eq!(held.take().expect("nor was it now").leaves(), tree.leaves(), "seed {seed}");
+            held.replace(Some(tree));
+            let on = search(&n, &[], &aim(4.0 * work));
+            let whole = search(&n, &[], &Aim { tree: None, ..aim(4.0 * work) });
+            let close = (on.upper - whole.upper).abs() <= 0.2 * (first.upper - whole.upper);
+            assert!(on.upper < first.upper && close, "seed {seed}: {first:?}, {on:?}, {whole:?}");
+        }
+        assert!(stopped > 6, "stopped {stopped} times");
+    }
+
+    /// Whatever a tree says, it proves no less than the truth.
+    #[test]
+    fn no_tree_makes_a_bound_overstate() {
+        for seed in 0..48 {
+            let (d, q) = (2 + seed as usize % 4, 1 + (seed as usize / 4) % 3);
+            let n = instance(seed, d, q);
+            let mut u = gaussian(d, 400, seed);
+            super::super::neurons::normalise(&mut u);
+            let lengths = n.lengths();
+            let best = n.ascend(&mut u, 0..60, || false).into_iter().fold(0.0, f64::max);
+            let snapped =
+                u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
+            let (held, budget) = (held(None), Budget::unlimited());
+            let aim =
+                |work: f64| Aim { limit: 0.0, tolerance: 1e-4, work, budget: &budget, seen: None, tree: Some(&held) };
+            search(&n, &[], &aim(1e3));
+            let grown = held.take().map(|t| damaged(&t, seed));
+            for tree in [Some(forged(seed, d)), grown].into_iter().flatten() {
+                for work in [0.0, 1e4] {
+                    held.replace(Some(tree.clone()));
+                    let found = search(&n, &[], &aim(work));
+                    assert!(found.upper >= snapped, "seed {seed}, work {work}: {} below {snapped}", found.upper);
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod arcs;
 pub mod best_first;
 pub mod bound;
 pub mod cones;
+pub mod cuts;
 pub mod field;
 pub mod folded;
 pub mod gauged;

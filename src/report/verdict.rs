@@ -92,7 +92,10 @@ pub fn limited_by(d: &Document) -> Option<String> {
 pub fn polar(d: &Document) -> String {
     let upper = d.polar.upper.map_or("not bounded".into(), |u| format!("proven <= {}", decimal_up(u)));
     let exact = if d.polar.exact { ", exact" } else { "" };
-    format!("found {:.6}, {upper} ({}{exact})", d.polar.lower, d.polar.method)
+    let ended = d.polar.ended.map_or(String::new(), |e| {
+        format!("; time ended the search in dimension {} at {} cells", e.dimension, e.cells)
+    });
+    format!("found {:.6}, {upper} ({}{exact}{ended})", d.polar.lower, d.polar.method)
 }
 
 /// Six decimals, not below the number.

@@ -86,6 +86,10 @@ pub fn answer(
     };
     let clock = Instant::now();
     let budget = limits.solving(Duration::ZERO);
+    let mut cuts = match &begin {
+        Begin::Ended(end, _) => end.cuts().cloned(),
+        _ => None,
+    };
     let mut solution = match begin {
         Begin::Warm(warm) => solve_warm(problem, options, target, warm, &budget, observer),
         Begin::Saved(state, until) => resume(problem, options, target, (state, until), &budget, observer),
@@ -96,13 +100,14 @@ pub fn answer(
         let clock = Instant::now();
         observer.solved(&solution);
         observer.progress("certifying");
+        let proving = limits.certifying(certifying);
         let certificate = certify::certify_at(
             problem,
             &solution.factors,
             Some(&solution.extras),
-            Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() },
+            Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref(), cuts: cuts.take().as_ref() },
             certify,
-            &limits.certifying(certifying),
+            &proving,
         )?;
         certifying += clock.elapsed();
         let budget = limits.solving(solving);
@@ -116,6 +121,12 @@ pub fn answer(
         };
         let Some(better) = better.filter(|_| ended.is_none()) else {
             solution.stopped_by = ended.unwrap_or(solution.stopped_by);
+            let met = certificate.gap.relative.is_some_and(|g| g <= certify.target_gap);
+            if !met && proving.exhausted() && solution.is_done() {
+                // the point stands, but its proof was not done
+                observer.unproven(&solution, certificate.cuts.as_ref());
+                solution.stopped_by = if proving.interrupted() { StopReason::Interrupt } else { StopReason::Time };
+            }
             return Ok(Answer { solution, certificate, solving, certifying });
         };
         let clock = Instant::now();
@@ -126,8 +137,8 @@ pub fn answer(
 
 /// The factors with the slice that refutes them, where the solver thought itself done.
 fn better(solution: &Solution, certificate: &Certificate) -> Option<Factors> {
-    let done = matches!(solution.stopped_by, StopReason::Gap | StopReason::Stationary | StopReason::Promise);
-    let refuted = certificate.refutation.as_ref().filter(|_| done && certificate.verdict == Verdict::Refuted)?;
+    let refuted = certificate.refutation.as_ref();
+    let refuted = refuted.filter(|_| solution.is_done() && certificate.verdict == Verdict::Refuted)?;
     let mut x = solution.factors.clone();
     x.append(&Factors(refuted.slice.iter().map(|c| Mat::from_column_slice(c.len(), 1, c)).collect()));
     Some(x)

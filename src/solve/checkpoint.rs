@@ -10,6 +10,7 @@ use crate::extra::Coefficients;
 use crate::linalg::Mat;
 use crate::mapping::Factors;
 use crate::polar::bound::{self, Bounded};
+use crate::polar::cuts::Tree;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +153,8 @@ pub struct Ended {
     polar: Option<Start>,
     stopped_by: StopReason,
     made: (usize, f64),
+    /// Where the search for its bound was when time ended it.
+    cuts: Option<Tree>,
 }
 
 impl Ended {
@@ -164,7 +167,18 @@ impl Ended {
             polar: s.polar.as_ref().map(|b| Start::of(&b.start())),
             stopped_by: s.stopped_by,
             made: s.made,
+            cuts: None,
         }
+    }
+
+    /// With the cuts that the search for its bound has come to, if any.
+    pub fn unproven(s: &Solution, cuts: Option<&Tree>) -> Self {
+        Self { cuts: cuts.cloned(), ..Self::new(s) }
+    }
+
+    /// The cuts that the search for its bound goes on from, if time ended one.
+    pub fn cuts(&self) -> Option<&Tree> {
+        self.cuts.as_ref()
     }
 
     /// Seconds of solving until here.

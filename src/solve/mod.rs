@@ -83,6 +83,11 @@ pub struct Solution {
 }
 
 impl Solution {
+    /// Whether the solver thought itself done.
+    fn is_done(&self) -> bool {
+        matches!(self.stopped_by, StopReason::Gap | StopReason::Stationary | StopReason::Promise)
+    }
+
     /// Seconds of solving, those before a checkpoint included.
     pub fn elapsed_s(&self) -> f64 {
         self.made.1

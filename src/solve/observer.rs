@@ -2,6 +2,7 @@
 
 use super::Solution;
 use super::checkpoint::Checkpoint;
+use crate::polar::cuts::Tree;
 use serde::{Deserialize, Serialize};
 
 /// One outer iteration of Algorithm 1, for the log table and `trace.csv`.
@@ -39,6 +40,8 @@ pub trait Observer {
     fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
     /// Solving has come to an end, and what it came to is to be certified.
     fn solved(&mut self, _solution: &Solution) {}
+    /// Time has ended the proof of what solving has come to, and the search for its bound at these cuts, if it was begun.
+    fn unproven(&mut self, _solution: &Solution, _cuts: Option<&Tree>) {}
 }
 
 /// Watches nothing.

@@ -99,6 +99,73 @@ fn what_time_ended_goes_on_without_force() {
     resumed(&place, &["--force"]).exits(log.code);
 }
 
+/// A network on `inputs` inputs, with noise: its point is found soon, its proof takes long.
+fn network(inputs: usize, samples: usize, more: &str) -> Place {
+    let place = Place::new();
+    let hash = |i: usize, j: usize| ((i * 7919 + j * 104_729 + i * j % 89 * 31) % 1009) as f64 / 504.5 - 1.0;
+    let v = Grid::from_fn(samples, inputs, |i, j| hash(i + 3, j + 1));
+    let unit = |i: usize, k: usize| (0..inputs).map(|j| v.at(i, j) * hash(k + 50, j)).sum::<f64>().max(0.0);
+    let y = Grid::from_fn(samples, 1, |i, _| unit(i, 0) - unit(i, 1) + 0.5 * hash(i, 77));
+    place.write("V.csv", csv(&v));
+    place.write("Y.csv", csv(&y));
+    let more = format!("input = \"V.csv\"\n[solver]\nthreads = 1\n{more}");
+    place.write("spec.toml", spec_on("\"Y.csv\"", "{ relative = 0.1 }", "relu", "{ norm = \"l2\" }", &more));
+    place
+}
+
+#[test]
+fn a_proof_that_time_ended_goes_on_from_its_cells() {
+    let place = network(9, 40, "[certificate]\ntime_limit = \"2s\"\n");
+    let log = place.run(&["solve", "spec.toml", "-o", "run"]).exits(1);
+    log.says(&["the time limit", "time ended the search in dimension 9 at", "--resume goes on from"]);
+    let ended = |name: &str| -> Value { serde_json::from_str(&place.read(name)).unwrap() };
+    let first = ended("run/certificate.json");
+    assert_eq!(word(&first, "/stopped_by"), "time");
+    let cells = first.pointer("/polar/ended/cells").unwrap().as_u64().unwrap();
+    assert!(cells > 1 && first.pointer("/polar/ended/dimension").unwrap() == 9, "{first}");
+    let text = fs::read(place.path("run.checkpoint")).unwrap();
+    let factors = place.tree("run/factors");
+
+    let resume = ["solve", "spec.toml", "-o", "run", "--resume", "--set", "certificate.time_limit=\"6s\""];
+    place
+        .run(&resume)
+        .exits(1)
+        .says(&["resumed from run.checkpoint", &format!("the bound goes on from {cells} cells")]);
+    let second = ended("run/certificate.json");
+    assert_eq!(place.tree("run/factors"), factors);
+    assert!(number(&second, "/lower_bound") > number(&first, "/lower_bound"), "{first} {second}");
+    assert!(second.pointer("/polar/ended/cells").unwrap().as_u64().unwrap() > cells);
+    place.run(&["check", "run"]).exits(1);
+
+    // without time nothing is claimed of cells that were not bounded anew
+    place.write("run.checkpoint", text);
+    let none = ["solve", "spec.toml", "-o", "run", "--resume", "--set", "certificate.time_limit=\"1ms\""];
+    place.run(&none).exits(1);
+    let third = ended("run/certificate.json");
+    assert!(number(&third, "/lower_bound") <= number(&first, "/lower_bound"), "{first} {third}");
+    assert!(third.pointer("/polar/ended/cells").unwrap() == cells, "{third}");
+}
+
+#[test]
+fn a_network_killed_at_any_moment_goes_on_to_the_same_bytes() {
+    let place = network(4, 60, "max_outer = 8\n[certificate]\neffort = \"cheap\"\n");
+    let clock = Instant::now();
+    let code = place.run(&SOLVE).code;
+    let whole = clock.elapsed();
+    assert!(code <= 1);
+    let wanted = timeless(&place.tree("run"));
+    let mut caught = 0;
+    for k in 0..6 {
+        fs::remove_dir_all(place.path("run")).unwrap();
+        caught += usize::from(killed(&place, &SOLVE, whole.mul_f64((f64::from(k) + 0.5) / 6.0)));
+        if !place.path("run").exists() {
+            resumed(&place, &[]).exits(code);
+        }
+        assert_eq!(timeless(&place.tree("run")), wanted, "killed at {k}");
+    }
+    assert!(caught > 0, "every run ended before it was killed");
+}
+
 #[test]
 fn a_checkpoint_that_does_not_fit_is_refused() {
     let place = place();

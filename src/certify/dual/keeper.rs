@@ -3,6 +3,7 @@
 use super::{DualPoint, Kind, Proven, promise, prove, prove_field};
 use crate::mapping::Factors;
 use crate::polar::bound;
+use crate::polar::cuts::Tree;
 use crate::problem::Problem;
 
 /// Keeps the best proven bound: a later, weaker one never replaces it.
@@ -12,6 +13,7 @@ pub struct Keeper {
     tried: Vec<String>,
     polar: Option<bound::Upper>,
     seen: Option<Factors>,
+    cuts: Option<Tree>,
 }
 
 impl Keeper {
@@ -47,6 +49,16 @@ impl Keeper {
     /// The last one.
     pub fn seen(&self) -> Option<&Factors> {
         self.seen.as_ref()
+    }
+
+    /// Notes the cuts that the search for the bound at the point is to go on from, or those at which time ended it.
+    pub fn go_on_from(&mut self, cuts: Option<Tree>) {
+        self.cuts = cuts;
+    }
+
+    /// Takes them.
+    pub fn cuts(&mut self) -> Option<Tree> {
+        self.cuts.take()
     }
 
     /// Proves a point, unless that is expensive and promises nothing.

@@ -51,10 +51,12 @@ impl Relaxation for Priced {
         let limit = threshold(problem, &z, goal);
         let tolerance = (0.5 * (limit / problem.lambda - 1.0)).max(1e-9);
         let seen = RefCell::new(None);
-        let aim = Aim { limit, tolerance, work: work(effort), budget, seen: Some(&seen) };
+        let tree = RefCell::new(keeper.cuts());
+        let aim = Aim { limit, tolerance, work: work(effort), budget, seen: Some(&seen), tree: Some(&tree) };
         if let Some(upper) = bound::upper_toward(problem, &z, &aim) {
             keeper.bound_polar(upper);
             keeper.see(seen.into_inner());
+            keeper.go_on_from(tree.into_inner().filter(|_| budget.exhausted()));
             let spared = Upper { value: upper.value * (1.0 + SPARE), ..upper };
             keeper.keep(dual::prove_field(problem, &source(self), &z, spared));
         }

@@ -15,12 +15,13 @@ use super::session::Session;
 use super::solve;
 use crate::budget::Budget;
 use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
+use crate::polar::cuts::Tree;
 use crate::report::path::{self, Point};
 use crate::report::{describe, log};
 use crate::run::Staging;
 use crate::run::document::Time;
 use crate::solve::answer::{self, Begin, Limits};
-use crate::solve::checkpoint::Checkpoint;
+use crate::solve::checkpoint::{Checkpoint, Ended};
 use crate::solve::observer::{Iteration, Observer};
 use crate::solve::path::Path;
 use crate::solve::{Solution, Until};
@@ -322,7 +323,7 @@ fn certify(
     options: &CertifyOptions,
     budget: &Budget,
 ) -> anyhow::Result<Certificate> {
-    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref() };
+    let known = Known { witnesses: &solution.witnesses, polar: solution.polar.as_ref(), cuts: None };
     let budget = budget.within(session.spec.certificate.time_limit);
     let (x, q) = (&solution.factors, Some(&solution.extras));
     Ok(certify::certify_at(&session.problem, x, q, known, options, &budget)?)
@@ -360,5 +361,12 @@ impl Observer for Watch<'_, '_> {
 
     fn solved(&mut self, solution: &Solution) {
         self.record.solved(self.point, solution, &self.trace, self.console);
+    }
+
+    fn unproven(&mut self, solution: &Solution, cuts: Option<&Tree>) {
+        if self.record.due(true) {
+            let state = State::Solved(Ended::unproven(solution, cuts));
+            self.record.at(self.point, state, &self.trace, self.console);
+        }
     }
 }

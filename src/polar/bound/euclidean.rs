@@ -39,7 +39,11 @@ impl PolarBound for Euclidean {
     }
 
     fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
-        self.upper_toward(problem, z, &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None })
+        self.upper_toward(
+            problem,
+            z,
+            &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None, tree: None },
+        )
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
@@ -75,7 +79,7 @@ impl PolarBound for Euclidean {
                 let limit = n.in_units(aim.limit / scale) - 2.0 * n.rounding;
                 let (work, tolerance) =
                     if tight { (aim.work / share, aim.tolerance) } else { (WORK / share, TOLERANCE) };
-                plain(&n, &Aim { limit, work, tolerance, seen: None, ..*aim })
+                plain(&n, &Aim { limit, work, tolerance, seen: None, tree: None, ..*aim })
             })
             .fold(0.0, f64::max);
         Upper { value: ((value + sums) * scale * (1.0 + gamma(8))).next_up(), method: self.name(), exact: false }

@@ -47,7 +47,7 @@ impl PolarBound for Folded {
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
-        by(problem, z, |p, z| upper_toward(p, z, &Aim { seen: None, ..*aim }))
+        by(problem, z, |p, z| upper_toward(p, z, &Aim { seen: None, tree: None, ..*aim }))
     }
 
     fn flops(&self, problem: &Problem) -> f64 {

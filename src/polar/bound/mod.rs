@@ -32,6 +32,7 @@ use crate::budget::Budget;
 use crate::linalg::Mat;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::mapping::Factors;
+use crate::polar::cuts::Tree;
 use crate::polar::search::Found;
 use crate::problem::Problem;
 use std::cell::RefCell;
@@ -60,6 +61,8 @@ pub struct Aim<'a> {
     pub budget: &'a Budget,
     /// Where a search puts the best slice it has come upon, with g = 1.
     pub seen: Option<&'a RefCell<Option<Factors>>>,
+    /// The cuts that a search goes on from, if any; where it puts its own if it ends before it is done.
+    pub tree: Option<&'a RefCell<Option<Tree>>>,
 }
 
 /// A method that bounds the polar from above.

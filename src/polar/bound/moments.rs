@@ -34,7 +34,11 @@ impl PolarBound for Moments {
     }
 
     fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
-        self.upper_toward(problem, z, &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None })
+        self.upper_toward(
+            problem,
+            z,
+            &Aim { limit: 0.0, tolerance: TOLERANCE, work: WORK, budget, seen: None, tree: None },
+        )
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {

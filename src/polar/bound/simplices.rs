@@ -41,7 +41,7 @@ impl PolarBound for Simplices {
     fn upper_within(&self, problem: &Problem, z: &[f64], budget: &Budget) -> Upper {
         // where nothing is attained, this little is as good as nothing
         let limit = NOTHING * radius(problem) * norm_upper(z);
-        self.upper_toward(problem, z, &Aim { limit, tolerance: TOLERANCE, work: WORK, budget, seen: None })
+        self.upper_toward(problem, z, &Aim { limit, tolerance: TOLERANCE, work: WORK, budget, seen: None, tree: None })
     }
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
@@ -76,6 +76,7 @@ impl PolarBound for Simplices {
                 limit: f.scaled(aim.limit.max(attained)),
                 work: left / (order.len() - k) as f64,
                 seen: None,
+                tree: None,
                 ..*aim
             };
             let (reached, work) = simplices::search(f, &known, &aim);
@@ -211,7 +212,8 @@ mod tests {
             }
             let best = attained(&p, &z, seed) * (1.0 - 1e-13);
             let label = format!("seed {seed}: {} {}", p.regularizer.gauges[0].norm().label(), p.shape().1);
-            let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 3e5, budget: &Default::default(), seen: None };
+            let aim =
+                Aim { limit: 0.0, tolerance: 1e-2, work: 3e5, budget: &Default::default(), seen: None, tree: None };
             let [cones, plain] = [Simplices.upper_toward(&p, &z, &aim), Euclidean.upper(&p, &z)].map(|u| u.value);
             assert!(cones >= best, "{label}: {cones} below {best}");
             assert!(plain >= best, "{label}: euclidean {plain} below {best}");
@@ -228,7 +230,14 @@ mod tests {
                 continue;
             }
             let seen = std::cell::RefCell::new(None);
-            let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 1e6, budget: &Default::default(), seen: Some(&seen) };
+            let aim = Aim {
+                limit: 0.0,
+                tolerance: 1e-3,
+                work: 1e6,
+                budget: &Default::default(),
+                seen: Some(&seen),
+                tree: None,
+            };
             let upper = Simplices.upper_toward(&p, &z, &aim).value;
             let found = attained(&p, &z, seed);
             assert!(

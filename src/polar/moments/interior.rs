@@ -17,6 +17,7 @@ use super::cell::{Cell, Crossing, Sides, Units, inner};
 use super::proof::{Multipliers, Quadratic};
 use crate::linalg::{Mat, dense};
 use newton::System;
+use std::sync::Arc;
 
 /// Iterations at most.
 const ITERATIONS: usize = 40;
@@ -42,6 +43,8 @@ pub struct Reached {
     pub squares: Vec<f64>,
     /// Iterations made.
     pub iterations: usize,
+    /// What proves it, for [`recall`].
+    pub proof: Arc<[f32]>,
 }
 
 /// A slack and its multiplier.
@@ -93,10 +96,31 @@ struct Relaxation<'a> {
     negative: Vec<usize>,
 }
 
+/// What proves a bound, as long as nobody asks for more: moments, and the multipliers that they do not determine.
+struct Dual {
+    m: Mat,
+    /// Of the two lines that x_i is above, beside 0, for the rows with w < 0.
+    shares: Vec<[f64; 2]>,
+    ranges: Vec<f64>,
+    box_sides: Vec<f64>,
+}
+
 /// Bounds a cell.
 pub fn bound(units: &Units, cell: &Cell, sides: &Sides, goal: Goal) -> Reached {
     let r = Relaxation::new(units, cell, sides);
     r.solve(goal)
+}
+
+/// The bound of a cell that was bounded before, by what proved it then; `None` where that is of another cell. It need not be believed: any
+/// moments and multipliers prove a bound.
+pub fn recall(units: &Units, cell: &Cell, sides: &Sides, proof: &[f32]) -> Option<Reached> {
+    let r = Relaxation::new(units, cell, sides);
+    let dual = r.unpacked(proof)?;
+    let (t, s) = r.moments(&dual.m);
+    let quadratic = r.quadratic(&dual, &t, &s);
+    let top = quadratic.top()?;
+    let (mean, squares) = (r.mean(&dual.m), r.squares(&dual.m));
+    Some(Reached { upper: quadratic.upper(&top), at: top.at, mean, squares, iterations: 0, proof: proof.into() })
 }
 
 impl<'a> Relaxation<'a> {
@@ -194,19 +218,19 @@ impl<'a> Relaxation<'a> {
     }
 
     fn solve(&self, goal: Goal) -> Reached {
-        let d = self.d;
         let mut state = self.start();
-        let mut best: Option<(f64, Quadratic, super::proof::Top)> = None;
+        let mut best: Option<(f64, Quadratic, super::proof::Top, Arc<[f32]>)> = None;
         let mut iterations = 0;
         for iteration in 0..ITERATIONS {
             let (t, s) = self.moments(&state.m);
-            let quadratic = Quadratic::new(self.units, self.cell, self.sides, &self.multipliers(&state, &t, &s));
+            let dual = self.dual(&state);
+            let quadratic = self.quadratic(&dual, &t, &s);
             let top = quadratic.top();
             if let Some(top) = top
                 && top.value.is_finite()
                 && best.as_ref().is_none_or(|b| top.value < b.0)
             {
-                best = Some((top.value, quadratic, top));
+                best = Some((top.value, quadratic, top, Self::packed(&dual)));
             }
             let reached = best.as_ref().map_or(f64::INFINITY, |b| b.0);
             let (value, missing) = self.value(&state, &t, &s);
@@ -218,32 +242,77 @@ impl<'a> Relaxation<'a> {
             let Some(next) = self.advance(&state, &t, &s) else { break };
             state = next;
         }
-        let (upper, at) = match &best {
-            Some((_, quadratic, top)) => (quadratic.upper(top), top.at.clone()),
-            None => (f64::INFINITY, vec![0.0; d]),
+        let (upper, at, proof) = match best {
+            Some((_, quadratic, top, proof)) => (quadratic.upper(&top), top.at, proof),
+            None => (f64::INFINITY, vec![0.0; self.d], Arc::default()),
         };
-        let mean = (0..d).map(|j| state.m[(j + 1, 0)]).collect();
-        let squares = (0..d).map(|j| state.m[(j + 1, j + 1)]).collect();
-        Reached { upper, at, mean, squares, iterations }
+        let (mean, squares) = (self.mean(&state.m), self.squares(&state.m));
+        Reached { upper, at, mean, squares, iterations, proof }
     }
 
-    /// The multipliers of a state, made valid.
-    fn multipliers(&self, state: &State, t: &[f64], s: &[f64]) -> Multipliers {
-        let mut negative = state.prices.iter();
+    fn mean(&self, m: &Mat) -> Vec<f64> {
+        (0..self.d).map(|j| m[(j + 1, 0)]).collect()
+    }
+
+    fn squares(&self, m: &Mat) -> Vec<f64> {
+        (0..self.d).map(|j| m[(j + 1, j + 1)]).collect()
+    }
+
+    /// What a state proves a bound by.
+    fn dual(&self, state: &State) -> Dual {
+        let shares = state.prices.iter().map(|p| {
+            let p = p.map(|p| p.max(0.0));
+            let sum: f64 = p.iter().sum();
+            [p[1], p[2]].map(|p| if sum > 0.0 { p / sum } else { 0.0 })
+        });
+        let prices = |pairs: &[Pair]| pairs.iter().map(|p| p.price.max(0.0)).collect();
+        let (ranges, box_sides) = (prices(&state.ranges), prices(&state.box_sides));
+        Dual { m: state.m.clone(), shares: shares.collect(), ranges, box_sides }
+    }
+
+    /// The quadratic that is above the units, where M has the moments t and s.
+    fn quadratic(&self, dual: &Dual, t: &[f64], s: &[f64]) -> Quadratic {
+        let mut shares = dual.shares.iter();
         let parabolas = (self.sides.crossing.iter().enumerate())
-            .map(|(i, c)| {
-                if c.weight > 0.0 {
-                    return c.above(t[i], s[i]).0;
-                }
-                let p = negative.next().expect("one per row with w < 0").map(|p| p.max(0.0));
-                let sum: f64 = p.iter().sum();
-                let share = |p: f64| if sum > 0.0 { p / sum } else { 0.0 };
-                c.mixed_below([share(p[1]), share(p[2])])
+            .map(|(i, c)| match c.weight > 0.0 {
+                true => c.above(t[i], s[i]).0,
+                false => c.mixed_below(*shares.next().expect("one per row with w < 0")),
             })
             .collect();
         let mut box_sides = vec![0.0; self.d];
-        self.cut.iter().zip(&state.box_sides).for_each(|(&j, p)| box_sides[j] = p.price.max(0.0));
-        Multipliers { parabolas, ranges: state.ranges.iter().map(|p| p.price.max(0.0)).collect(), box_sides }
+        self.cut.iter().zip(&dual.box_sides).for_each(|(&j, mu)| box_sides[j] = *mu);
+        let multipliers = Multipliers { parabolas, ranges: dual.ranges.clone(), box_sides };
+        Quadratic::new(self.units, self.cell, self.sides, &multipliers)
+    }
+
+    /// u, U by its lower triangle, eta, mu, shares.
+    fn packed(dual: &Dual) -> Arc<[f32]> {
+        let m = &dual.m;
+        let lower = (1..m.nrows()).flat_map(|i| (0..=i).map(move |j| m[(i, j)]));
+        let rest = dual.ranges.iter().chain(&dual.box_sides).chain(dual.shares.iter().flatten()).copied();
+        lower.chain(rest).map(|x| x as f32).collect()
+    }
+
+    /// The same, made valid; `None` if it is not as long as it should be, or not finite.
+    fn unpacked(&self, proof: &[f32]) -> Option<Dual> {
+        let (d, rows, cut, negative) = (self.d, self.sides.crossing.len(), self.cut.len(), self.negative.len());
+        let moments = d * (d + 3) / 2;
+        if proof.len() != moments + rows + cut + 2 * negative || proof.iter().any(|x| !x.is_finite()) {
+            return None;
+        }
+        let mut numbers = proof.iter().map(|x| f64::from(*x));
+        let mut m = Mat::zeros(d + 1, d + 1);
+        m[(0, 0)] = 1.0;
+        for i in 1..=d {
+            for (j, x) in (0..=i).zip(numbers.by_ref()) {
+                (m[(i, j)], m[(j, i)]) = (x, x);
+            }
+        }
+        let mut prices = |count: usize| numbers.by_ref().take(count).map(|x| x.max(0.0)).collect::<Vec<f64>>();
+        let (ranges, box_sides) = (prices(rows), prices(cut));
+        let shares = prices(2 * negative);
+        let shares = shares.chunks(2).map(|p| [p[0], p[1]].map(|x| x / (p[0] + p[1]).max(1.0))).collect();
+        Some(Dual { m, shares, ranges, box_sides })
     }
 
     /// The objective at M, and how far M is from meeting the rows, relative to their sizes.

@@ -18,12 +18,15 @@ mod proof;
 
 use super::best_first::{self, Found, Queue};
 use super::bound::Aim;
+use super::cuts::{self, Cut, Growing, Hints, Leaf, Place, place};
 use super::generators::{DRIFT, Span, between, orthant};
 use super::neurons::Neurons;
+use crate::budget::Budget;
 use cell::{Cell, Sides, Units, sides};
 use interior::{Goal, Reached};
 use outputs::Outputs;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Inputs at most: a relaxation has about half their square of unknowns.
 pub const INPUTS: usize = 40;
@@ -33,8 +36,13 @@ const BATCH: usize = 8;
 const SHARE: f64 = 0.05;
 /// Bytes that boxes may take.
 const MEMORY: usize = 1 << 30;
+/// The share at which an edge of a cone is cut.
+const HALF: f64 = 0.5;
+/// No side is cut thinner.
+const THIN: f64 = 1e-12;
 
 /// A box of directions of the inputs with a cone of directions of the outputs.
+#[derive(Clone)]
 struct Open {
     upper: f64,
     cell: Cell,
@@ -45,6 +53,10 @@ struct Open {
     depth: usize,
     /// Where the box is to be split: side and place.
     split: (usize, f64),
+    /// What proves H_j.
+    proofs: Vec<Arc<[f32]>>,
+    /// The place in the tree.
+    at: Place,
 }
 
 impl best_first::Cell for Open {
@@ -75,22 +87,44 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     }
     let outputs = Outputs::new(n);
     let aim = &Aim { limit: (aim.limit - outputs.lost) / outputs.stretch, ..*aim };
-    let mut work = 0.0;
     let mut queue = Queue::default();
-    let mut parts = vec![whole(&outputs, found.enough(aim))];
-    loop {
-        for part in parts {
-            found.cells += part.seen.len();
-            work += part.work;
-            part.seen.iter().for_each(|u| see(n, u, &mut found));
-            part.open.into_iter().for_each(|open| queue.offer(open, found.enough(aim)));
+    let whole = whole(&outputs, found.enough(aim));
+    let mut growing = Growing::rooted(whole.open.len(), aim.tree.is_some());
+    let mut work = whole.work;
+    let take = |part: Parts, found: &mut Found, queue: &mut Queue<Open>, growing: &mut Growing| {
+        found.cells += part.seen.len();
+        part.seen.iter().for_each(|u| see(n, u, found));
+        for open in part.open {
+            growing.hint(open.at, &open.proofs);
+            queue.offer(open, found.enough(aim));
         }
-        let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) else {
-            found.upper = outputs.upper(found.upper, DRIFT * (queue.depth() as f64 + 2.0));
-            return found;
-        };
-        parts = batch.into_par_iter().map(|o| o.split(&outputs, stop)).collect();
+    };
+    match aim.tree.and_then(|t| t.take()) {
+        None => take(whole, &mut found, &mut queue, &mut growing),
+        Some(tree) => {
+            work = tree.work();
+            let stop = found.enough(aim);
+            let cut = |open: &Open, cut, proofs: &Hints| open.recalled(proofs, &outputs).cut_again(cut);
+            let again = |leaf| Open::bounded_again(leaf, &outputs, stop, aim.budget);
+            let take = |part: Parts, growing: &mut Growing| take(part, &mut found, &mut queue, growing);
+            cuts::regrow(tree, whole.open, &mut growing, cut, again, take);
+        }
     }
+    while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
+        let parts: Vec<Parts> = batch.par_iter().map(|o| o.split(&outputs, stop)).collect();
+        for (whole, mut part) in batch.iter().zip(parts) {
+            work += part.work;
+            let useful = part.open.iter().any(|o| o.owes(whole));
+            let first = growing.cut(whole.at, part.cut.expect("it was cut"), part.open.len(), useful);
+            part.open.iter_mut().enumerate().for_each(|(k, o)| o.at = place(first, k));
+            take(part, &mut found, &mut queue, &mut growing);
+        }
+    }
+    if let Some(tree) = aim.tree.filter(|_| found.upper > found.enough(aim)) {
+        tree.replace(Some(growing.tree(outputs.inputs(), work)));
+    }
+    found.upper = outputs.upper(found.upper, DRIFT * (queue.depth() as f64 + 2.0));
+    found
 }
 
 fn see(n: &Neurons, u: &[f64], found: &mut Found) {
@@ -101,6 +135,7 @@ fn see(n: &Neurons, u: &[f64], found: &mut Found) {
 /// What became of a box and cone.
 #[derive(Default)]
 struct Parts {
+    cut: Option<Cut>,
     open: Vec<Open>,
     /// Directions worth trying, one for every relaxation solved.
     seen: Vec<Vec<f64>>,
@@ -114,16 +149,18 @@ fn whole(outputs: &Outputs, stop: f64) -> Parts {
     let axis = |k: usize| (0..r).map(|j| if j != k / 2 { 0.0 } else { 1.0 - 2.0 * (k % 2) as f64 }).collect::<Vec<_>>();
     let cell = Cell::whole(outputs.inputs());
     let bounded: Vec<Value> =
-        (0..2 * r).into_par_iter().map(|k| value(&outputs.units(&axis(k)), &cell, limit)).collect();
+        (0..2 * r).into_par_iter().map(|k| value(&outputs.units(&axis(k)), &cell, limit, None)).collect();
     let open = (0..1usize << r).map(|signs| {
         let at: Vec<&Value> = (0..r).map(|j| &bounded[2 * j + (signs >> j & 1)]).collect();
         let highest = at.iter().max_by(|a, b| a.upper.total_cmp(&b.upper)).expect("r >= 1");
         let values = at.iter().map(|v| v.upper).collect();
+        let proofs = at.iter().map(|v| v.proof.clone()).collect();
         let (cell, cone) = (cell.clone(), orthant(r, signs));
-        Open { upper: f64::INFINITY, cell, cone, values, depth: 0, split: highest.split }.bounded()
+        let (depth, at) = (0, signs as Place);
+        Open { upper: f64::INFINITY, cell, cone, values, depth, split: highest.split, proofs, at }.bounded()
     });
     let work = bounded.iter().map(|v| v.work).sum();
-    Parts { open: open.collect(), work, seen: bounded.iter().map(|v| v.at.clone()).collect() }
+    Parts { cut: None, open: open.collect(), work, seen: bounded.iter().map(|v| v.at.clone()).collect() }
 }
 
 impl Open {
@@ -138,7 +175,7 @@ impl Open {
         self.values.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b))
     }
 
-    fn split(self, outputs: &Outputs, stop: f64) -> Parts {
+    fn split(&self, outputs: &Outputs, stop: f64) -> Parts {
         let (by_cone, by_box) = (self.upper - self.highest(), self.highest() - stop);
         if self.values.len() > 1 && by_cone > by_box.max(0.0) {
             self.halve(outputs, stop)
@@ -147,66 +184,142 @@ impl Open {
         }
     }
 
-    /// The parts of the cone on either side of the middle of its longest edge.
-    fn halve(self, outputs: &Outputs, stop: f64) -> Parts {
+    /// The longest edge of the cone.
+    fn edge(&self) -> (usize, usize) {
         let r = self.values.len();
         let length = |&(j, k): &(usize, usize)| {
             (0..r).map(|x| (self.cone[j * r + x] - self.cone[k * r + x]).powi(2)).sum::<f64>()
         };
         let edges = (0..r).flat_map(|k| (0..k).map(move |j| (j, k)));
-        let (j, k) = edges.max_by(|a, b| length(a).total_cmp(&length(b))).unwrap_or((0, 0));
-        let middle = between(&self.cone, r, (j, k, 0.5));
+        edges.max_by(|a, b| length(a).total_cmp(&length(b))).unwrap_or((0, 0))
+    }
+
+    /// The cones on either side of the middle of an edge, without generator j and without k, and the middle.
+    fn halves(&self, (j, k): (usize, usize)) -> ([Vec<f64>; 2], Vec<f64>) {
+        let r = self.values.len();
+        let middle = between(&self.cone, r, (j, k, HALF));
         let replaced = |gone: usize| {
             let mut cone = self.cone.clone();
             cone[gone * r..(gone + 1) * r].copy_from_slice(&middle);
             cone
         };
-        let limit = stop * tightness(&replaced(j)).min(tightness(&replaced(k)));
-        let new = value(&outputs.units(&middle), &self.cell, limit);
+        ([j, k].map(replaced), middle)
+    }
+
+    /// The parts of the cone on either side of the middle of its longest edge.
+    fn halve(&self, outputs: &Outputs, stop: f64) -> Parts {
+        let (j, k) = self.edge();
+        let (cones, middle) = self.halves((j, k));
+        let limit = cones.iter().map(|c| stop * tightness(c)).fold(f64::INFINITY, f64::min);
+        let new = value(&outputs.units(&middle), &self.cell, limit, None);
         let upper = new.upper;
-        let open = [j, k].map(|gone| {
-            let mut values = self.values.clone();
-            values[gone] = upper;
+        let open = [j, k].into_iter().zip(cones).map(|(gone, cone)| {
+            let (mut values, mut proofs) = (self.values.clone(), self.proofs.clone());
+            (values[gone], proofs[gone]) = (upper, new.proof.clone());
             let highest = self.values.iter().enumerate().all(|(x, v)| x == gone || *v <= upper);
-            Open {
-                upper: self.upper,
-                cell: self.cell.clone(),
-                cone: replaced(gone),
-                values,
-                depth: self.depth + 1,
-                split: if highest { new.split } else { self.split },
-            }
-            .bounded()
+            let split = if highest { new.split } else { self.split };
+            Open { cell: self.cell.clone(), cone, values, depth: self.depth + 1, split, proofs, ..*self }.bounded()
         });
-        Parts { open: open.into(), seen: vec![new.at], work: new.work }
+        let cut = Some(Cut::Edge(j as u32, k as u32, HALF));
+        Parts { cut, open: open.collect(), seen: vec![new.at], work: new.work }
     }
 
     /// The parts of the box.
-    fn cut(self, outputs: &Outputs, stop: f64) -> Parts {
-        let r = self.values.len();
+    fn cut(&self, outputs: &Outputs, stop: f64) -> Parts {
+        let (side, at) = self.split;
+        let units = self.units(outputs);
+        let mut parts = Parts { cut: Some(Cut::Side(side as u32, at)), ..Parts::default() };
+        for cell in self.boxes(side, at) {
+            let open = Open { cell, cone: self.cone.clone(), values: self.values.clone(), proofs: Vec::new(), ..*self };
+            open.valued(&units, &[], stop, &mut parts);
+        }
+        parts
+    }
+
+    fn boxes(&self, side: usize, at: f64) -> impl Iterator<Item = Cell> {
+        self.cell.split(side, at).into_iter().filter(Cell::meets_sphere)
+    }
+
+    /// sum_i (a_i'g_j) (v_i'u)_+ for every generator.
+    fn units(&self, outputs: &Outputs) -> Vec<Units> {
+        self.cone.chunks(self.values.len()).map(|g| outputs.units(g)).collect()
+    }
+
+    /// Among others, with every H_j no more than what it was.
+    fn valued(mut self, units: &[Units], proofs: &[Vec<f32>], stop: f64, parts: &mut Parts) {
         let limit = stop * tightness(&self.cone);
-        let units: Vec<Units> = self.cone.chunks(r).map(|g| outputs.units(g)).collect();
-        let mut parts = Parts::default();
-        for cell in self.cell.split(self.split.0, self.split.1).into_iter().filter(Cell::meets_sphere) {
-            let mut open = Open {
-                upper: self.upper,
-                cone: self.cone.clone(),
-                values: Vec::new(),
-                depth: self.depth,
-                split: self.split,
-                cell,
-            };
-            let mut highest = f64::NEG_INFINITY;
-            for (units, parent) in units.iter().zip(&self.values) {
-                let new = value(units, &open.cell, limit);
-                if new.upper > highest {
-                    (highest, open.split) = (new.upper, new.split);
-                }
-                open.values.push(new.upper.min(*parent));
-                parts.seen.push(new.at);
-                parts.work += new.work;
+        let mut highest = f64::NEG_INFINITY;
+        self.proofs.clear();
+        for (j, units) in units.iter().enumerate() {
+            let new = value(units, &self.cell, limit, proofs.get(j).map(Vec::as_slice));
+            if new.upper > highest {
+                (highest, self.split) = (new.upper, new.split);
             }
-            parts.open.push(open.bounded());
+            self.values[j] = self.values[j].min(new.upper);
+            self.proofs.push(new.proof);
+            parts.seen.push(new.at);
+            parts.work += new.work;
+        }
+        parts.open.push(self.bounded());
+    }
+
+    /// The parts that a tree says this was cut into, nothing known of them but what was of the whole; `None` where it cannot be so.
+    fn cut_again(&self, cut: Cut) -> Option<Vec<Self>> {
+        let r = self.values.len();
+        let part = |cell: Cell, cone: Vec<f64>, depth: usize| Self {
+            cell,
+            cone,
+            values: self.values.clone(),
+            depth,
+            proofs: Vec::new(),
+            ..*self
+        };
+        match cut {
+            Cut::Side(side, at) => {
+                let side = side as usize;
+                let (low, high) = (self.cell.low.get(side)?, self.cell.high.get(side)?);
+                let inside = low + THIN < at && at + THIN < *high;
+                inside.then(|| self.boxes(side, at).map(|c| part(c, self.cone.clone(), self.depth)).collect())
+            }
+            Cut::Edge(..) => {
+                let (j, k) = self.edge();
+                let (cones, _) = (r > 1).then(|| self.halves((j, k)))?;
+                let half = |(gone, cone)| {
+                    let mut half = part(self.cell.clone(), cone, self.depth + 1);
+                    half.values[gone] = f64::INFINITY;
+                    half
+                };
+                Some([j, k].into_iter().zip(cones).map(half).collect())
+            }
+        }
+    }
+
+    /// Whether its bound, or an H_j, is that of the whole it was cut from.
+    fn owes(&self, whole: &Self) -> bool {
+        let mut values = self.values.iter().zip(&whole.values);
+        self.upper >= whole.upper || (self.cone == whole.cone && values.any(|(own, of_whole)| own >= of_whole))
+    }
+
+    /// With the bound that it had before, as far as these prove it.
+    fn recalled(&self, proofs: &Hints, outputs: &Outputs) -> Self {
+        let mut open = self.clone();
+        for ((g, value), proof) in self.cone.chunks(self.values.len()).zip(&mut open.values).zip(proofs) {
+            let units = outputs.units(g);
+            let known = interior::recall(&units, &self.cell, &sides(&units, &self.cell), proof);
+            *value = known.map_or(*value, |k| value.min(k.upper));
+        }
+        open.bounded()
+    }
+
+    /// A leaf of a tree, bounded if there is time.
+    fn bounded_again((at, mut leaf, proofs): Leaf<Self>, outputs: &Outputs, stop: f64, budget: &Budget) -> Parts {
+        leaf.at = at;
+        let mut parts = Parts::default();
+        if budget.exhausted() {
+            parts.open.push(leaf);
+        } else {
+            let units = leaf.units(outputs);
+            leaf.valued(&units, &proofs, stop, &mut parts);
         }
         parts
     }
@@ -224,15 +337,17 @@ struct Value {
     at: Vec<f64>,
     split: (usize, f64),
     work: f64,
+    proof: Arc<[f32]>,
 }
 
-fn value(units: &Units, cell: &Cell, limit: f64) -> Value {
+fn value(units: &Units, cell: &Cell, limit: f64, proof: Option<&[f32]>) -> Value {
     let sides = sides(units, cell);
-    let reached = interior::bound(units, cell, &sides, Goal { limit, share: SHARE });
+    let recalled = proof.and_then(|p| interior::recall(units, cell, &sides, p));
+    let reached = recalled.unwrap_or_else(|| interior::bound(units, cell, &sides, Goal { limit, share: SHARE }));
     let split = split(units, cell, &sides, &reached);
     let unknowns = (units.d * (units.d + 3) / 2) as f64;
     let cost = (reached.iterations + 1) as f64 * (sides.crossing.len() as f64 + unknowns / 3.0) * unknowns * unknowns;
-    Value { upper: reached.upper.min(units.most()), at: reached.at, split, work: cost / 500.0 }
+    Value { upper: reached.upper.min(units.most()), at: reached.at, split, work: cost / 500.0, proof: reached.proof }
 }
 
 /// The side along which crossing rows lose most, at the mean clipped to the middle half.
@@ -254,6 +369,7 @@ fn split(units: &Units, cell: &Cell, sides: &Sides, reached: &Reached) -> (usize
 #[cfg(test)]
 mod tests {
     use super::cell::{Crossing, Parabola, inner};
+    use super::cuts::tests::{damaged, forged, held};
     use super::proof::{Multipliers, Quadratic};
     use super::*;
     use crate::linalg::Mat;
@@ -419,7 +535,8 @@ mod tests {
         for seed in 0..24 {
             let d = 3 + seed as usize % 4;
             let n = instance(seed, d);
-            let aim = Aim { limit: 0.0, tolerance: 1e-3, work: 3e6, budget: &Default::default(), seen: None };
+            let aim =
+                Aim { limit: 0.0, tolerance: 1e-3, work: 3e6, budget: &Default::default(), seen: None, tree: None };
             let (found, best) = (search(&n, &[], &aim), best_found(&n, seed));
             assert!(found.upper >= best, "seed {seed}: {} below {best}", found.upper);
             assert!(found.upper <= best * 1.05, "seed {seed}, d {d}: {found:?} against {best}");
@@ -435,7 +552,8 @@ mod tests {
             let n = Neurons::of(gaussian(25, d, seed + 70), field);
             let best = best_found(&n, seed);
             for work in [0.0, 1e4, 1e5, 1e7] {
-                let aim = Aim { limit: 0.0, tolerance: 3e-3, work, budget: &Default::default(), seen: None };
+                let aim =
+                    Aim { limit: 0.0, tolerance: 3e-3, work, budget: &Default::default(), seen: None, tree: None };
                 let found = search(&n, &[], &aim);
                 assert!(found.upper >= best, "seed {seed}, rank {rank}: {} below {best}", found.upper);
                 let close = found.upper <= best * (1.0 + 6e-3);
@@ -444,13 +562,94 @@ mod tests {
         }
     }
 
+    /// Searches that are stopped and gone on from, of one output and of several, against those that nobody stopped.
+    #[test]
+    fn a_search_that_was_stopped_goes_on_from_its_cuts() {
+        let mut stopped = 0;
+        for seed in 0..8 {
+            let (d, q) = (5 + seed as usize % 3, 1 + seed as usize % 2);
+            let n = Neurons::of(gaussian(40, d, seed + 70), gaussian(40, q, seed + 80));
+            let work = 3e4;
+            let (held, budget) = (held(None), Budget::unlimited());
+            let aim =
+                |work: f64| Aim { limit: 0.0, tolerance: 1e-6, work, budget: &budget, seen: None, tree: Some(&held) };
+            let first = search(&n, &[], &aim(work));
+            let Some(tree) = held.take() else { continue };
+            stopped += 1;
+            assert!(tree.work() >= work && tree.dimension() == d, "seed {seed}");
+            // no more work: where it was, but for the rounding of what proves the cells
+            held.replace(Some(tree.clone()));
+            let again = search(&n, &[], &aim(work));
+            assert!(again.upper <= first.upper * (1.0 + 1e-3), "seed {seed}: {} after {}", again.upper, first.upper);
+            assert_eq!(held.take().expect("nor was it now").leaves(), tree.leaves(), "seed {seed}");
+            // more: no worse, and about what one that was not stopped comes to
+            held.replace(Some(tree));
+            let on = search(&n, &[], &aim(3.0 * work));
+            let whole = search(&n, &[], &Aim { tree: None, ..aim(3.0 * work) });
+            let best = best_found(&n, seed);
+            assert!(on.upper >= best, "seed {seed}: {} below {best}", on.upper);
+            let close = (on.upper - whole.upper).abs() <= 0.2 * (first.upper - whole.upper);
+            assert!(on.upper < first.upper && close, "seed {seed}: {first:?}, {on:?}, {whole:?}");
+        }
+        assert!(stopped > 4, "stopped {stopped} times");
+    }
+
+    /// Whatever a tree says, it proves no less than the truth.
+    #[test]
+    fn no_tree_makes_a_bound_overstate() {
+        for seed in 0..24 {
+            let (d, q) = (3 + seed as usize % 3, 1 + seed as usize % 3);
+            let n = Neurons::of(gaussian(20, d, seed + 70), gaussian(20, q, seed + 80));
+            let best = best_found(&n, seed);
+            let held = held(None);
+            let aim =
+                |work: f64, budget| Aim { limit: 0.0, tolerance: 1e-3, work, budget, seen: None, tree: Some(&held) };
+            let (whole, spent) = (Budget::unlimited(), Budget::unlimited().within(Some(std::time::Duration::ZERO)));
+            search(&n, &[], &aim(1e4, &whole));
+            let grown = held.take().map(|t| damaged(&t, seed));
+            for tree in [Some(forged(seed, d)), grown].into_iter().flatten() {
+                for (work, budget) in [(0.0, &whole), (1e5, &whole), (1e5, &spent)] {
+                    held.replace(Some(tree.clone()));
+                    let found = search(&n, &[], &aim(work, budget));
+                    assert!(found.upper >= best, "seed {seed}, work {work}: {} below {best}", found.upper);
+                    assert!(found.upper.is_finite(), "seed {seed}");
+                }
+            }
+        }
+    }
+
+    /// The mutant: a box that was cut into one part instead of two.
+    #[test]
+    fn a_part_that_is_left_out_is_caught() {
+        let mut caught = 0;
+        for seed in 0..20 {
+            let n = Neurons::of(gaussian(40, 5, seed + 70), gaussian(40, 1, seed + 80));
+            let held = held(None);
+            let budget = Budget::unlimited();
+            let aim = Aim { limit: 0.0, tolerance: 1e-4, work: 3e4, budget: &budget, seen: None, tree: Some(&held) };
+            search(&n, &[], &aim);
+            let Some(tree) = held.take() else { continue };
+            let outputs = Outputs::new(&n);
+            let roots = whole(&outputs, 0.0).open;
+            let mut growing = Growing::rooted(roots.len(), true);
+            let half = |open: &Open, cut, _: &Hints| Some(open.cut_again(cut)?.into_iter().take(1).collect());
+            let bound = |leaf| Open::bounded_again(leaf, &outputs, 0.0, &budget);
+            let mut upper: f64 = 0.0;
+            let take = |part: Parts, _: &mut Growing| upper = part.open.iter().map(|o| o.upper).fold(upper, f64::max);
+            cuts::regrow(tree, roots, &mut growing, half, bound, take);
+            caught += usize::from(upper < best_found(&n, seed));
+        }
+        assert!(caught > 3, "caught {caught} times");
+    }
+
     /// The mutant: cones of outputs bounded by the largest of their values, each of which is right.
     #[test]
     fn the_largest_value_of_a_cone_is_no_bound() {
         let caught = (0..12u64)
             .filter(|&seed| {
                 let n = Neurons::of(gaussian(25, 3, seed), gaussian(25, 2, seed + 1));
-                let aim = Aim { limit: 0.0, tolerance: 1e-2, work: 1e7, budget: &Default::default(), seen: None };
+                let aim =
+                    Aim { limit: 0.0, tolerance: 1e-2, work: 1e7, budget: &Default::default(), seen: None, tree: None };
                 let output = |o: usize| Neurons::of(n.inputs.clone(), n.field.columns(o, 1).into_owned());
                 let largest = (0..2).map(|o| search(&output(o), &[], &aim).upper).fold(0.0, f64::max);
                 largest < best_found(&n, seed)

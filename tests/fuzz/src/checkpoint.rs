@@ -19,7 +19,7 @@ use std::time::Duration;
 const LABEL: &str = "p";
 
 /// The first line.
-const HEAD: &[u8] = b"homfac checkpoint 4\n";
+const HEAD: &[u8] = b"homfac checkpoint 7\n";
 
 thread_local! {
     static OPEN: RefCell<Option<(Opened, f64)>> = const { RefCell::new(None) };
@@ -67,7 +67,7 @@ fn ended(run: &Path, o: &Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Ended>(run, LABEL)) else { return };
     if state.fits(&o.problem) {
         let s = state.solution(&o.problem, &little());
-        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref() };
+        let known = Known { witnesses: &s.witnesses, polar: s.polar.as_ref(), cuts: state.cuts() };
         let c = certify::certify_at(&o.problem, &s.factors, Some(&s.extras), known, &fixture::cheap(), &little());
         let bound = said(c).and_then(|c| c.lower_bound);
         assert!(bound.is_none_or(|b| b <= objective), "a bound above what is attained");

@@ -73,7 +73,7 @@ pub fn make(fixture: usize, folder: &Path, observer: &mut dyn Observer) -> (Path
     let budget = Budget::unlimited();
     let settings = opened.spec.solver.clone();
     let solution = solve::solve(&mut opened.problem, &settings, &cheap(), None, &budget, observer);
-    let known = Known { witnesses: &solution.witnesses, polar: None };
+    let known = Known { witnesses: &solution.witnesses, polar: None, cuts: None };
     let (q, x): (_, &Factors) = (Some(&solution.extras), &solution.factors);
     let certificate =
         certify::certify_at(&opened.problem, x, q, known, &cheap(), &budget).expect("a fixture has a certificate");

@@ -104,7 +104,7 @@ fn check(folder: &Path, o: &Opened) -> Option<f64> {
     let q: Option<Coefficients> = said(load::extras(folder, blocks.iter().map(|b| b.map.name())))
         .filter(|q| q.iter().zip(blocks).all(|(q, b)| q.shape() == b.map.shape()))
         .map(|q| q.iter().map(|q| q.as_slice().to_vec()).collect());
-    let known = Known { witnesses: &witnesses, polar: None };
+    let known = Known { witnesses: &witnesses, polar: None, cuts: None };
     let budget = Budget::unlimited().within(Some(Duration::from_secs(2)));
     said(certify::certify_at(problem, &factors, q.as_ref(), known, &fixture::cheap(), &budget))?.lower_bound
 }

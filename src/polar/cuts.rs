@@ -1,0 +1,291 @@
+//! The cuts of a branch and bound: what a search that ran out of time goes on from.
+//!
+//! A tree says where the whole was cut, never what a part is worth. Whoever goes on from one cuts the whole again and bounds every
+//! leaf anew: whatever the tree says, its leaves cover the whole, so that nothing of it needs to be believed.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How a part was cut in two.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Cut {
+    /// A box, at a place of a side.
+    Side(u32, f64),
+    /// A cone, at a point of the edge between two generators: the share of the second.
+    Edge(u32, u32, f64),
+}
+
+/// What became of a part: two others, or a leaf; with what helps to bound it, where it was bounded lower than its parts were.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Part {
+    Cut(Cut, Hints),
+    Leaf(Hints),
+}
+
+/// Numbers that a bound may start from: they decide how soon it is good, never whether it holds.
+pub type Hints = Vec<Vec<f32>>;
+
+/// A tree of cuts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tree {
+    /// In preorder, from the first root to the last.
+    parts: Vec<Part>,
+    dimension: u32,
+    work: f64,
+}
+
+impl Tree {
+    /// Inputs of what was cut.
+    pub fn dimension(&self) -> usize {
+        self.dimension as usize
+    }
+
+    /// Cells that it was cut into.
+    pub fn leaves(&self) -> usize {
+        self.parts.iter().filter(|p| matches!(p, Part::Leaf(_))).count()
+    }
+
+    /// The work done so far, as the search counts it.
+    pub fn work(&self) -> f64 {
+        self.work.max(0.0)
+    }
+}
+
+/// Parts that a tree notes at most: what is cut beyond counts as whole, and is cut again.
+const PARTS: usize = 1 << 21;
+/// Numbers that its hints may take.
+const NUMBERS: usize = 1 << 25;
+/// No search goes deeper.
+const DEPTH: usize = 1 << 12;
+
+/// The place of a part in its tree.
+pub type Place = u32;
+const NOWHERE: Place = Place::MAX;
+
+/// A tree as it grows.
+#[derive(Default)]
+pub struct Growing {
+    nodes: Vec<Node>,
+    roots: usize,
+    numbers: usize,
+}
+
+#[derive(Clone, Default)]
+struct Node {
+    cut: Option<Cut>,
+    /// The parts: so many from here on.
+    parts: (Place, u8),
+    hints: Vec<Arc<[f32]>>,
+}
+
+impl Growing {
+    /// From so many roots, in order, which have the first places; of a tree that nobody asks for nothing is noted.
+    pub fn rooted(roots: usize, wanted: bool) -> Self {
+        let roots = if wanted { roots } else { 0 };
+        Self { nodes: vec![Node::default(); roots], roots, numbers: 0 }
+    }
+
+    /// Notes that the part at a place was cut into so many, and whether what helps to bound it is still of use; the place of the first,
+    /// which the others follow.
+    pub fn cut(&mut self, at: Place, cut: Cut, parts: usize, useful: bool) -> Place {
+        if at as usize >= self.nodes.len() || self.nodes.len() + parts > PARTS {
+            return NOWHERE;
+        }
+        let first = self.nodes.len() as Place;
+        let node = &mut self.nodes[at as usize];
+        (node.cut, node.parts) = (Some(cut), (first, parts as u8));
+        if !useful {
+            self.numbers -= node.hints.iter().map(|h| h.len()).sum::<usize>();
+            node.hints = Vec::new();
+        }
+        self.nodes.resize(self.nodes.len() + parts, Node::default());
+        first
+    }
+
+    /// Notes what helps to bound the part at a place.
+    pub fn hint(&mut self, at: Place, hints: &[Arc<[f32]>]) {
+        let count: usize = hints.iter().map(|h| h.len()).sum();
+        if (at as usize) < self.nodes.len() && self.numbers + count <= NUMBERS {
+            self.numbers += count;
+            self.nodes[at as usize].hints = hints.to_vec();
+        }
+    }
+
+    /// As it stands.
+    pub fn tree(&self, dimension: usize, work: f64) -> Tree {
+        let mut parts = Vec::with_capacity(self.nodes.len());
+        let mut stack: Vec<Place> = (0..self.roots as Place).rev().collect();
+        while let Some(at) = stack.pop() {
+            let node = &self.nodes[at as usize];
+            let (first, count) = node.parts;
+            let hints = node.hints.iter().map(|h| h.to_vec()).collect();
+            parts.push(match node.cut {
+                Some(cut) => Part::Cut(cut, hints),
+                None => Part::Leaf(hints),
+            });
+            stack.extend((first..first + Place::from(count)).rev());
+        }
+        Tree { parts, dimension: dimension as u32, work }
+    }
+}
+
+/// The place of the k-th part after the first.
+pub fn place(first: Place, k: usize) -> Place {
+    if first == NOWHERE { NOWHERE } else { first + k as Place }
+}
+
+/// A part that is not cut, its place, and what helps to bound it.
+pub type Leaf<C> = (Place, C, Hints);
+
+/// Leaves that are bounded together: fixed, so that results do not depend on the number of threads.
+const LEAVES: usize = 256;
+
+/// Cuts what a search starts from as a tree says, and bounds the leaves. `cut` makes the parts of one, which are bounded as it is by its
+/// hints, if it has any; `None` where it cannot be cut so: it is a leaf then, as is all that a tree which ends too soon says nothing of.
+/// `take` has what became of every leaf, in order.
+pub fn regrow<C: Send, B: Send>(
+    tree: Tree,
+    roots: Vec<C>,
+    growing: &mut Growing,
+    cut: impl Fn(&C, Cut, &Hints) -> Option<Vec<C>>,
+    bound: impl Fn(Leaf<C>) -> B + Sync,
+    mut take: impl FnMut(B, &mut Growing),
+) {
+    let mut walk = Walk::new(tree, roots);
+    loop {
+        let leaves: Vec<Leaf<C>> = (0..LEAVES).map_while(|_| walk.next(growing, &cut)).collect();
+        if leaves.is_empty() {
+            return;
+        }
+        let bounded: Vec<B> = leaves.into_par_iter().map(&bound).collect();
+        bounded.into_iter().for_each(|b| take(b, growing));
+    }
+}
+
+/// The leaves of a tree, one by one: what is not come to is not made.
+struct Walk<C> {
+    parts: std::vec::IntoIter<Part>,
+    /// Places, depths and parts.
+    stack: Vec<(Place, usize, C)>,
+}
+
+impl<C> Walk<C> {
+    fn new(tree: Tree, roots: Vec<C>) -> Self {
+        let stack = roots.into_iter().enumerate().rev().map(|(k, c)| (k as Place, 0, c)).collect();
+        Self { parts: tree.parts.into_iter(), stack }
+    }
+
+    fn next(&mut self, growing: &mut Growing, cut: &impl Fn(&C, Cut, &Hints) -> Option<Vec<C>>) -> Option<Leaf<C>> {
+        while let Some((at, depth, part)) = self.stack.pop() {
+            let (how, hints) = match self.parts.next() {
+                Some(Part::Cut(how, hints)) => (Some(how), hints),
+                Some(Part::Leaf(hints)) => (None, hints),
+                None => (None, Hints::new()),
+            };
+            let parts = how.filter(|_| depth < DEPTH).and_then(|how| Some((how, cut(&part, how, &hints)?)));
+            let Some((how, parts)) = parts else { return Some((at, part, hints)) };
+            growing.hint(at, &hints.iter().map(|h| h[..].into()).collect::<Vec<_>>());
+            let first = growing.cut(at, how, parts.len(), true);
+            self.stack.extend(parts.into_iter().enumerate().rev().map(|(k, c)| (place(first, k), depth + 1, c)));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use std::cell::RefCell;
+
+    /// A tree that nobody has grown: any cuts at all, of any sides and edges at any places, with hints of any length and any numbers.
+    pub fn forged(seed: u64, d: usize) -> Tree {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut wild = move || {
+            let x: f64 = rng.random_range(-1.5..1.5);
+            match rng.random_range(0..12) {
+                0 => f64::NAN,
+                1 => f64::INFINITY,
+                2 => x * 1e300,
+                3 => 0.0,
+                _ => x,
+            }
+        };
+        let index = |x: f64| (x.abs() * d as f64) as u32 % (d as u32 + 2);
+        let count = 1 + index(wild()) as usize * 40;
+        let part = |wild: &mut dyn FnMut() -> f64| {
+            let length = index(wild()) as usize * 9;
+            let hints = vec![(0..length).map(|_| wild() as f32).collect(); index(wild()) as usize % 3];
+            match index(wild()) % 5 {
+                0 | 1 => Part::Cut(Cut::Side(index(wild()), wild()), hints),
+                2 => Part::Cut(Cut::Edge(index(wild()), index(wild()), wild()), hints),
+                _ => Part::Leaf(hints),
+            }
+        };
+        Tree { parts: (0..count).map(|_| part(&mut wild)).collect(), dimension: index(wild()), work: wild() }
+    }
+
+    /// The same tree with numbers of its leaves and places of its cuts changed here and there, or cut off.
+    pub fn damaged(tree: &Tree, seed: u64) -> Tree {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut tree = tree.clone();
+        for part in &mut tree.parts {
+            if let Part::Cut(Cut::Side(_, at) | Cut::Edge(_, _, at), _) = part
+                && rng.random_range(0..6) == 0
+            {
+                *at += rng.random_range(-0.3..0.3);
+            }
+            let (Part::Cut(_, hints) | Part::Leaf(hints)) = part;
+            for x in hints.iter_mut().flatten() {
+                *x = [-*x, 2.0 * *x, 0.0, 1e9, *x, *x, *x, *x][rng.random_range(0..8)];
+            }
+        }
+        let left = rng.random_range(tree.parts.len() / 2..=tree.parts.len());
+        tree.parts.truncate(left);
+        tree
+    }
+
+    /// What a search is asked for and has left of its tree.
+    pub fn held(tree: Option<Tree>) -> RefCell<Option<Tree>> {
+        RefCell::new(tree)
+    }
+
+    /// Intervals of [0, 1].
+    fn halved(c: &(f64, f64), cut: Cut, _: &Hints) -> Option<Vec<(f64, f64)>> {
+        let Cut::Side(0, x) = cut else { return None };
+        (c.0 < x && x < c.1).then(|| vec![(c.0, x), (x, c.1)])
+    }
+
+    #[test]
+    fn a_tree_is_cut_again_as_it_was_cut() {
+        let mut growing = Growing::rooted(2, true);
+        let first = growing.cut(1, Cut::Side(0, 0.25), 2, false);
+        growing.hint(first, &[Arc::from([7.0f32])]);
+        growing.hint(place(first, 1), &[Arc::from([8.0f32])]);
+        growing.cut(place(first, 1), Cut::Side(0, 0.5), 2, true);
+        let tree = growing.tree(1, 3.0);
+        assert_eq!((tree.leaves(), tree.dimension(), tree.work()), (4, 1, 3.0));
+        let mut again = Growing::rooted(2, true);
+        let mut leaves = Vec::new();
+        let roots = vec![(0.0, 1.0); 2];
+        let take = |(at, c, hints): Leaf<(f64, f64)>, growing: &mut Growing| {
+            let hints: Vec<Arc<[f32]>> = hints.into_iter().map(Arc::from).collect();
+            growing.hint(at, &hints);
+            leaves.push(c);
+        };
+        regrow(tree.clone(), roots, &mut again, halved, |leaf| leaf, take);
+        assert_eq!(leaves, [(0.0, 1.0), (0.0, 0.25), (0.25, 0.5), (0.5, 1.0)]);
+        assert_eq!(again.tree(1, 3.0), tree);
+    }
+
+    #[test]
+    fn the_leaves_of_any_tree_cover_the_whole() {
+        for seed in 0..300 {
+            let mut covered = 0.0;
+            let take = |(_, c, _): Leaf<(f64, f64)>, _: &mut Growing| covered += c.1 - c.0;
+            regrow(forged(seed, 2), vec![(0.0, 1.0)], &mut Growing::rooted(1, true), halved, |leaf| leaf, take);
+            assert!((covered - 1.0).abs() < 1e-12, "seed {seed}: {covered}");
+        }
+    }
+}
