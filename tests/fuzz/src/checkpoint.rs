@@ -1,11 +1,17 @@
 //! The checkpoint beside a run folder. The first byte says whether the rest is the whole file, or the state of a solve, the end of
-//! one, or the state of a path, which is given a head with the right digests.
+//! one, the state of a path, or the cuts of a bound's search, which is given a head with the right digests.
 
 use crate::fixture::{self, Opened};
 use crate::{put, said, scratch};
 use homfac::budget::Budget;
 use homfac::certify::dual::{self, DualPoint};
 use homfac::certify::{self, Known};
+use homfac::linalg::Mat;
+use homfac::polar::best_first::Found as Reaches;
+use homfac::polar::bound::Aim;
+use homfac::polar::cuts::Tree;
+use homfac::polar::neurons::Neurons;
+use homfac::polar::{cones, moments};
 use homfac::run::checkpoint;
 use homfac::solve::checkpoint::{Checkpoint, Ended, Reached};
 use homfac::solve::observer::{Observer, Silent};
@@ -41,6 +47,8 @@ pub fn checkpoint_file(bytes: &[u8]) {
         match how {
             0 | 1 => solving(&run, opened, *objective),
             2 => ended(&run, opened, *objective),
+            4 => cuts(&run, cones::search, CONES),
+            5 => cuts(&run, moments::search, BOXES),
             _ => path(&run, opened, *objective),
         }
     });
@@ -58,7 +66,8 @@ fn solving(run: &Path, o: &mut Opened, objective: f64) {
     let Some(Some(state)) = said(checkpoint::read::<Checkpoint>(run, LABEL)) else { return };
     if state.fits(&o.problem) {
         let options = one(o);
-        let s = solve::resume(&mut o.problem, &options, &fixture::cheap(), (&state, Until::Proven), &little(), &mut Silent);
+        let s =
+            solve::resume(&mut o.problem, &options, &fixture::cheap(), (&state, Until::Proven), &little(), &mut Silent);
         sound(o, &s, objective);
     }
 }
@@ -81,6 +90,32 @@ fn path(run: &Path, o: &mut Opened, objective: f64) {
         let s = state.path().step(&mut o.problem, &options, &cheap, (Until::Promised, None), &little(), &mut Silent);
         sound(o, &s, objective);
     }
+}
+
+/// Inputs of the networks whose bounds go on from cuts, in cones and in boxes.
+const CONES: usize = 3;
+const BOXES: usize = 5;
+
+/// A search for a bound of a network.
+type Search = fn(&Neurons, &[Vec<f64>], &Aim) -> Reaches;
+
+fn network(inputs: usize) -> Neurons {
+    let number = |i: usize, j: usize| ((i * 7 + j * 13 + i * j * 5) % 11) as f64 - 5.3;
+    Neurons::over(Mat::from_fn(12, inputs, number), Mat::from_fn(12, 1, |i, _| number(i, 9))).expect("finite numbers")
+}
+
+fn searched(search: Search, inputs: usize, work: f64, tree: &RefCell<Option<Tree>>) -> (f64, f64) {
+    let n = network(inputs);
+    let aim = Aim { limit: 0.0, tolerance: 1e-3, work, budget: &little(), seen: None, tree: Some(tree) };
+    let mut starts = Mat::identity(inputs, inputs);
+    let best = n.ascend(&mut starts, 0..40, || false).into_iter().fold(0.0, f64::max);
+    (search(&n, &[], &aim).upper, best)
+}
+
+fn cuts(run: &Path, search: Search, inputs: usize) {
+    let Some(Some(tree)) = said(checkpoint::read::<Tree>(run, LABEL)) else { return };
+    let (upper, best) = searched(search, inputs, 3e3, &RefCell::new(Some(tree)));
+    assert!(upper >= best, "a bound below what is attained: {upper:e}, {best:e}");
 }
 
 fn sound(o: &Opened, s: &Solution, objective: f64) {
@@ -113,5 +148,12 @@ pub fn written(folder: &Path) -> Vec<Vec<u8>> {
     checkpoint::write(&run, LABEL, &Ended::new(&s)).expect("a checkpoint");
     let ended = body();
     checkpoint::write(&run, LABEL, &Reached::new(&homfac::solve::path::Path::from(&s))).expect("a checkpoint");
-    vec![whole, solving, ended, body()]
+    let path = body();
+    let grown = |search: Search, inputs: usize| {
+        let tree = RefCell::new(None);
+        searched(search, inputs, 3e2, &tree);
+        checkpoint::write(&run, LABEL, &tree.take().expect("a search that was not done")).expect("a checkpoint");
+        body()
+    };
+    vec![whole, solving, ended, path, grown(cones::search, CONES), grown(moments::search, BOXES)]
 }
