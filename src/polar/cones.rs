@@ -14,10 +14,9 @@
 
 use super::best_first::{Found, Queue};
 use super::bound::Aim;
-use super::cuts::{self, Cut, Growing, Hints, Leaf, Place, place};
+use super::cuts::{self, Cut, Growing, Leaf, Place, place};
 use super::generators::{self, Cone, DRIFT, Sides, Span, SpanBound, between, orthant};
 use super::neurons::Neurons;
-use crate::budget::Budget;
 use crate::linalg::nnls::SMALL;
 use crate::linalg::sum::gamma;
 use crate::linalg::{Mat, dense};
@@ -34,6 +33,8 @@ const BATCH: usize = 32;
 const MEMORY: usize = 1 << 31;
 /// Points of an edge keep this distance from its ends, relative to it.
 const CLIP: f64 = 0.4;
+/// Sides are means of up to three that are 0 or 1.
+const UNITS: u8 = 252;
 
 /// A cone, with the sign of f.
 type Cell = Cone<Split>;
@@ -41,22 +42,19 @@ type Cell = Cone<Split>;
 /// How a cone is split.
 struct Split {
     sign: f64,
-    /// Generators j, k and the share of k in the point that splits the edge between them.
-    edge: (usize, usize, f64),
-    /// The sides of the crossing rows that the bound is of, if they are noted.
-    alpha: Arc<[f32]>,
+    /// Generators j, k and the share of k in the point that splits the edge between them; `None` if it is not chosen yet.
+    edge: Option<(usize, usize, f64)>,
+    /// The sides of the crossing rows that the bound is of, in units of 1 / [`UNITS`], if they are noted.
+    alpha: Arc<[u8]>,
+    /// t_i'g_j of a cone that is not bounded yet.
+    products: Vec<f64>,
     /// The place in the tree.
     at: Place,
 }
 
 impl Split {
     fn of(sign: f64) -> Self {
-        Self { sign, edge: (0, 1, 0.5), alpha: Arc::default(), at: 0 }
-    }
-
-    fn cut(&self) -> Cut {
-        let (j, k, share) = self.edge;
-        Cut::Edge(j as u32, k as u32, share)
+        Self { sign, edge: None, alpha: Arc::default(), products: Vec::new(), at: 0 }
     }
 }
 
@@ -100,23 +98,30 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
         growing.hint(c.split.at, slice::from_ref(&c.split.alpha));
         queue.offer(c, stop);
     };
-    match aim.tree.and_then(|t| t.take()) {
+    let tree = aim.tree.and_then(|t| t.take());
+    match &tree {
         None => roots.into_iter().for_each(|c| offer(c, &mut growing)),
         Some(tree) => {
             work = tree.work();
-            let again = |leaf| rows.bounded_again(leaf, aim.budget);
-            cuts::regrow(tree, roots, &mut growing, |c, cut, hints| rows.cut_again(c, cut, hints), again, offer);
+            let highest = roots.iter().map(|c| c.upper).fold(0.0, f64::max);
+            let cut = |c: &Cell, cut, hints: &[Vec<u8>]| rows.cut_again(c, cut, hints);
+            let again = |leaf| rows.bounded_again(leaf);
+            if !cuts::regrow(tree, roots, &mut growing, cut, again, offer, aim.budget) {
+                aim.tree.map(|t| t.replace(Some(tree.clone())));
+                found.upper = rows.upper(highest, 0);
+                return found;
+            }
         }
     }
     while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
-        let children: Vec<(Vec<Cell>, f64)> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
-        for ((parts, value), parent) in children.into_iter().zip(&batch) {
+        let children: Vec<_> = batch.par_iter().map(|c| (rows.split(c), rows.value(&c.top))).collect();
+        for (((cut, parts), value), parent) in children.into_iter().zip(&batch) {
             found.see(value, &parent.top);
             // a cone that no row crosses costs something too
             work += 2.0 * (parent.crossing.len() + rows.d) as f64;
             found.cells += parts.len();
             let useful = parts.iter().any(|c| c.upper >= parent.upper);
-            let first = growing.cut(parent.split.at, parent.split.cut(), parts.len(), useful);
+            let first = growing.cut(parent.split.at, cut, parts.len(), useful);
             for (k, mut c) in parts.into_iter().enumerate() {
                 c.split.at = place(first, k);
                 growing.hint(c.split.at, slice::from_ref(&c.split.alpha));
@@ -127,9 +132,7 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
     if let Some(tree) = aim.tree.filter(|_| found.upper > found.enough(aim)) {
         tree.replace(Some(growing.tree(rows.d, work)));
     }
-    // cones that rounding left between parts, and norms that rounding makes larger than 1
-    let drift = DRIFT * (queue.depth() as f64 + 2.0);
-    found.upper = (found.upper * (1.0 + drift) + drift * rows.slope).next_up();
+    found.upper = rows.upper(found.upper, queue.depth());
     found
 }
 
@@ -139,6 +142,13 @@ impl<'a> Rows<'a> {
         let size = n.field.row_iter().map(|r| r.norm()).collect();
         let (d, q) = (n.inputs.ncols(), n.field.ncols());
         Self { n, d, q, t: by_rows(&n.inputs), w: by_rows(&n.field), size, slope: n.slope(), noting: false }
+    }
+
+    /// A bound of f from one of cones that were split so often: there are cones that rounding left between parts, and norms that
+    /// rounding makes larger than 1.
+    fn upper(&self, upper: f64, depth: usize) -> f64 {
+        let drift = DRIFT * (depth as f64 + 2.0);
+        (upper * (1.0 + drift) + drift * self.slope).next_up()
     }
 
     /// f at a direction, 0 for none.
@@ -151,10 +161,15 @@ impl<'a> Rows<'a> {
         found.see(self.value(u), u);
     }
 
-    /// The two parts of a cone.
-    fn split(&self, c: &Cell) -> Vec<Cell> {
+    /// The two parts of a cone, and how it is cut.
+    fn split(&self, c: &Cell) -> (Cut, Vec<Cell>) {
         let bounded = |g| self.cell(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, c.upper);
-        self.sides_of(c, c.split.edge).map(bounded).into()
+        let edge = c.split.edge.unwrap_or_else(|| {
+            let again = self.part(c.split.sign, c.generators.clone(), &c.active, &c.crossing, c.depth, c.upper);
+            self.edge(&again.0, &again.1)
+        });
+        let cut = Cut::Edge(edge.0 as u32, edge.1 as u32, edge.2);
+        (cut, self.sides_of(c, edge).map(bounded).into())
     }
 
     /// The generators on either side of a point of an edge.
@@ -168,7 +183,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The parts that a tree says a cone was cut into, nothing known of them but what is of the whole; `None` where it cannot be so.
-    fn cut_again(&self, c: &Cell, cut: Cut, hints: &Hints) -> Option<Vec<Cell>> {
+    fn cut_again(&self, c: &Cell, cut: Cut, hints: &[Vec<u8>]) -> Option<Vec<Cell>> {
         let Cut::Edge(j, k, share) = cut else { return None };
         let (j, k) = (j as usize, k as usize);
         let fits = j < k && k < self.d && (CLIP..=1.0 - CLIP).contains(&share);
@@ -178,17 +193,20 @@ impl<'a> Rows<'a> {
             self.bound(&mut whole, &products, Some(sides));
             whole.upper
         });
-        let part = |g| self.part(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, upper).0;
+        let part = |g| {
+            let (mut part, products) = self.part(c.split.sign, g, &c.active, &c.crossing, c.depth + 1, upper);
+            part.split.products = products;
+            part
+        };
         fits.then(|| self.sides_of(c, (j, k, share)).map(part).into())
     }
 
-    /// A leaf of a tree, bounded if there is time.
-    fn bounded_again(&self, (at, mut c, hints): Leaf<Cell>, budget: &Budget) -> Cell {
-        if !budget.exhausted() {
-            let products;
-            (c, products) = self.part(c.split.sign, c.generators, &c.active, &c.crossing, c.depth, c.upper);
+    /// A leaf of a tree, bounded. Where it is to be split is left until it is.
+    fn bounded_again(&self, (at, mut c, hints): Leaf<Cell>) -> Cell {
+        // a root is bounded already
+        if c.depth > 0 {
+            let products = std::mem::take(&mut c.split.products);
             self.bound(&mut c, &products, hints.first().map(Vec::as_slice));
-            self.choose_split(&mut c, &products);
         }
         c.split.at = at;
         c
@@ -198,7 +216,7 @@ impl<'a> Rows<'a> {
     fn cell(&self, sign: f64, g: Vec<f64>, active: &[f64], among: &[u32], depth: usize, parent: f64) -> Cell {
         let (mut c, s) = self.part(sign, g, active, among, depth, parent);
         self.bound(&mut c, &s, None);
-        self.choose_split(&mut c, &s);
+        c.split.edge = Some(self.edge(&c, &s));
         c
     }
 
@@ -232,7 +250,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Lowers the cone's bound; by these sides of its crossing rows alone, if they are as many.
-    fn bound(&self, c: &mut Cell, s: &[f64], known: Option<&[f32]>) {
+    fn bound(&self, c: &mut Cell, s: &[f64], known: Option<&[u8]>) {
         let (d, q) = (self.d, self.q);
         let means = self.means(c);
         let span = Span::new(&c.generators, d);
@@ -241,7 +259,7 @@ impl<'a> Rows<'a> {
         let mut at: Vec<f64> = (0..d).map(|r| (0..d).map(|j| c.generators[j * d + r]).sum()).collect();
         // the sides of the crossing rows that were best against the last maximisers, on average
         let mut alpha = vec![0.0; c.crossing.len()];
-        let known = known.filter(|k| k.len() == alpha.len() && k.iter().all(|a| a.is_finite()));
+        let known = known.filter(|k| k.len() == alpha.len());
         let rounds = if c.crossing.is_empty() || known.is_some() {
             1
         } else if q == 1 {
@@ -251,7 +269,7 @@ impl<'a> Rows<'a> {
         };
         for round in 0..rounds {
             if let Some(known) = known {
-                alpha = known.iter().map(|a| f64::from(*a).clamp(0.0, 1.0)).collect();
+                alpha = known.iter().map(|a| f64::from((*a).min(UNITS)) / f64::from(UNITS)).collect();
             }
             for (x, &i) in alpha.iter_mut().zip(&c.crossing).filter(|_| known.is_none()) {
                 let t = &self.t[i as usize * d..(i as usize + 1) * d];
@@ -264,7 +282,7 @@ impl<'a> Rows<'a> {
             if upper < c.upper || c.top.is_empty() {
                 c.upper = c.upper.min(upper);
                 if self.noting {
-                    c.split.alpha = alpha.iter().map(|a| *a as f32).collect();
+                    c.split.alpha = alpha.iter().map(|a| (a * f64::from(UNITS)).round() as u8).collect();
                 }
                 c.top = if size > 0.0 { y.iter().map(|y| y / size).collect() } else { at.clone() };
             }
@@ -308,7 +326,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The edge on which crossing rows cost most, at the zero of the one that does.
-    fn choose_split(&self, c: &mut Cell, s: &[f64]) {
+    fn edge(&self, c: &Cell, s: &[f64]) -> (usize, usize, f64) {
         let d = self.d;
         let cost = |i: u32, a: f64, b: f64| self.size[i as usize] * a.abs() * b.abs() / (a.abs() + b.abs());
         let means = (self.q > 1).then(|| self.means(c));
@@ -348,7 +366,7 @@ impl<'a> Rows<'a> {
                 share = a.abs() / (a.abs() + b.abs());
             }
         }
-        c.split.edge = (j, k, share.clamp(CLIP, 1.0 - CLIP));
+        (j, k, share.clamp(CLIP, 1.0 - CLIP))
     }
 }
 
@@ -356,6 +374,7 @@ impl<'a> Rows<'a> {
 mod tests {
     use super::super::cuts::tests::{damaged, forged, held};
     use super::*;
+    use crate::budget::Budget;
     use crate::linalg::lanczos::gaussian;
     use crate::linalg::nnls::quadratic;
 

@@ -3,8 +3,10 @@
 //! A tree says where the whole was cut, never what a part is worth. Whoever goes on from one cuts the whole again and bounds every
 //! leaf anew: whatever the tree says, its leaves cover the whole, so that nothing of it needs to be believed.
 
+use crate::budget::Budget;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::slice;
 use std::sync::Arc;
 
 /// How a part was cut in two.
@@ -23,14 +25,14 @@ enum Part {
     Leaf(Hints),
 }
 
-/// Numbers that a bound may start from: they decide how soon it is good, never whether it holds.
-pub type Hints = Vec<Vec<f32>>;
+/// What a bound may start from: it decides how soon it is good, never whether it holds.
+pub type Hints = Vec<Vec<u8>>;
 
 /// A tree of cuts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tree {
     /// In preorder, from the first root to the last.
-    parts: Vec<Part>,
+    parts: Arc<Vec<Part>>,
     dimension: u32,
     work: f64,
 }
@@ -54,8 +56,8 @@ impl Tree {
 
 /// Parts that a tree notes at most: what is cut beyond counts as whole, and is cut again.
 const PARTS: usize = 1 << 21;
-/// Numbers that its hints may take.
-const NUMBERS: usize = 1 << 25;
+/// Bytes that its hints may take.
+const BYTES: usize = 1 << 27;
 /// No search goes deeper.
 const DEPTH: usize = 1 << 12;
 
@@ -68,7 +70,7 @@ const NOWHERE: Place = Place::MAX;
 pub struct Growing {
     nodes: Vec<Node>,
     roots: usize,
-    numbers: usize,
+    bytes: usize,
 }
 
 #[derive(Clone, Default)]
@@ -76,14 +78,14 @@ struct Node {
     cut: Option<Cut>,
     /// The parts: so many from here on.
     parts: (Place, u8),
-    hints: Vec<Arc<[f32]>>,
+    hints: Vec<Arc<[u8]>>,
 }
 
 impl Growing {
     /// From so many roots, in order, which have the first places; of a tree that nobody asks for nothing is noted.
     pub fn rooted(roots: usize, wanted: bool) -> Self {
         let roots = if wanted { roots } else { 0 };
-        Self { nodes: vec![Node::default(); roots], roots, numbers: 0 }
+        Self { nodes: vec![Node::default(); roots], roots, bytes: 0 }
     }
 
     /// Notes that the part at a place was cut into so many, and whether what helps to bound it is still of use; the place of the first,
@@ -96,7 +98,7 @@ impl Growing {
         let node = &mut self.nodes[at as usize];
         (node.cut, node.parts) = (Some(cut), (first, parts as u8));
         if !useful {
-            self.numbers -= node.hints.iter().map(|h| h.len()).sum::<usize>();
+            self.bytes -= node.hints.iter().map(|h| h.len()).sum::<usize>();
             node.hints = Vec::new();
         }
         self.nodes.resize(self.nodes.len() + parts, Node::default());
@@ -104,10 +106,10 @@ impl Growing {
     }
 
     /// Notes what helps to bound the part at a place.
-    pub fn hint(&mut self, at: Place, hints: &[Arc<[f32]>]) {
+    pub fn hint(&mut self, at: Place, hints: &[Arc<[u8]>]) {
         let count: usize = hints.iter().map(|h| h.len()).sum();
-        if (at as usize) < self.nodes.len() && self.numbers + count <= NUMBERS {
-            self.numbers += count;
+        if (at as usize) < self.nodes.len() && self.bytes + count <= BYTES {
+            self.bytes += count;
             self.nodes[at as usize].hints = hints.to_vec();
         }
     }
@@ -126,7 +128,7 @@ impl Growing {
             });
             stack.extend((first..first + Place::from(count)).rev());
         }
-        Tree { parts, dimension: dimension as u32, work }
+        Tree { parts: parts.into(), dimension: dimension as u32, work }
     }
 }
 
@@ -136,27 +138,28 @@ pub fn place(first: Place, k: usize) -> Place {
 }
 
 /// A part that is not cut, its place, and what helps to bound it.
-pub type Leaf<C> = (Place, C, Hints);
+pub type Leaf<'a, C> = (Place, C, &'a [Vec<u8>]);
 
 /// Leaves that are bounded together: fixed, so that results do not depend on the number of threads.
 const LEAVES: usize = 256;
 
 /// Cuts what a search starts from as a tree says, and bounds the leaves. `cut` makes the parts of one, which are bounded as it is by its
 /// hints, if it has any; `None` where it cannot be cut so: it is a leaf then, as is all that a tree which ends too soon says nothing of.
-/// `take` has what became of every leaf, in order.
-pub fn regrow<C: Send, B: Send>(
-    tree: Tree,
+/// `take` has what became of every leaf, in order. Whether there was time for all.
+pub fn regrow<'a, C: Send, B: Send>(
+    tree: &'a Tree,
     roots: Vec<C>,
     growing: &mut Growing,
-    cut: impl Fn(&C, Cut, &Hints) -> Option<Vec<C>>,
-    bound: impl Fn(Leaf<C>) -> B + Sync,
+    cut: impl Fn(&C, Cut, &[Vec<u8>]) -> Option<Vec<C>>,
+    bound: impl Fn(Leaf<'a, C>) -> B + Sync,
     mut take: impl FnMut(B, &mut Growing),
-) {
+    budget: &Budget,
+) -> bool {
     let mut walk = Walk::new(tree, roots);
     loop {
-        let leaves: Vec<Leaf<C>> = (0..LEAVES).map_while(|_| walk.next(growing, &cut)).collect();
-        if leaves.is_empty() {
-            return;
+        let leaves: Vec<Leaf<'a, C>> = (0..LEAVES).map_while(|_| walk.next(growing, &cut)).collect();
+        if leaves.is_empty() || budget.exhausted() {
+            return leaves.is_empty();
         }
         let bounded: Vec<B> = leaves.into_par_iter().map(&bound).collect();
         bounded.into_iter().for_each(|b| take(b, growing));
@@ -164,26 +167,30 @@ pub fn regrow<C: Send, B: Send>(
 }
 
 /// The leaves of a tree, one by one: what is not come to is not made.
-struct Walk<C> {
-    parts: std::vec::IntoIter<Part>,
+struct Walk<'a, C> {
+    parts: slice::Iter<'a, Part>,
     /// Places, depths and parts.
     stack: Vec<(Place, usize, C)>,
 }
 
-impl<C> Walk<C> {
-    fn new(tree: Tree, roots: Vec<C>) -> Self {
+impl<'a, C> Walk<'a, C> {
+    fn new(tree: &'a Tree, roots: Vec<C>) -> Self {
         let stack = roots.into_iter().enumerate().rev().map(|(k, c)| (k as Place, 0, c)).collect();
-        Self { parts: tree.parts.into_iter(), stack }
+        Self { parts: tree.parts.iter(), stack }
     }
 
-    fn next(&mut self, growing: &mut Growing, cut: &impl Fn(&C, Cut, &Hints) -> Option<Vec<C>>) -> Option<Leaf<C>> {
+    fn next(
+        &mut self,
+        growing: &mut Growing,
+        cut: &impl Fn(&C, Cut, &[Vec<u8>]) -> Option<Vec<C>>,
+    ) -> Option<Leaf<'a, C>> {
         while let Some((at, depth, part)) = self.stack.pop() {
             let (how, hints) = match self.parts.next() {
-                Some(Part::Cut(how, hints)) => (Some(how), hints),
-                Some(Part::Leaf(hints)) => (None, hints),
-                None => (None, Hints::new()),
+                Some(Part::Cut(how, hints)) => (Some(*how), &hints[..]),
+                Some(Part::Leaf(hints)) => (None, &hints[..]),
+                None => (None, &[][..]),
             };
-            let parts = how.filter(|_| depth < DEPTH).and_then(|how| Some((how, cut(&part, how, &hints)?)));
+            let parts = how.filter(|_| depth < DEPTH).and_then(|how| Some((how, cut(&part, how, hints)?)));
             let Some((how, parts)) = parts else { return Some((at, part, hints)) };
             growing.hint(at, &hints.iter().map(|h| h[..].into()).collect::<Vec<_>>());
             let first = growing.cut(at, how, parts.len(), true);
@@ -216,21 +223,23 @@ pub(super) mod tests {
         let count = 1 + index(wild()) as usize * 40;
         let part = |wild: &mut dyn FnMut() -> f64| {
             let length = index(wild()) as usize * 9;
-            let hints = vec![(0..length).map(|_| wild() as f32).collect(); index(wild()) as usize % 3];
+            let hints =
+                vec![(0..length).map(|_| (index(wild()) as u8).wrapping_mul(50)).collect(); index(wild()) as usize % 3];
             match index(wild()) % 5 {
                 0 | 1 => Part::Cut(Cut::Side(index(wild()), wild()), hints),
                 2 => Part::Cut(Cut::Edge(index(wild()), index(wild()), wild()), hints),
                 _ => Part::Leaf(hints),
             }
         };
-        Tree { parts: (0..count).map(|_| part(&mut wild)).collect(), dimension: index(wild()), work: wild() }
+        let parts: Vec<Part> = (0..count).map(|_| part(&mut wild)).collect();
+        Tree { parts: parts.into(), dimension: index(wild()), work: wild() }
     }
 
     /// The same tree with numbers of its leaves and places of its cuts changed here and there, or cut off.
     pub fn damaged(tree: &Tree, seed: u64) -> Tree {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
-        let mut tree = tree.clone();
-        for part in &mut tree.parts {
+        let mut parts = tree.parts.to_vec();
+        for part in &mut parts {
             if let Part::Cut(Cut::Side(_, at) | Cut::Edge(_, _, at), _) = part
                 && rng.random_range(0..6) == 0
             {
@@ -238,12 +247,11 @@ pub(super) mod tests {
             }
             let (Part::Cut(_, hints) | Part::Leaf(hints)) = part;
             for x in hints.iter_mut().flatten() {
-                *x = [-*x, 2.0 * *x, 0.0, 1e9, *x, *x, *x, *x][rng.random_range(0..8)];
+                *x = [x.wrapping_neg(), *x ^ 1, 0, 255, *x, *x, *x, *x, *x, *x, *x, *x][rng.random_range(0..12)];
             }
         }
-        let left = rng.random_range(tree.parts.len() / 2..=tree.parts.len());
-        tree.parts.truncate(left);
-        tree
+        parts.truncate(rng.random_range(parts.len() / 2..=parts.len()));
+        Tree { parts: parts.into(), ..*tree }
     }
 
     /// What a search is asked for and has left of its tree.
@@ -252,7 +260,7 @@ pub(super) mod tests {
     }
 
     /// Intervals of [0, 1].
-    fn halved(c: &(f64, f64), cut: Cut, _: &Hints) -> Option<Vec<(f64, f64)>> {
+    fn halved(c: &(f64, f64), cut: Cut, _: &[Vec<u8>]) -> Option<Vec<(f64, f64)>> {
         let Cut::Side(0, x) = cut else { return None };
         (c.0 < x && x < c.1).then(|| vec![(c.0, x), (x, c.1)])
     }
@@ -261,8 +269,8 @@ pub(super) mod tests {
     fn a_tree_is_cut_again_as_it_was_cut() {
         let mut growing = Growing::rooted(2, true);
         let first = growing.cut(1, Cut::Side(0, 0.25), 2, false);
-        growing.hint(first, &[Arc::from([7.0f32])]);
-        growing.hint(place(first, 1), &[Arc::from([8.0f32])]);
+        growing.hint(first, &[Arc::from([7u8])]);
+        growing.hint(place(first, 1), &[Arc::from([8u8])]);
         growing.cut(place(first, 1), Cut::Side(0, 0.5), 2, true);
         let tree = growing.tree(1, 3.0);
         assert_eq!((tree.leaves(), tree.dimension(), tree.work()), (4, 1, 3.0));
@@ -270,11 +278,11 @@ pub(super) mod tests {
         let mut leaves = Vec::new();
         let roots = vec![(0.0, 1.0); 2];
         let take = |(at, c, hints): Leaf<(f64, f64)>, growing: &mut Growing| {
-            let hints: Vec<Arc<[f32]>> = hints.into_iter().map(Arc::from).collect();
+            let hints: Vec<Arc<[u8]>> = hints.iter().map(|h| h[..].into()).collect();
             growing.hint(at, &hints);
             leaves.push(c);
         };
-        regrow(tree.clone(), roots, &mut again, halved, |leaf| leaf, take);
+        assert!(regrow(&tree, roots, &mut again, halved, |leaf| leaf, take, &Budget::unlimited()));
         assert_eq!(leaves, [(0.0, 1.0), (0.0, 0.25), (0.25, 0.5), (0.5, 1.0)]);
         assert_eq!(again.tree(1, 3.0), tree);
     }
@@ -284,7 +292,8 @@ pub(super) mod tests {
         for seed in 0..300 {
             let mut covered = 0.0;
             let take = |(_, c, _): Leaf<(f64, f64)>, _: &mut Growing| covered += c.1 - c.0;
-            regrow(forged(seed, 2), vec![(0.0, 1.0)], &mut Growing::rooted(1, true), halved, |leaf| leaf, take);
+            let (tree, mut growing) = (forged(seed, 2), Growing::rooted(1, true));
+            regrow(&tree, vec![(0.0, 1.0)], &mut growing, halved, |leaf| leaf, take, &Budget::unlimited());
             assert!((covered - 1.0).abs() < 1e-12, "seed {seed}: {covered}");
         }
     }

@@ -44,7 +44,7 @@ pub struct Reached {
     /// Iterations made.
     pub iterations: usize,
     /// What proves it, for [`recall`].
-    pub proof: Arc<[f32]>,
+    pub proof: Arc<[u8]>,
 }
 
 /// A slack and its multiplier.
@@ -113,7 +113,7 @@ pub fn bound(units: &Units, cell: &Cell, sides: &Sides, goal: Goal) -> Reached {
 
 /// The bound of a cell that was bounded before, by what proved it then; `None` where that is of another cell. It need not be believed: any
 /// moments and multipliers prove a bound.
-pub fn recall(units: &Units, cell: &Cell, sides: &Sides, proof: &[f32]) -> Option<Reached> {
+pub fn recall(units: &Units, cell: &Cell, sides: &Sides, proof: &[u8]) -> Option<Reached> {
     let r = Relaxation::new(units, cell, sides);
     let dual = r.unpacked(proof)?;
     let (t, s) = r.moments(&dual.m);
@@ -219,7 +219,7 @@ impl<'a> Relaxation<'a> {
 
     fn solve(&self, goal: Goal) -> Reached {
         let mut state = self.start();
-        let mut best: Option<(f64, Quadratic, super::proof::Top, Arc<[f32]>)> = None;
+        let mut best: Option<(f64, Quadratic, super::proof::Top, Arc<[u8]>)> = None;
         let mut iterations = 0;
         for iteration in 0..ITERATIONS {
             let (t, s) = self.moments(&state.m);
@@ -285,22 +285,25 @@ impl<'a> Relaxation<'a> {
         Quadratic::new(self.units, self.cell, self.sides, &multipliers)
     }
 
-    /// u, U by its lower triangle, eta, mu, shares.
-    fn packed(dual: &Dual) -> Arc<[f32]> {
+    /// M by its lower triangle, eta, mu, shares, in single precision.
+    fn packed(dual: &Dual) -> Arc<[u8]> {
         let m = &dual.m;
         let lower = (1..m.nrows()).flat_map(|i| (0..=i).map(move |j| m[(i, j)]));
         let rest = dual.ranges.iter().chain(&dual.box_sides).chain(dual.shares.iter().flatten()).copied();
-        lower.chain(rest).map(|x| x as f32).collect()
+        lower.chain(rest).flat_map(|x| (x as f32).to_le_bytes()).collect()
     }
 
     /// The same, made valid; `None` if it is not as long as it should be, or not finite.
-    fn unpacked(&self, proof: &[f32]) -> Option<Dual> {
+    fn unpacked(&self, proof: &[u8]) -> Option<Dual> {
         let (d, rows, cut, negative) = (self.d, self.sides.crossing.len(), self.cut.len(), self.negative.len());
         let moments = d * (d + 3) / 2;
-        if proof.len() != moments + rows + cut + 2 * negative || proof.iter().any(|x| !x.is_finite()) {
+        let (proof, rest) = proof.as_chunks();
+        let numbers = || proof.iter().map(|x| f64::from(f32::from_le_bytes(*x)));
+        let fits = proof.len() == moments + rows + cut + 2 * negative && rest.is_empty();
+        if !fits || numbers().any(|x| !x.is_finite()) {
             return None;
         }
-        let mut numbers = proof.iter().map(|x| f64::from(*x));
+        let mut numbers = numbers();
         let mut m = Mat::zeros(d + 1, d + 1);
         m[(0, 0)] = 1.0;
         for i in 1..=d {

@@ -18,10 +18,9 @@ mod proof;
 
 use super::best_first::{self, Found, Queue};
 use super::bound::Aim;
-use super::cuts::{self, Cut, Growing, Hints, Leaf, Place, place};
+use super::cuts::{self, Cut, Growing, Leaf, Place, place};
 use super::generators::{DRIFT, Span, between, orthant};
 use super::neurons::Neurons;
-use crate::budget::Budget;
 use cell::{Cell, Sides, Units, sides};
 use interior::{Goal, Reached};
 use outputs::Outputs;
@@ -54,7 +53,7 @@ struct Open {
     /// Where the box is to be split: side and place.
     split: (usize, f64),
     /// What proves H_j.
-    proofs: Vec<Arc<[f32]>>,
+    proofs: Vec<Arc<[u8]>>,
     /// The place in the tree.
     at: Place,
 }
@@ -99,15 +98,21 @@ pub fn search(n: &Neurons, known: &[Vec<f64>], aim: &Aim) -> Found {
             queue.offer(open, found.enough(aim));
         }
     };
-    match aim.tree.and_then(|t| t.take()) {
+    let tree = aim.tree.and_then(|t| t.take());
+    match &tree {
         None => take(whole, &mut found, &mut queue, &mut growing),
         Some(tree) => {
             work = tree.work();
             let stop = found.enough(aim);
-            let cut = |open: &Open, cut, proofs: &Hints| open.recalled(proofs, &outputs).cut_again(cut);
-            let again = |leaf| Open::bounded_again(leaf, &outputs, stop, aim.budget);
+            let cut = |open: &Open, cut, proofs: &[Vec<u8>]| open.recalled(proofs, &outputs).cut_again(cut);
+            let again = |leaf| Open::bounded_again(leaf, &outputs, stop);
+            let highest = whole.open.iter().map(|o| o.upper).fold(0.0, f64::max);
             let take = |part: Parts, growing: &mut Growing| take(part, &mut found, &mut queue, growing);
-            cuts::regrow(tree, whole.open, &mut growing, cut, again, take);
+            if !cuts::regrow(tree, whole.open, &mut growing, cut, again, take, aim.budget) {
+                aim.tree.map(|t| t.replace(Some(tree.clone())));
+                found.upper = outputs.upper(highest, DRIFT);
+                return found;
+            }
         }
     }
     while let Some((batch, stop)) = queue.next(BATCH, &mut found, aim, work, MEMORY) {
@@ -246,7 +251,7 @@ impl Open {
     }
 
     /// Among others, with every H_j no more than what it was.
-    fn valued(mut self, units: &[Units], proofs: &[Vec<f32>], stop: f64, parts: &mut Parts) {
+    fn valued(mut self, units: &[Units], proofs: &[Vec<u8>], stop: f64, parts: &mut Parts) {
         let limit = stop * tightness(&self.cone);
         let mut highest = f64::NEG_INFINITY;
         self.proofs.clear();
@@ -301,7 +306,7 @@ impl Open {
     }
 
     /// With the bound that it had before, as far as these prove it.
-    fn recalled(&self, proofs: &Hints, outputs: &Outputs) -> Self {
+    fn recalled(&self, proofs: &[Vec<u8>], outputs: &Outputs) -> Self {
         let mut open = self.clone();
         for ((g, value), proof) in self.cone.chunks(self.values.len()).zip(&mut open.values).zip(proofs) {
             let units = outputs.units(g);
@@ -311,16 +316,11 @@ impl Open {
         open.bounded()
     }
 
-    /// A leaf of a tree, bounded if there is time.
-    fn bounded_again((at, mut leaf, proofs): Leaf<Self>, outputs: &Outputs, stop: f64, budget: &Budget) -> Parts {
+    /// A leaf of a tree, bounded.
+    fn bounded_again((at, mut leaf, proofs): Leaf<Self>, outputs: &Outputs, stop: f64) -> Parts {
         leaf.at = at;
-        let mut parts = Parts::default();
-        if budget.exhausted() {
-            parts.open.push(leaf);
-        } else {
-            let units = leaf.units(outputs);
-            leaf.valued(&units, &proofs, stop, &mut parts);
-        }
+        let (mut parts, units) = (Parts::default(), leaf.units(outputs));
+        leaf.valued(&units, proofs, stop, &mut parts);
         parts
     }
 }
@@ -337,10 +337,10 @@ struct Value {
     at: Vec<f64>,
     split: (usize, f64),
     work: f64,
-    proof: Arc<[f32]>,
+    proof: Arc<[u8]>,
 }
 
-fn value(units: &Units, cell: &Cell, limit: f64, proof: Option<&[f32]>) -> Value {
+fn value(units: &Units, cell: &Cell, limit: f64, proof: Option<&[u8]>) -> Value {
     let sides = sides(units, cell);
     let recalled = proof.and_then(|p| interior::recall(units, cell, &sides, p));
     let reached = recalled.unwrap_or_else(|| interior::bound(units, cell, &sides, Goal { limit, share: SHARE }));
@@ -372,6 +372,7 @@ mod tests {
     use super::cuts::tests::{damaged, forged, held};
     use super::proof::{Multipliers, Quadratic};
     use super::*;
+    use crate::budget::Budget;
     use crate::linalg::Mat;
     use crate::linalg::lanczos::gaussian;
 
@@ -632,11 +633,11 @@ mod tests {
             let outputs = Outputs::new(&n);
             let roots = whole(&outputs, 0.0).open;
             let mut growing = Growing::rooted(roots.len(), true);
-            let half = |open: &Open, cut, _: &Hints| Some(open.cut_again(cut)?.into_iter().take(1).collect());
-            let bound = |leaf| Open::bounded_again(leaf, &outputs, 0.0, &budget);
+            let half = |open: &Open, cut, _: &[Vec<u8>]| Some(open.cut_again(cut)?.into_iter().take(1).collect());
+            let bound = |leaf| Open::bounded_again(leaf, &outputs, 0.0);
             let mut upper: f64 = 0.0;
             let take = |part: Parts, _: &mut Growing| upper = part.open.iter().map(|o| o.upper).fold(upper, f64::max);
-            cuts::regrow(tree, roots, &mut growing, half, bound, take);
+            cuts::regrow(&tree, roots, &mut growing, half, bound, take, &budget);
             caught += usize::from(upper < best_found(&n, seed));
         }
         assert!(caught > 3, "caught {caught} times");
