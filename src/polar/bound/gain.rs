@@ -31,7 +31,7 @@ impl PolarBound for Gain {
     }
 
     fn describe(&self) -> &'static str {
-        "largest singular value of the inputs times that of the field"
+        "largest singular value of the inputs times that of the field: with more inputs or outputs than a search takes, all there is"
     }
 }
 

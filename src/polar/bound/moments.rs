@@ -59,6 +59,7 @@ impl PolarBound for Moments {
     }
 
     fn describe(&self) -> &'static str {
-        "inputs of rank 8 and more: branch and bound over boxes, each bounded by a relaxation of its moments"
+        "inputs of rank 8 to 40, outputs of rank 5 at most: branch and bound over boxes, each bounded by a relaxation of its \
+         moments"
     }
 }
