@@ -507,7 +507,12 @@ fn a_bound_passes_to_multiples_and_to_fields_beside() {
         let problem = instance("matrix", &recipes, Layout::Full, shape, 0.3, &mut rng);
         let z = problem.dual_field(&vec![0.0; problem.y.len()]);
         let effort = search::Effort::default();
-        let bounded = bound::Bounded::new(&problem, z.clone(), &search::search(&problem, &z, None, &effort));
+        let bounded = bound::Bounded::new(
+            &problem,
+            z.clone(),
+            &search::search(&problem, &z, None, &effort),
+            &Budget::unlimited(),
+        );
         let top = bounded.upper().unwrap().value;
         for s in [1.0, 1.0 / 3.0, 1e-9, 7.0] {
             let scaled: Vec<f64> = z.iter().map(|z| s * z).collect();

@@ -231,13 +231,14 @@ pub fn certify_at(
             continue;
         }
         if let Some(point) = DualPoint::from_witness(problem, w) {
+            let multilinear = problem.mapping.is_multilinear();
             let bounded = match &point.kind {
-                dual::Kind::Field(z) => known.polar.and_then(|p| p.near(problem, z)).map(|u| (z, u)),
+                dual::Kind::Field(z) if multilinear => known.polar.and_then(|p| p.near(problem, z)).map(|u| (z, u)),
                 _ => None,
             };
             if let Some((z, upper)) = bounded {
                 keeper.keep_witness(dual::prove_field(problem, &w.source, z, upper), &point);
-            } else if problem.mapping.is_multilinear() {
+            } else if multilinear {
                 keeper.offer_witness(problem, &point);
             } else {
                 // a network's polar is bounded by a search, which goes on until the claim is proven

@@ -17,7 +17,8 @@ pub mod reduce;
 
 use crate::budget::Budget;
 use crate::certify::dual::{DualPoint, Keeper, Kind};
-use crate::certify::{CertifyOptions, Witness};
+use crate::certify::relax::newton;
+use crate::certify::{CertifyOptions, RESIDUAL, Witness, relax};
 use crate::extra::Coefficients;
 use crate::linalg::lanczos;
 use crate::mapping::Factors;
@@ -27,7 +28,7 @@ use crate::problem::Problem;
 use checkpoint::Checkpoint;
 use observer::Observer;
 use options::SolverOptions;
-use outer::{Start, follow, go_on, keep_residual};
+use outer::{Start, follow, go_on, keep_field};
 use progress::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -180,7 +181,10 @@ pub fn resume(
         // the way it was proven, to the last digit
         let residual = from.residual();
         if let Some((z, near)) = residual.clone() {
-            keep_residual(problem, &Bounded::starting(problem, z, near, budget), &mut keeper);
+            let moved = relax::source(&newton::Newton);
+            let is_moved = from.witness.as_ref().is_some_and(|w| w.source == moved);
+            let source = if is_moved { &moved } else { RESIDUAL };
+            keep_field(problem, source, &Bounded::starting(problem, z, near, budget), &mut keeper);
         } else if let Some(point) = from.witness.as_ref().and_then(|w| DualPoint::from_witness(problem, w)) {
             keeper.offer_witness(problem, &point);
         }

@@ -54,7 +54,7 @@ pub(super) struct Start {
     pub(super) x: Factors,
     pub(super) q: Coefficients,
     pub(super) keeper: Keeper,
-    /// What the best bound came from, where that is the field of a point.
+    /// What the best bound came from, where that is the field of a point, moved or not.
     pub(super) residual: Option<bound::Start>,
     /// The last field whose polar was bounded.
     pub(super) bounded: Option<bound::Start>,
@@ -64,10 +64,10 @@ pub(super) struct Start {
     pub(super) found: Option<Found>,
 }
 
-/// Proves the field of a point whose polar is bounded; whether that is the best bound.
-pub(super) fn keep_residual(problem: &Problem, bounded: &Bounded, keeper: &mut Keeper) -> bool {
+/// Proves a field whose polar is bounded; whether that is the best bound.
+pub(super) fn keep_field(problem: &Problem, source: &str, bounded: &Bounded, keeper: &mut Keeper) -> bool {
     let before = keeper.value();
-    keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, RESIDUAL, bounded.field(), u)));
+    keeper.keep(bounded.upper().and_then(|u| dual::prove_field(problem, source, bounded.field(), u)));
     keeper.value() != before
 }
 
@@ -167,7 +167,7 @@ pub(super) fn go_on(
                 && shortfall(problem, &x, &prediction, &z, excess, objective) <= MARGIN * certify.target_gap;
             if proving && state.worth_proving(problem, exact, excess, promise <= target) {
                 let bounded = Bounded::new(problem, z.clone(), &found, budget);
-                if keep_residual(problem, &bounded, &mut keeper) {
+                if keep_field(problem, RESIDUAL, &bounded, &mut keeper) {
                     residual = Some(bounded.start());
                 }
                 last = Some(bounded.start());
@@ -177,7 +177,10 @@ pub(super) fn go_on(
                 let goal = relax::Goal { objective, target: CORRECTED * target, start: None };
                 let corrected = newton::correct(problem, &x, &prediction, &found, goal, budget);
                 if let Some(c) = corrected.filter(|c| c.promise <= goal.target) {
-                    let bounded = newton::keep(problem, c, &mut keeper);
+                    let bounded = Bounded::new(problem, c.field, &c.found, budget);
+                    if keep_field(problem, &relax::source(&newton::Newton), &bounded, &mut keeper) {
+                        residual = Some(bounded.start());
+                    }
                     last = Some(bounded.start());
                     polar = Some(bounded);
                 }

@@ -218,22 +218,18 @@ impl Relaxation for Newton {
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
         let Some(x) = goal.start else { return };
         let prediction = problem.predict(x);
-        let effort =
-            search::Effort { keep: wanted(x.rank()).max(search::Effort::default().keep), ..effort.search(problem) };
+        let effort = search::Effort {
+            keep: wanted(x.rank()).max(search::Effort::default().keep),
+            ..effort.search(problem, budget)
+        };
         let found = search::search(problem, &problem.dual_field(&prediction), Some(x), &effort);
         if let Some(c) = correct(problem, x, &prediction, &found, goal, budget) {
             let proven = keeper.value().map(|v| relative_gap(goal.objective, v));
             if proven.is_none_or(|p| c.promise < p) {
-                keep(problem, c, keeper);
+                let bounded = Bounded::new(problem, c.field, &c.found, budget);
+                let upper = bounded.upper();
+                keeper.keep(upper.and_then(|u| dual::prove_field(problem, &source(self), bounded.field(), u)));
             }
         }
     }
-}
-
-/// Proves the field and keeps what it proves.
-pub fn keep(problem: &Problem, c: Corrected, keeper: &mut Keeper) -> Bounded {
-    let bounded = Bounded::new(problem, c.field, &c.found);
-    let proven = bounded.upper().and_then(|u| dual::prove_field(problem, &source(&Newton), bounded.field(), u));
-    keeper.keep(proven);
-    bounded
 }
