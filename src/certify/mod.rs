@@ -266,7 +266,8 @@ pub fn certify_at(
     let cuts = keeper.cuts().filter(|_| !proven);
     let ended = cuts.as_ref().map(|t| SearchEnd { dimension: t.dimension(), cells: t.leaves() });
     let polar = PolarInterval { ended, ..polar_interval(problem, &found, z, upper)? };
-    let refutation = refute::refutation(problem, &found, prediction);
+    // nothing refutes what is proven
+    let refutation = if proven { None } else { refute::refutation(problem, &found, prediction) };
     let rank_bound = rank_bound(problem);
     let stationarity = conditions::stationarity(problem, factors, z);
     let conditions = conditions::conditions(problem, factors, &stationarity, &polar, rank_bound, point.excess(problem));

@@ -15,6 +15,7 @@ use crate::mapping::Factors;
 use crate::polar::search::Found;
 use crate::problem::Problem;
 use crate::solve::reduce;
+use rayon::prelude::*;
 
 /// Above this many slices only the new ones are weighted.
 pub const JOINT_LIMIT: usize = 400;
@@ -23,27 +24,29 @@ const HALVINGS: i32 = 40;
 /// Entries of the observed Gram matrix are summed in blocks of this many rows.
 const CHUNK: usize = 4096;
 
-/// Appends the found slices whose value exceeds lambda, with the best joint weights. Returns how many remain in use.
-pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) -> usize {
+/// Appends the found slices whose value exceeds lambda, with the best joint weights. Returns how many remain in use, and the
+/// objective then.
+pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) -> (usize, f64) {
     let above = found.values.iter().take_while(|v| **v > problem.lambda).count();
     let spans = reduce::is_spectral(problem).then(|| x.0.iter().map(dense::orthonormal).collect::<Vec<_>>());
     let new = |&i: &usize| spans.as_ref().is_none_or(|q| is_outside(q, &found.slices, i));
     let fresh: Vec<usize> = (0..above).filter(new).take(room).collect();
+    let value = problem.objective(x);
     if fresh.is_empty() {
-        return 0;
+        return (0, value);
     }
     let fresh = Factors(found.slices.0.iter().map(|f| f.select_columns(&fresh)).collect());
     let before = x.clone();
-    let value = problem.objective(x);
     let old = x.rank();
     x.append(&fresh);
     let fixed = if x.rank() > JOINT_LIMIT { old } else { 0 };
     reweight(problem, x, old, fixed);
-    if problem.objective(x) > value {
+    let reached = problem.objective(x);
+    if reached > value {
         *x = before;
-        return 0;
+        return (0, value);
     }
-    (old..x.rank()).filter(|&i| problem.regularizer.value(&x.slice(i)) > 0.0).count()
+    ((old..x.rank()).filter(|&i| problem.regularizer.value(&x.slice(i)) > 0.0).count(), reached)
 }
 
 /// Whether a unit slice has much outside the spans of the slices at hand, bases of which are given: inside, descent gets there
@@ -164,8 +167,7 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
     let (ut, vt) = (u.transpose(), v.transpose());
     let r = x.rank();
     let entries: Vec<(usize, usize)> = problem.observations.entries().collect();
-    let mut gram = Mat::zeros(r, r);
-    for (chunk, block) in entries.chunks(CHUNK).enumerate() {
+    let part = |(chunk, block): (usize, &[(usize, usize)])| {
         let mut phi = Mat::zeros(r, block.len());
         for (c, &(i, j)) in block.iter().enumerate() {
             let root = curvature[chunk * CHUNK + c].sqrt();
@@ -173,7 +175,9 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
                 phi[(s, c)] = root * ut[(s, i)] * vt[(s, j)];
             }
         }
-        gram += dense::mul_tr(&phi, &phi);
-    }
-    gram
+        dense::mul_tr(&phi, &phi)
+    };
+    // summed in their order, whoever made them
+    let parts: Vec<Mat> = entries.par_chunks(CHUNK).enumerate().map(part).collect();
+    parts.into_iter().fold(Mat::zeros(r, r), |sum, part| sum + part)
 }

@@ -96,6 +96,8 @@ pub(super) fn go_on(
     state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
 
     let mut next;
+    // the objective that the next iteration begins with, where it is known
+    let mut begun = None;
     let stopped_by = 'outer: {
         for iter in first.. {
             next = iter + 1;
@@ -106,7 +108,7 @@ pub(super) fn go_on(
             }
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
-            let value = problem.objective(&x);
+            let value = begun.take().unwrap_or_else(|| problem.objective(&x));
             let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
@@ -249,9 +251,9 @@ pub(super) fn go_on(
                 }
                 // at first noise would follow the signal, which hides it no more once it is fitted
                 let room = if iter == 0 && exact { room.min(found.outstanding()) } else { room };
-                let added = append::append(problem, &mut x, &found, room);
+                let (added, appended) = append::append(problem, &mut x, &found, room);
                 state.appended = added;
-                let appended = problem.objective(&x);
+                begun = Some(appended);
                 state.step = format!("+{added}");
                 state.gained(objective - appended);
             } else {
