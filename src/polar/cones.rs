@@ -372,9 +372,8 @@ impl<'a> Rows<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cuts::tests::{damaged, forged, held};
+    use super::super::cuts::tests::{believed, best_found, gone_on};
     use super::*;
-    use crate::budget::Budget;
     use crate::linalg::lanczos::gaussian;
     use crate::linalg::nnls::quadratic;
 
@@ -463,13 +462,8 @@ mod tests {
             let aim =
                 Aim { limit: 0.0, tolerance: 1e-4, work: 3e7, budget: &Default::default(), seen: None, tree: None };
             let found = search(&n, &[], &aim);
-            let mut u = gaussian(d, 400, seed);
-            super::super::neurons::normalise(&mut u);
-            let lengths = n.lengths();
-            let best = n.ascend(&mut u, 0..60, || false).into_iter().fold(0.0, f64::max);
-            let snapped =
-                u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
-            assert!(found.upper >= snapped, "seed {seed}: {} below {snapped}", found.upper);
+            let best = best_found(&n, seed);
+            assert!(found.upper >= best, "seed {seed}: {} below {best}", found.upper);
             assert!(found.upper <= found.lower * (1.0 + 2e-4), "seed {seed}, d {d}, q {q}: {found:?}");
         }
     }
@@ -480,50 +474,18 @@ mod tests {
         for seed in 0..12 {
             let (d, q) = (4 + seed as usize % 3, 1 + (seed as usize / 4) % 3);
             let n = Neurons::of(gaussian(60, d, seed + 7), gaussian(60, q, seed + 8));
-            let (held, budget, work) = (held(None), Budget::unlimited(), 3e4);
-            let aim =
-                |work: f64| Aim { limit: 0.0, tolerance: 1e-6, work, budget: &budget, seen: None, tree: Some(&held) };
-            let first = search(&n, &[], &aim(work));
-            let Some(tree) = held.take() else { continue };
+            let Some(tree) = gone_on(&n, seed, search, (3e4, 4.0)) else { continue };
+            assert!(tree.leaves() > 100, "seed {seed}");
             stopped += 1;
-            assert!(tree.work() >= work && tree.dimension() == d && tree.leaves() > 100, "seed {seed}");
-            held.replace(Some(tree.clone()));
-            let again = search(&n, &[], &aim(work));
-            assert!(again.upper <= first.upper * (1.0 + 1e-3), "seed {seed}: {} after {}", again.upper, first.upper);
-            assert_eq!(held.take().expect("nor was it now").leaves(), tree.leaves(), "seed {seed}");
-            held.replace(Some(tree));
-            let on = search(&n, &[], &aim(4.0 * work));
-            let whole = search(&n, &[], &Aim { tree: None, ..aim(4.0 * work) });
-            let close = (on.upper - whole.upper).abs() <= 0.2 * (first.upper - whole.upper);
-            assert!(on.upper < first.upper && close, "seed {seed}: {first:?}, {on:?}, {whole:?}");
         }
         assert!(stopped > 6, "stopped {stopped} times");
     }
 
-    /// Whatever a tree says, it proves no less than the truth.
     #[test]
     fn no_tree_makes_a_bound_overstate() {
         for seed in 0..48 {
             let (d, q) = (2 + seed as usize % 4, 1 + (seed as usize / 4) % 3);
-            let n = instance(seed, d, q);
-            let mut u = gaussian(d, 400, seed);
-            super::super::neurons::normalise(&mut u);
-            let lengths = n.lengths();
-            let best = n.ascend(&mut u, 0..60, || false).into_iter().fold(0.0, f64::max);
-            let snapped =
-                u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max);
-            let (held, budget) = (held(None), Budget::unlimited());
-            let aim =
-                |work: f64| Aim { limit: 0.0, tolerance: 1e-4, work, budget: &budget, seen: None, tree: Some(&held) };
-            search(&n, &[], &aim(1e3));
-            let grown = held.take().map(|t| damaged(&t, seed));
-            for tree in [Some(forged(seed, d)), grown].into_iter().flatten() {
-                for work in [0.0, 1e4] {
-                    held.replace(Some(tree.clone()));
-                    let found = search(&n, &[], &aim(work));
-                    assert!(found.upper >= snapped, "seed {seed}, work {work}: {} below {snapped}", found.upper);
-                }
-            }
+            believed(&instance(seed, d, q), seed, search, 1e-4, (1e3, 1e4));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cuts of a branch and bound: what a search that ran out of time goes on from.
 //!
-//! A tree says where the whole was cut, never what a part is worth. Whoever goes on from one cuts the whole again and bounds every
-//! leaf anew: whatever the tree says, its leaves cover the whole, so that nothing of it needs to be believed.
+//! A tree says where the whole was cut, never what a part is worth. Whoever goes on from one cuts the whole again and bounds
+//! every leaf anew: whatever the tree says, its leaves cover the whole, so that nothing of it needs to be believed.
 
 use crate::budget::Budget;
 use rayon::prelude::*;
@@ -88,8 +88,8 @@ impl Growing {
         Self { nodes: vec![Node::default(); roots], roots, bytes: 0 }
     }
 
-    /// Notes that the part at a place was cut into so many, and whether what helps to bound it is still of use; the place of the first,
-    /// which the others follow.
+    /// Notes that the part at a place was cut into so many, and whether what helps to bound it is still of use; the place of the
+    /// first, which the others follow.
     pub fn cut(&mut self, at: Place, cut: Cut, parts: usize, useful: bool) -> Place {
         if at as usize >= self.nodes.len() || self.nodes.len() + parts > PARTS {
             return NOWHERE;
@@ -143,9 +143,9 @@ pub type Leaf<'a, C> = (Place, C, &'a [Vec<u8>]);
 /// Leaves that are bounded together: fixed, so that results do not depend on the number of threads.
 const LEAVES: usize = 256;
 
-/// Cuts what a search starts from as a tree says, and bounds the leaves. `cut` makes the parts of one, which are bounded as it is by its
-/// hints, if it has any; `None` where it cannot be cut so: it is a leaf then, as is all that a tree which ends too soon says nothing of.
-/// `take` has what became of every leaf, in order. Whether there was time for all.
+/// Cuts what a search starts from as a tree says, and bounds the leaves. `cut` makes the parts of one, which are bounded as it is
+/// by its hints, if it has any; `None` where it cannot be cut so: it is a leaf then, as is all that a tree which ends too soon
+/// says nothing of. `take` has what became of every leaf, in order. Whether there was time for all.
 pub fn regrow<'a, C: Send, B: Send>(
     tree: &'a Tree,
     roots: Vec<C>,
@@ -203,11 +203,16 @@ impl<'a, C> Walk<'a, C> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::linalg::lanczos::gaussian;
+    use crate::polar::best_first::Found;
+    use crate::polar::bound::Aim;
+    use crate::polar::neurons::{Neurons, normalise};
     use rand::{RngExt, SeedableRng};
     use std::cell::RefCell;
+    use std::time::Duration;
 
-    /// A tree that nobody has grown: any cuts at all, of any sides and edges at any places, with hints of any length and any numbers.
-    pub fn forged(seed: u64, d: usize) -> Tree {
+    /// A tree that nobody has grown: any cuts at all, of any sides and edges at any places, with hints of any length and numbers.
+    fn forged(seed: u64, d: usize) -> Tree {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let mut wild = move || {
             let x: f64 = rng.random_range(-1.5..1.5);
@@ -236,7 +241,7 @@ pub(super) mod tests {
     }
 
     /// The same tree with numbers of its leaves and places of its cuts changed here and there, or cut off.
-    pub fn damaged(tree: &Tree, seed: u64) -> Tree {
+    fn damaged(tree: &Tree, seed: u64) -> Tree {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let mut parts = tree.parts.to_vec();
         for part in &mut parts {
@@ -254,9 +259,57 @@ pub(super) mod tests {
         Tree { parts: parts.into(), ..*tree }
     }
 
-    /// What a search is asked for and has left of its tree.
-    pub fn held(tree: Option<Tree>) -> RefCell<Option<Tree>> {
-        RefCell::new(tree)
+    /// A search for a bound.
+    type Search = fn(&Neurons, &[Vec<f64>], &Aim) -> Found;
+
+    /// f of a network whose outputs may depend on each other, from many starts.
+    pub fn best_found(n: &Neurons, seed: u64) -> f64 {
+        let mut u = gaussian(n.rank(), 400, seed);
+        normalise(&mut u);
+        let lengths = n.lengths();
+        let best = n.ascend(&mut u, 0..60, || false).into_iter().fold(0.0, f64::max);
+        u.column_iter().map(|c| n.snap(&mut c.iter().copied().collect(), &lengths)).fold(best, f64::max)
+    }
+
+    /// Stops a search after so much work and goes on from it, against one that nobody stopped; the tree it was stopped at, if it was.
+    pub fn gone_on(n: &Neurons, seed: u64, search: Search, (work, times): (f64, f64)) -> Option<Tree> {
+        let (held, budget) = (RefCell::new(None), Budget::unlimited());
+        let aim = |work: f64| Aim { limit: 0.0, tolerance: 1e-6, work, budget: &budget, seen: None, tree: Some(&held) };
+        let first = search(n, &[], &aim(work));
+        let tree = held.take()?;
+        assert!(tree.work() >= work && tree.dimension() == n.rank(), "seed {seed}");
+        // no more work: where it was, but for the rounding of what proves the cells
+        held.replace(Some(tree.clone()));
+        let again = search(n, &[], &aim(work));
+        assert!(again.upper <= first.upper * (1.0 + 1e-3), "seed {seed}: {} after {}", again.upper, first.upper);
+        assert_eq!(held.take().expect("nor was it now").leaves(), tree.leaves(), "seed {seed}");
+        // more: no worse, and about what one that was not stopped comes to
+        held.replace(Some(tree.clone()));
+        let on = search(n, &[], &aim(times * work));
+        let whole = search(n, &[], &Aim { tree: None, ..aim(times * work) });
+        let best = best_found(n, seed);
+        assert!(on.upper >= best, "seed {seed}: {} below {best}", on.upper);
+        let close = (on.upper - whole.upper).abs() <= 0.2 * (first.upper - whole.upper);
+        assert!(on.upper < first.upper && close, "seed {seed}: {first:?}, {on:?}, {whole:?}");
+        Some(tree)
+    }
+
+    /// Whatever a tree says, forged or grown in so much work and damaged, it proves no less than the truth; with time or without.
+    pub fn believed(n: &Neurons, seed: u64, search: Search, tolerance: f64, (grown, more): (f64, f64)) {
+        let best = best_found(n, seed);
+        let held = RefCell::new(None);
+        let aim = |work: f64, budget| Aim { limit: 0.0, tolerance, work, budget, seen: None, tree: Some(&held) };
+        let (whole, spent) = (Budget::unlimited(), Budget::unlimited().within(Some(Duration::ZERO)));
+        search(n, &[], &aim(grown, &whole));
+        let grown = held.take().map(|t| damaged(&t, seed));
+        for tree in [Some(forged(seed, n.rank())), grown].into_iter().flatten() {
+            for (work, budget) in [(0.0, &whole), (more, &whole), (more, &spent)] {
+                held.replace(Some(tree.clone()));
+                let found = search(n, &[], &aim(work, budget));
+                assert!(found.upper >= best, "seed {seed}, work {work}: {} below {best}", found.upper);
+                assert!(found.upper.is_finite(), "seed {seed}");
+            }
+        }
     }
 
     /// Intervals of [0, 1].

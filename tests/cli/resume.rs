@@ -57,9 +57,8 @@ fn killed_with_a_checkpoint(place: &Place) {
     }
 }
 
-#[test]
-fn a_run_killed_at_any_moment_goes_on_to_the_same_bytes() {
-    let place = place();
+/// A run that is killed at six moments goes on to the same bytes.
+fn goes_on_to_the_same_bytes(place: &Place) {
     let clock = Instant::now();
     let code = place.run(&SOLVE).code;
     let whole = clock.elapsed();
@@ -69,18 +68,23 @@ fn a_run_killed_at_any_moment_goes_on_to_the_same_bytes() {
     for k in 0..6 {
         fs::remove_dir_all(place.path("run")).unwrap();
         // now and then what goes on is killed too
-        caught += usize::from(killed(&place, &SOLVE, whole.mul_f64((f64::from(k) + 0.5) / 6.0)));
+        caught += usize::from(killed(place, &SOLVE, whole.mul_f64((f64::from(k) + 0.5) / 6.0)));
         if k % 2 == 1 && !place.path("run").exists() {
-            killed(&place, &[&SOLVE[..], &["--resume"]].concat(), whole.mul_f64(0.3));
+            killed(place, &[&SOLVE[..], &["--resume"]].concat(), whole.mul_f64(0.3));
         }
         // one that was killed between its last two steps leaves its checkpoint beside the folder
         if !place.path("run").exists() {
-            resumed(&place, &[]).exits(code);
+            resumed(place, &[]).exits(code);
             assert!(!place.path("run.checkpoint").exists());
         }
         assert_eq!(timeless(&place.tree("run")), wanted, "killed at {k}");
     }
     assert!(caught > 0, "every run ended before it was killed");
+}
+
+#[test]
+fn a_run_killed_at_any_moment_goes_on_to_the_same_bytes() {
+    goes_on_to_the_same_bytes(&place());
 }
 
 #[test]
@@ -148,22 +152,7 @@ fn a_proof_that_time_ended_goes_on_from_its_cells() {
 
 #[test]
 fn a_network_killed_at_any_moment_goes_on_to_the_same_bytes() {
-    let place = network(4, 60, "max_outer = 8\n[certificate]\neffort = \"cheap\"\n");
-    let clock = Instant::now();
-    let code = place.run(&SOLVE).code;
-    let whole = clock.elapsed();
-    assert!(code <= 1);
-    let wanted = timeless(&place.tree("run"));
-    let mut caught = 0;
-    for k in 0..6 {
-        fs::remove_dir_all(place.path("run")).unwrap();
-        caught += usize::from(killed(&place, &SOLVE, whole.mul_f64((f64::from(k) + 0.5) / 6.0)));
-        if !place.path("run").exists() {
-            resumed(&place, &[]).exits(code);
-        }
-        assert_eq!(timeless(&place.tree("run")), wanted, "killed at {k}");
-    }
-    assert!(caught > 0, "every run ended before it was killed");
+    goes_on_to_the_same_bytes(&network(4, 60, "max_outer = 8\n[certificate]\neffort = \"cheap\"\n"));
 }
 
 #[test]

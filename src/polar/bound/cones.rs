@@ -69,15 +69,7 @@ pub(super) fn searched(
     method: &'static str,
     search: fn(&Neurons, &[Vec<f64>], &Aim) -> Found,
 ) -> Upper {
-    // the search goes on from the best of it, and finds more as it goes
-    let brief = polar_search::Effort {
-        starts: 24,
-        iterations: 30,
-        keep: 8,
-        budget: Some(aim.budget),
-        ..polar_search::Effort::default()
-    };
-    let found = polar_search::on_entries(problem, z, None, &brief);
+    let found = begun(problem, z, aim.budget);
     let known: Vec<Vec<f64>> =
         n.directions(problem, &found.slices).column_iter().map(|c| c.iter().copied().collect()).collect();
     // what the coordinates cost is not the search's to win back
@@ -87,4 +79,11 @@ pub(super) fn searched(
         seen.replace(Some(n.slices(problem, &[reached.direction]).0));
     }
     Upper { value: n.polar_upper(reached.upper), method, exact: false }
+}
+
+/// What little of the polar a search for its bound begins with: it goes on from the best of it, and finds more as it goes.
+pub(super) fn begun(problem: &Problem, z: &[f64], budget: &Budget) -> polar_search::Found {
+    let default = polar_search::Effort::default();
+    let brief = polar_search::Effort { starts: 24, iterations: 30, keep: 8, budget: Some(budget), ..default };
+    polar_search::on_entries(problem, z, None, &brief)
 }

@@ -171,7 +171,7 @@ fn best_of(problem: &Problem, z: &[f64], of: impl Fn(&dyn PolarBound, &[f64]) ->
 }
 
 /// Up to this smaller side a proof is cheap beside a descent.
-pub const QUICK_SIDE: usize = 700;
+const QUICK_SIDE: usize = 700;
 
 /// A proven upper bound that never takes long, loose where [`upper`] would.
 pub fn quick(problem: &Problem, z: &[f64], budget: &Budget) -> Option<Upper> {
@@ -254,8 +254,11 @@ impl Bounded {
         }
         // products are rounded, and differences: each by less than 2^-53 of what the other fields have, or of 2^-1022
         let moved: Vec<f64> = z.iter().zip(&self.field).map(|(a, b)| a - scale * b).collect();
-        let rounding = if scale == 1.0 { 0.0 } else { norm_upper(&self.field) * scale * (2.0 * UNIT_ROUNDOFF) };
-        let rounding = rounding + if scale == 1.0 { 0.0 } else { z.len() as f64 * f64::MIN_POSITIVE };
+        let rounding = if scale == 1.0 {
+            0.0
+        } else {
+            norm_upper(&self.field) * scale * (2.0 * UNIT_ROUNDOFF) + z.len() as f64 * f64::MIN_POSITIVE
+        };
         let moved = (norm_upper(&moved) * (1.0 + gamma(4)) + rounding) * radius(problem) * (1.0 + gamma(4));
         let value = (scale * upper.value).next_up();
         (moved <= NEAR * value).then(|| Upper { value: (value + moved).next_up(), ..upper })

@@ -1,12 +1,11 @@
 //! The polar of a network under any gauges, by branch and bound over cones, [`crate::polar::simplices`].
 
-use super::{Aim, PolarBound, Upper, radius};
+use super::{Aim, PolarBound, Upper, cones, radius};
 use crate::budget::Budget;
 use crate::linalg::Mat;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::polar::field;
 use crate::polar::gauged::{self, Gauged};
-use crate::polar::search as polar_search;
 use crate::polar::simplices::{self, Ends, Function};
 use crate::problem::Problem;
 
@@ -46,15 +45,7 @@ impl PolarBound for Simplices {
 
     fn upper_toward(&self, problem: &Problem, z: &[f64], aim: &Aim) -> Upper {
         let functions = functions(problem, z);
-        // the search goes on from the best of it, and finds more as it goes
-        let brief = polar_search::Effort {
-            starts: 24,
-            iterations: 30,
-            keep: 8,
-            budget: Some(aim.budget),
-            ..polar_search::Effort::default()
-        };
-        let found = polar_search::on_entries(problem, z, None, &brief);
+        let found = cones::begun(problem, z, aim.budget);
         let weights = problem.regularizer.gauges[0].weights();
         let plain =
             |u: &[f64]| -> Vec<f64> { u.iter().enumerate().map(|(j, u)| u * weights.map_or(1.0, |d| d[j])).collect() };
@@ -146,6 +137,7 @@ mod tests {
     use crate::linalg::lanczos::gaussian;
     use crate::mapping::{Setup, relu};
     use crate::polar::bound::euclidean::Euclidean;
+    use crate::polar::search;
     use crate::problem::{Form, Regularizer};
 
     /// Absolute norms on R^n.
@@ -199,8 +191,8 @@ mod tests {
                 g.scale(&mut u).then(|| g.value(&u))
             })
             .fold(0.0, f64::max);
-        let effort = polar_search::Effort { starts: 8, iterations: 20, keep: 4, ..polar_search::Effort::default() };
-        best.max(polar_search::search(problem, z, None, &effort).best())
+        let effort = search::Effort { starts: 8, iterations: 20, keep: 4, ..search::Effort::default() };
+        best.max(search::search(problem, z, None, &effort).best())
     }
 
     #[test]
