@@ -180,6 +180,7 @@ pub fn sigma_upper_near(w: &[f64], layout: Layout, gram_matrix: bool, near: Opti
     let gram = Gram::new(&w, layout);
     let frobenius = norm_upper(&w);
     let frobenius = (frobenius * frobenius).next_up();
+    let near = near.filter(|x| x.ncols() > 0);
     if let Some(near) = near.filter(|_| side >= DEFLATED_SIDE) {
         let size = perron::gram_norm(&gram, side, |_| true).upper.min(frobenius);
         if let Some(squared) = deflated::gram_norm_upper(&gram, near, size) {
@@ -248,6 +249,19 @@ mod tests {
             let up = lambda_max_upper(&g);
             assert!(up >= 1.0 - 1e-13, "n = {n}: {up}");
             assert!(up <= 1.0 + 1e-10, "n = {n}: {up}");
+        }
+    }
+
+    #[test]
+    fn any_directions_to_start_from_leave_a_bound() {
+        let (m, n) = (30, 20);
+        let w = lanczos::gaussian(m, n, 5);
+        let layout = Layout::Full { rows: m, cols: n };
+        let known = sigma_max_upper(w.as_slice(), m, n);
+        for near in [Mat::zeros(n, 0), Mat::zeros(n, 2), Mat::repeat(n, 1, 1e308), lanczos::gaussian(n, 40, 6)] {
+            let found = sigma_upper_near(w.as_slice(), layout, true, Some(&near)).value;
+            assert!(found >= dense::singular_values(&w).unwrap()[0], "{} directions: {found}", near.ncols());
+            assert!(found <= known * (1.0 + 1e-6), "{} directions: {found} and {known}", near.ncols());
         }
     }
 

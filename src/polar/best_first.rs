@@ -46,8 +46,19 @@ pub trait Cell {
     fn bytes(&self) -> usize;
 }
 
+/// A bound that is no number bounds nothing.
+fn proven(upper: f64) -> f64 {
+    if upper.is_nan() { f64::INFINITY } else { upper }
+}
+
 /// By bound.
 struct Ranked<C>(C);
+
+impl<C: Cell> Ranked<C> {
+    fn upper(&self) -> f64 {
+        proven(self.0.upper())
+    }
+}
 
 impl<C: Cell> PartialEq for Ranked<C> {
     fn eq(&self, other: &Self) -> bool {
@@ -65,7 +76,7 @@ impl<C: Cell> PartialOrd for Ranked<C> {
 
 impl<C: Cell> Ord for Ranked<C> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.upper().total_cmp(&other.0.upper())
+        self.upper().total_cmp(&other.upper())
     }
 }
 
@@ -104,7 +115,7 @@ impl<C: Cell> Queue<C> {
 
     /// Leaves a cell of this bound as it is.
     pub fn settle(&mut self, upper: f64) {
-        self.settled = self.settled.max(upper);
+        self.settled = self.settled.max(proven(upper));
     }
 
     /// The next cells to split, the highest first, and the bound that is low enough; `None` where all have it, or limits are met.
@@ -127,7 +138,7 @@ impl<C: Cell> Queue<C> {
     /// Takes out as many cells, at most, of bounds above `stop`, the highest first.
     fn batch(&mut self, most: usize, stop: f64) -> Vec<C> {
         let mut batch = Vec::with_capacity(most);
-        while batch.len() < most && self.heap.peek().is_some_and(|c| c.0.upper() > stop) {
+        while batch.len() < most && self.heap.peek().is_some_and(|c| c.upper() > stop) {
             batch.extend(self.heap.pop().map(|c| c.0));
         }
         self.bytes -= batch.iter().map(C::bytes).sum::<usize>();
@@ -136,7 +147,7 @@ impl<C: Cell> Queue<C> {
 
     /// The function is nowhere larger, as long as no batch is out.
     fn top(&self) -> f64 {
-        self.heap.peek().map_or(0.0, |c| c.0.upper()).max(self.settled)
+        self.heap.peek().map_or(0.0, Ranked::upper).max(self.settled)
     }
 
     /// The open cells, in no order.
@@ -147,5 +158,52 @@ impl<C: Cell> Queue<C> {
     /// The depth of the deepest cell that was offered.
     pub fn depth(&self) -> usize {
         self.depth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+
+    struct Known(f64);
+
+    impl Cell for Known {
+        fn upper(&self) -> f64 {
+            self.0
+        }
+
+        fn depth(&self) -> usize {
+            0
+        }
+
+        fn bytes(&self) -> usize {
+            1
+        }
+    }
+
+    /// The bound of a queue where this cell was opened, offered or settled beside one of 1.
+    fn bounds(upper: f64) -> [f64; 3] {
+        let aim = Aim { limit: 0.5, tolerance: 0.0, work: 0.0, budget: &Budget::unlimited(), seen: None, tree: None };
+        [0, 1, 2].map(|how| {
+            let mut queue = Queue::default();
+            queue.open(vec![Known(1.0)]);
+            match how {
+                0 => queue.open(vec![Known(upper)]),
+                1 => queue.offer(Known(upper), 0.5),
+                _ => queue.settle(upper),
+            }
+            let mut found = Found::nothing(1);
+            assert!(queue.next(1, &mut found, &aim, 1.0, 100).is_none(), "the work is done");
+            found.upper
+        })
+    }
+
+    #[test]
+    fn a_cell_whose_bound_is_no_number_leaves_no_bound() {
+        assert_eq!(bounds(0.7), [1.0; 3]);
+        assert_eq!(bounds(2.0), [2.0; 3]);
+        assert_eq!(bounds(f64::NAN), [f64::INFINITY; 3]);
+        assert_eq!(bounds(-f64::NAN), [f64::INFINITY; 3]);
     }
 }

@@ -145,6 +145,9 @@ impl<'a> Span<'a> {
     /// A bound from the values c_j, each of which may be too low by `rounding`.
     pub fn bound(&self, values: &[f64], rounding: f64) -> SpanBound {
         let d = self.d;
+        if values.iter().any(|c| !c.is_finite()) {
+            return SpanBound { upper: f64::INFINITY, at: vec![0.0; d], size: 0.0 };
+        }
         let a = quadratic(&self.gram, values);
         let y: Vec<f64> = (0..d).map(|r| (0..d).map(|j| self.g[j * d + r] * a[j]).sum()).collect();
         let size = y.iter().map(|y| y * y).sum::<f64>().sqrt();

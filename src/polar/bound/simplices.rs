@@ -72,7 +72,8 @@ impl PolarBound for Simplices {
             };
             let (reached, work) = simplices::search(f, &known, &aim);
             left -= work;
-            value = f64::max(value, f.in_units(reached.upper));
+            let upper = f.in_units(reached.upper);
+            value = if upper.is_nan() { f64::INFINITY } else { f64::max(value, upper) };
             let seen = f.in_units(reached.lower);
             if best.is_none() || seen > lower {
                 lower = lower.max(seen);

@@ -118,7 +118,7 @@ pub fn recall(units: &Units, cell: &Cell, sides: &Sides, proof: &[u8]) -> Option
     let dual = r.unpacked(proof)?;
     let (t, s) = r.moments(&dual.m);
     let quadratic = r.quadratic(&dual, &t, &s);
-    let top = quadratic.top()?;
+    let top = quadratic.top().filter(|t| t.value.is_finite())?;
     let (mean, squares) = (r.mean(&dual.m), r.squares(&dual.m));
     Some(Reached { upper: quadratic.upper(&top), at: top.at, mean, squares, iterations: 0, proof: proof.into() })
 }

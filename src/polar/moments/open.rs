@@ -46,7 +46,8 @@ impl best_first::Cell for Open {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + size_of::<f64>() * (2 * self.cell.low.len() + self.cone.len() + self.values.len())
+        let numbers = 2 * self.cell.low.len() + self.cone.len() + self.values.len();
+        size_of::<Self>() + size_of::<f64>() * numbers + self.proofs.iter().map(|p| p.len()).sum::<usize>()
     }
 }
 
