@@ -1,7 +1,13 @@
 //! Dense products and decompositions: nalgebra holds the numbers, faer does the work.
 
 use super::Mat;
+use super::simd::vectorised;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, MatMut, MatRef, Par, Side};
+use rayon::prelude::*;
+
+/// Entries that are worth a thread.
+const LONG: usize = 1 << 15;
 
 /// The threads that a product of `flops` floating-point operations is worth.
 fn par(flops: f64) -> Par {
@@ -65,6 +71,28 @@ pub fn mul_tr_into(a: &Mat, b: &Mat, out: &mut [f64]) {
     multiply_into(view(a.as_slice(), a.nrows(), a.ncols()), b, out);
 }
 
+/// The lower triangle of A A', with zeros above it, on one thread.
+pub fn line_gram(a: &Mat) -> Mat {
+    let mut out = Mat::zeros(a.nrows(), a.nrows());
+    if a.is_empty() {
+        return out;
+    }
+    let a = view(a.as_slice(), a.nrows(), a.ncols());
+    let c = MatMut::from_column_major_slice_mut(out.as_mut_slice(), a.nrows(), a.nrows());
+    triangular::matmul(
+        c,
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        a,
+        BlockStructure::Rectangular,
+        a.transpose(),
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    out
+}
+
 /// W X for an m x n field W in column-major order.
 pub fn field_mul(w: &[f64], m: usize, n: usize, x: &Mat) -> Mat {
     multiply(view(w, m, n), view(x.as_slice(), x.nrows(), x.ncols()))
@@ -93,19 +121,41 @@ pub fn mul_field_tr(x: &Mat, w: &[f64], m: usize, n: usize) -> Mat {
 
 /// X', copied tile by tile so that neither side strides through memory.
 pub fn transpose(x: &Mat) -> Mat {
-    const TILE: usize = 16;
+    const TILE: usize = 8;
     let (m, n) = x.shape();
     let mut out = Mat::zeros(n, m);
-    let (from, to) = (x.as_slice(), out.as_mut_slice());
-    for i0 in (0..m).step_by(TILE) {
-        for j0 in (0..n).step_by(TILE) {
-            for i in i0..m.min(i0 + TILE) {
-                for j in j0..n.min(j0 + TILE) {
-                    to[i * n + j] = from[j * m + i];
-                }
-            }
-        }
-    }
+    let from = x.as_slice();
+    // TILE columns of the result lie side by side
+    out.as_mut_slice().par_chunks_mut((n * TILE).max(1)).with_min_len(LONG / (n * TILE).max(1)).enumerate().for_each(
+        |(tile, to)| {
+            let (i0, lines) = (tile * TILE, to.len() / n.max(1));
+            vectorised(
+                #[inline(always)]
+                || {
+                    let whole = if lines == TILE { n - n % TILE } else { 0 };
+                    for j0 in (0..whole).step_by(TILE) {
+                        let mut square = [[0.0; TILE]; TILE];
+                        for (j, column) in square.iter_mut().enumerate() {
+                            let at = (j0 + j) * m + i0;
+                            column.copy_from_slice(&from[at..at + TILE]);
+                        }
+                        for i in 0..TILE {
+                            let mut line = [0.0; TILE];
+                            for j in 0..TILE {
+                                line[j] = square[j][i];
+                            }
+                            to[i * n + j0..i * n + j0 + TILE].copy_from_slice(&line);
+                        }
+                    }
+                    for (i, line) in to.chunks_exact_mut(n.max(1)).enumerate() {
+                        for j in whole..n {
+                            line[j] = from[j * m + i0 + i];
+                        }
+                    }
+                },
+            );
+        },
+    );
     out
 }
 

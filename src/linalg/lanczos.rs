@@ -180,7 +180,8 @@ pub fn top_singular(
     known: Option<&Mat>,
     effort: Krylov,
 ) -> (Mat, Vec<f64>, Mat) {
-    let mut ritz = Ritz { basis: Mat::zeros(n, 0), image: Mat::zeros(0, 0), gram: Mat::zeros(0, 0) };
+    let mut ritz = Ritz { basis: Mat::zeros(n, 0), gram: Mat::zeros(0, 0) };
+    let square = |x: &Mat| tr_mul(&mul(x));
     let known = known.filter(|v| v.ncols() > 0 && v.ncols() <= n / 2);
     let mut watched = WATCHED;
     let mut next = gaussian(n, effort.block.min(n), effort.seed);
@@ -189,15 +190,12 @@ pub fn top_singular(
             watched += v.ncols();
             next = hcat(v, &next);
         }
-        Some(v) => watched += ritz.extend(&mul, v.clone()),
+        Some(v) => watched += ritz.extend(square, v.clone()).map_or(0, |image| image.ncols()),
         None => {}
     }
     let mut leading: Vec<f64> = Vec::new();
     for level in 0..=effort.depth {
-        let fresh = ritz.extend(&mul, next);
-        if fresh == 0 {
-            break;
-        }
+        let Some(image) = ritz.extend(square, next) else { break };
         let Some(values) = ritz.values(watched) else { break };
         let settled = values.len() == leading.len()
             && values.iter().zip(&leading).all(|(v, last)| {
@@ -208,21 +206,20 @@ pub fn top_singular(
             break;
         }
         leading = values;
-        next = tr_mul(&ritz.image.columns(ritz.image.ncols() - fresh, fresh).into_owned());
+        next = image;
     }
-    ritz.triplets(effort.want)
+    ritz.triplets(mul, effort.want)
 }
 
-/// An orthonormal basis Q, its image A Q, and their Gram matrix.
+/// An orthonormal basis Q on the side R^n, and Q'A'A Q: images on the other side, which may be much longer, are not kept.
 struct Ritz {
     basis: Mat,
-    image: Mat,
     gram: Mat,
 }
 
 impl Ritz {
-    /// Adds what `next` has beside the basis; the number of new columns.
-    fn extend(&mut self, mul: impl Fn(&Mat) -> Mat, mut next: Mat) -> usize {
+    /// Adds what `next` has beside the basis; A'A times the new columns, if there are any.
+    fn extend(&mut self, square: impl Fn(&Mat) -> Mat, mut next: Mat) -> Option<Mat> {
         let room = self.basis.nrows() - self.basis.ncols();
         next = next.columns(0, next.ncols().min(room)).into_owned();
         for _ in 0..2 {
@@ -238,22 +235,18 @@ impl Ritz {
             next = next.select_columns(&new);
         }
         if next.ncols() == 0 {
-            return 0;
+            return None;
         }
-        let image = mul(&next);
+        let image = square(&next);
         let (old, new) = (self.basis.ncols(), next.ncols());
-        if old == 0 {
-            self.image = Mat::zeros(image.nrows(), 0);
-        }
-        append_columns(&mut self.image, &image);
         append_columns(&mut self.basis, &next);
-        let products = dense::tr_mul(&self.image, &self.image.columns(old, new).into_owned());
+        let products = dense::tr_mul(&self.basis, &image);
         let mut gram = Mat::zeros(old + new, old + new);
         gram.view_mut((0, 0), (old, old)).copy_from(&self.gram);
         gram.view_mut((0, old), (old + new, new)).copy_from(&products);
         gram.view_mut((old, 0), (new, old)).copy_from(&products.rows(0, old).transpose());
         self.gram = gram;
-        new
+        Some(image)
     }
 
     /// The `count` largest Ritz values of A, descending.
@@ -262,23 +255,17 @@ impl Ritz {
         Some(squares.iter().rev().take(count).map(|s| s.max(0.0).sqrt()).collect())
     }
 
-    fn triplets(self, want: usize) -> (Mat, Vec<f64>, Mat) {
-        let Some((values, rotation)) = dense::symmetric_eigen(&self.gram) else {
-            return (Mat::zeros(self.image.nrows(), 0), Vec::new(), Mat::zeros(self.basis.nrows(), 0));
-        };
+    /// Leading triplets: A v = s u holds whatever the basis is.
+    fn triplets(self, mul: impl Fn(&Mat) -> Mat, want: usize) -> (Mat, Vec<f64>, Mat) {
+        let decomposed = dense::symmetric_eigen(&self.gram);
+        let (values, rotation) = decomposed.unwrap_or_else(|| (Vec::new(), Mat::zeros(self.basis.ncols(), 0)));
         let order: Vec<usize> = (0..values.len()).rev().filter(|&i| values[i] > 0.0).take(want).collect();
-        let rotation = rotation.select_columns(&order);
-        let (mut u, mut v) = (dense::mul(&self.image, &rotation), dense::mul(&self.basis, &rotation));
-        for (mut u, mut v) in u.column_iter_mut().zip(v.column_iter_mut()) {
-            let norm = v.norm();
-            u /= norm;
-            v /= norm;
-        }
-        let s: Vec<f64> = u.column_iter().map(|c| c.norm()).collect();
-        for (mut c, s) in u.column_iter_mut().zip(&s) {
-            c /= *s;
-        }
-        (u, s, v)
+        let mut v = dense::mul(&self.basis, &rotation.select_columns(&order));
+        v.column_iter_mut().for_each(|mut v| _ = v.normalize_mut());
+        let mut u = mul(&v);
+        let s: Vec<f64> = u.column_iter_mut().map(|mut u| u.normalize_mut()).collect();
+        let some: Vec<usize> = (0..s.len()).filter(|&i| s[i] > 0.0).collect();
+        (u.select_columns(&some), some.iter().map(|&i| s[i]).collect(), v.select_columns(&some))
     }
 }
 

@@ -71,6 +71,25 @@ pub fn sums_writing<T: Send>(
     total(&parts, count)
 }
 
+/// The same for one vector.
+pub fn sums_changing(
+    v: &mut [f64],
+    count: usize,
+    of: impl Fn(std::ops::Range<usize>, &mut [f64], &mut [f64]) + Sync,
+) -> Vec<f64> {
+    let mut parts = vec![0.0; v.len().div_ceil(PIECE) * count];
+    if count == 0 {
+        v.par_chunks_mut(PIECE)
+            .enumerate()
+            .for_each(|(piece, v)| of(piece * PIECE..piece * PIECE + v.len(), v, &mut []));
+        return parts;
+    }
+    v.par_chunks_mut(PIECE).zip(parts.par_chunks_mut(count)).enumerate().for_each(|(piece, (v, out))| {
+        of(piece * PIECE..piece * PIECE + v.len(), v, out);
+    });
+    total(&parts, count)
+}
+
 /// Sums over pieces, in their order.
 fn total(parts: &[f64], count: usize) -> Vec<f64> {
     let mut total = vec![0.0; count];
@@ -94,17 +113,27 @@ pub fn combine<T: Copy + Into<f64> + Sync>(y: &mut [f64], a: f64, c: &[f64], x: 
     });
 }
 
-/// out <- c x.
-pub fn scale(out: &mut [f64], c: f64, x: &[f64]) {
-    out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-        out.iter_mut().zip(x).for_each(|(out, x)| *out = c * x);
-    });
+/// out <- c x; returns x'x.
+pub fn scale(out: &mut [f64], c: f64, x: &[f64]) -> f64 {
+    sums_changing(out, 1, |at, out, sum| {
+        let x = &x[at];
+        vectorised(
+            #[inline(always)]
+            || {
+                out.iter_mut().zip(x).for_each(|(out, x)| *out = c * x);
+                sum[0] = vector::dot(x, x);
+            },
+        );
+    })[0]
 }
 
 /// out <- x + c y.
 pub fn sum(out: &mut [f64], x: &[f64], c: f64, y: &[f64]) {
     out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).zip(y.par_chunks(PIECE)).for_each(|((out, x), y)| {
-        out.iter_mut().zip(x.iter().zip(y)).for_each(|(out, (x, y))| *out = x + c * y);
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().zip(x.iter().zip(y)).for_each(|(out, (x, y))| *out = x + c * y),
+        );
     });
 }
 
@@ -134,7 +163,7 @@ mod tests {
             let mut z = vec![0.0; n];
             sum(&mut z, &a, -2.0, &b);
             let mut s = vec![f64::NAN; n];
-            scale(&mut s, -3.0, &a);
+            assert!((scale(&mut s, -3.0, &a) - plain(&a, &a)).abs() <= 1e-12 * (1.0 + n as f64));
             for i in 0..n {
                 assert_eq!(s[i], -3.0 * a[i]);
                 assert!((y[i] - (0.5 * c[i] + 2.0 * a[i] - 3.0 * b[i])).abs() <= 1e-14);

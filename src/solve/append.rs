@@ -10,6 +10,7 @@
 //! falls. Slice i is then scaled by s_i^(1/p).
 
 use crate::data::Observations;
+use crate::linalg::simd::vectorised;
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
@@ -22,16 +23,26 @@ pub const JOINT_LIMIT: usize = 400;
 /// Halvings of a step.
 const HALVINGS: i32 = 40;
 /// Entries of the observed Gram matrix are summed in blocks of this many rows.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 1024;
+
+/// What is known of the slices at hand.
+pub struct Point {
+    /// l + lambda sum_i g.
+    pub objective: f64,
+    /// Phi(X) + A Q at the observed entries.
+    pub prediction: Vec<f64>,
+    /// -grad l there.
+    pub z: Vec<f64>,
+}
 
 /// Appends the found slices whose value exceeds lambda, with the best joint weights. Returns how many remain in use, and the
 /// objective then.
-pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) -> (usize, f64) {
+pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize, here: Point) -> (usize, f64) {
     let above = found.values.iter().take_while(|v| **v > problem.lambda).count();
     let spans = reduce::is_spectral(problem).then(|| x.0.iter().map(dense::orthonormal).collect::<Vec<_>>());
     let new = |&i: &usize| spans.as_ref().is_none_or(|q| is_outside(q, &found.slices, i));
     let fresh: Vec<usize> = (0..above).filter(new).take(room).collect();
-    let value = problem.objective(x);
+    let value = here.objective;
     if fresh.is_empty() {
         return (0, value);
     }
@@ -40,7 +51,7 @@ pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize) ->
     let old = x.rank();
     x.append(&fresh);
     let fixed = if x.rank() > JOINT_LIMIT { old } else { 0 };
-    reweight(problem, x, old, fixed);
+    reweight(problem, x, old, fixed, (here.prediction, here.z));
     let reached = problem.objective(x);
     if reached > value {
         *x = before;
@@ -60,31 +71,30 @@ fn is_outside(spans: &[Mat], slices: &Factors, i: usize) -> bool {
 
 /// Gives the slices at hand their best joint weights.
 pub fn weigh(problem: &Problem, x: &mut Factors) {
-    reweight(problem, x, 0, 0);
+    let prediction = problem.predict(&Factors::empty(&problem.factor_rows()));
+    let z = problem.dual_field(&prediction);
+    reweight(problem, x, 0, 0, (prediction, z));
 }
 
 /// Gives the slices at hand better joint weights, from those they have. Slices that the others make superfluous get none.
 pub fn reweigh(problem: &Problem, x: &mut Factors) {
-    reweight(problem, x, x.rank(), 0);
+    let prediction = problem.predict(x);
+    let z = problem.dual_field(&prediction);
+    reweight(problem, x, x.rank(), 0, (prediction, z));
 }
 
-/// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1.
-fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
+/// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1. The prediction and -grad l are those of the
+/// first `old` slices.
+fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize, (prediction, z): (Vec<f64>, Vec<f64>)) {
     let r = x.rank();
-    let kept = Factors(x.0.iter().map(|f| f.columns(0, old).into_owned()).collect());
-    let prediction = problem.predict(&kept);
-    let z = problem.dual_field(&prediction);
     let moving = Factors(x.0.iter().map(|f| f.columns(fixed, r - fixed).into_owned()).collect());
     let gram = observed_gram(problem, &moving, &prediction);
     // the model in t = s - s0:  t'Gt / 2 - sum_i t_i (<Z, phi_i> - lambda g_i)
     let p = f64::from(problem.mapping.degree());
-    let pulls: Vec<Mat> = problem.pullbacks(&z, &moving);
+    let inner = inner_products(problem, &z, &moving);
     let start: Vec<f64> = (fixed..r).map(|i| if i < old { 1.0 } else { 0.0 }).collect();
     let gain: Vec<f64> = (0..r - fixed)
-        .map(|i| {
-            let inner: f64 = pulls.iter().zip(&moving.0).map(|(d, f)| d.column(i).dot(&f.column(i))).sum::<f64>() / p;
-            inner - problem.lambda * problem.regularizer.balanced_value(&moving.slice(i))
-        })
+        .map(|i| inner[i] - problem.lambda * problem.regularizer.balanced_value(&moving.slice(i)))
         .collect();
     let weights = nonnegative_weights(&gram, &gain, &start);
     let scaled = |t: f64| {
@@ -101,6 +111,22 @@ fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize) {
     let value = problem.objective(&scaled(0.0));
     let step = (0..HALVINGS).map(|k| 0.5f64.powi(k)).find(|&t| problem.objective(&scaled(t)) < value);
     *x = scaled(step.unwrap_or(0.0));
+}
+
+/// <Z, phi(X_i)> for every slice, by Euler's theorem: of all factors' gradients, or of any one where Phi is linear in each.
+fn inner_products(problem: &Problem, z: &[f64], x: &Factors) -> Vec<f64> {
+    let along = |d: &Mat, f: &Mat| -> Vec<f64> { (0..f.ncols()).map(|i| d.column(i).dot(&f.column(i))).collect() };
+    if problem.mapping.is_multilinear() {
+        let shortest = (0..x.0.len()).min_by_key(|&k| x.0[k].nrows()).expect("K >= 1");
+        let share = x.0.len() as f64 / f64::from(problem.mapping.degree());
+        return along(&problem.pullback(z, x, shortest), &x.0[shortest]).into_iter().map(|a| a * share).collect();
+    }
+    let share = 1.0 / f64::from(problem.mapping.degree());
+    let mut sum = vec![0.0; x.rank()];
+    for (d, f) in problem.pullbacks(z, x).iter().zip(&x.0) {
+        sum.iter_mut().zip(along(d, f)).for_each(|(s, a)| *s += share * a);
+    }
+    sum
 }
 
 /// argmin over s >= 0 of (s - s0)'G(s - s0) / 2 - gain'(s - s0), by cyclic coordinate descent from s0.
@@ -163,21 +189,29 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
         }
         return (&gram + gram.transpose()) * 0.5;
     }
-    let (u, v) = (&x.0[0], &x.0[x.0.len() - 1]);
-    let (ut, vt) = (u.transpose(), v.transpose());
+    let (ut, vt) = (dense::transpose(&x.0[0]), dense::transpose(&x.0[x.0.len() - 1]));
     let r = x.rank();
     let entries: Vec<(usize, usize)> = problem.observations.entries().collect();
     let part = |(chunk, block): (usize, &[(usize, usize)])| {
         let mut phi = Mat::zeros(r, block.len());
-        for (c, &(i, j)) in block.iter().enumerate() {
-            let root = curvature[chunk * CHUNK + c].sqrt();
-            for s in 0..r {
-                phi[(s, c)] = root * ut[(s, i)] * vt[(s, j)];
-            }
-        }
-        dense::mul_tr(&phi, &phi)
+        let lines = phi.as_mut_slice().chunks_exact_mut(r).zip(block).zip(&curvature[chunk * CHUNK..]);
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((phi, &(i, j)), c) in lines {
+                    let root = c.sqrt();
+                    let (u, v) = (&ut.as_slice()[i * r..(i + 1) * r], &vt.as_slice()[j * r..(j + 1) * r]);
+                    for ((phi, u), v) in phi.iter_mut().zip(u).zip(v) {
+                        *phi = root * u * v;
+                    }
+                }
+            },
+        );
+        dense::line_gram(&phi)
     };
     // summed in their order, whoever made them
     let parts: Vec<Mat> = entries.par_chunks(CHUNK).enumerate().map(part).collect();
-    parts.into_iter().fold(Mat::zeros(r, r), |sum, part| sum + part)
+    let mut gram = parts.into_iter().fold(Mat::zeros(r, r), |sum, part| sum + part);
+    gram.fill_upper_triangle_with_lower_triangle();
+    gram
 }

@@ -42,7 +42,7 @@ const NEGLIGIBLE: f64 = 1e-9;
 const LOOSE: f64 = 0.1;
 
 /// The share of the target that a field moved along its singular vectors should promise, as it may have more that is overlooked.
-const CORRECTED: f64 = 0.3;
+const CORRECTED: f64 = 0.7;
 
 /// By how much moving the field shrinks a gap, as a moderate guess.
 const MADE_UP: f64 = 10.0;
@@ -90,6 +90,7 @@ pub(super) fn go_on(
     let moves = exact && newton::applies(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
+    let alternates = options.descent.is_none() && !joint && compressed.is_none() && descent::als::applies(problem);
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
@@ -128,12 +129,18 @@ pub(super) fn go_on(
             };
             // many of the slices appended at once are made superfluous by the first few sweeps, unless they are orthogonal
             let orthogonal = exact && descent::hals::Hals.applies(problem);
-            if state.appended > FEW && !orthogonal && x.rank() <= append::JOINT_LIMIT {
+            let mut done = false;
+            if alternates && state.appended > 0 && state.appended == reduce::drop_zero(problem, &mut x) {
+                // all slices are new: far from the optimum, and nothing is superfluous yet
+                done = descent::als::settle(problem, &mut x, effort, budget);
+            } else if state.appended > FEW && !orthogonal && x.rank() <= append::JOINT_LIMIT {
                 descend(problem, &mut x, descent::Effort { sweeps: SETTLING, ..effort });
                 append::reweigh(problem, &mut x);
                 reduce::reduce(problem, &mut x);
             }
-            descend(problem, &mut x, effort);
+            if !done {
+                descend(problem, &mut x, effort);
+            }
 
             // 2. drop zero, parallel and dependent slices
             let dropped = reduce::reduce(problem, &mut x);
@@ -251,7 +258,8 @@ pub(super) fn go_on(
                 }
                 // at first noise would follow the signal, which hides it no more once it is fitted
                 let room = if iter == 0 && exact { room.min(found.outstanding()) } else { room };
-                let (added, appended) = append::append(problem, &mut x, &found, room);
+                let here = append::Point { objective: objective - problem.extras.value(&q), prediction, z };
+                let (added, appended) = append::append(problem, &mut x, &found, room, here);
                 state.appended = added;
                 begun = Some(appended);
                 state.step = format!("+{added}");
@@ -299,9 +307,12 @@ fn alternate(
     effort: descent::Effort,
     budget: &Budget,
 ) {
-    let turns = if problem.extras.explicit().next().is_some() { TURNS } else { 1 };
+    if problem.extras.explicit().next().is_none() {
+        strategy.descend(problem, x, effort, budget);
+        return;
+    }
     let mut value = problem.objective(x) + problem.extras.value(q);
-    for _ in 0..turns {
+    for _ in 0..TURNS {
         strategy.descend(problem, x, effort, budget);
         follow(problem, x, q);
         let reached = problem.objective(x) + problem.extras.value(q);

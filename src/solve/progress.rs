@@ -23,7 +23,7 @@ const SLOW: f64 = 1e-4;
 const CHEAP_SIDE: usize = 300;
 
 /// A correction of the field takes a gap to the target from this many times it, at most.
-const REACH: f64 = 30.0;
+const REACH: f64 = 60.0;
 
 /// What the outer loop remembers to decide how hard the next round works.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Progress {
         let worth = match self.last_decrease {
             // the gap falls like the root of what is left to gain
             Some(last) if self.missing > 0.0 && self.last_objective.is_some() => {
-                last * (0.25 * self.missing * self.missing).clamp(3e-3, 0.3)
+                last * (0.25 * self.missing * self.missing).clamp(3e-4, 0.3)
             }
             None if self.settled => LEFT * objective.abs(),
             _ => WORTHWHILE * self.gain,

@@ -16,6 +16,10 @@ use crate::problem::Problem;
 const NEGLIGIBLE: f64 = 1e-11;
 /// Largest rank at which dependence is looked for.
 const DEPENDENCE_LIMIT: usize = 600;
+/// Cosines, and relative differences of squared lengths, that are as good as none.
+const ORTHOGONAL: f64 = 1e-10;
+/// A column with this share of itself outside the span of those before it is far from dependent.
+const INDEPENDENT: f64 = 0.02;
 
 /// Removes slices that the objective does not need; it never rises beyond rounding. Returns how many went.
 pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
@@ -35,13 +39,15 @@ pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
     before - x.rank()
 }
 
-fn drop_zero(problem: &Problem, x: &mut Factors) {
+/// Removes slices that are nothing beside the largest. Returns how many are left.
+pub(super) fn drop_zero(problem: &Problem, x: &mut Factors) -> usize {
     let g: Vec<f64> = (0..x.rank()).map(|i| problem.regularizer.balanced_value(&x.slice(i))).collect();
     let top = g.iter().fold(0.0, |m: f64, g| m.max(*g));
     let flags: Vec<bool> = g.iter().map(|g| *g > NEGLIGIBLE * top).collect();
     if flags.contains(&false) {
         x.keep(&flags);
     }
+    x.rank()
 }
 
 /// Merges slices that point the same way in every factor: phi(a z) + phi(b z) = phi((a^p + b^p)^(1/p) z), at the same cost.
@@ -96,6 +102,9 @@ pub fn orthogonalise(problem: &Problem, x: &mut Factors) -> bool {
     if x.rank() <= 1 {
         return true;
     }
+    if x.0.len() == 2 && turned_by_grams(problem, x) {
+        return true;
+    }
     let value = problem.objective(x);
     let candidate = if x.0.len() == 1 { thin_eigen(&x.0[0]) } else { thin_product_svd(&x.0[0], &x.0[1]) };
     if let Some(mut c) = candidate {
@@ -105,6 +114,64 @@ pub fn orthogonalise(problem: &Problem, x: &mut Factors) -> bool {
         }
     }
     true
+}
+
+/// The SVD of U V' through Gram matrices, where their slices are far from dependent, so that Phi stays what it is up to rounding.
+/// Whether U and V are orthogonal and balanced then.
+fn turned_by_grams(problem: &Problem, x: &mut Factors) -> bool {
+    // what rounding leaves the first time is taken out the second time
+    for _ in 0..3 {
+        let grams = [&x.0[0], &x.0[1]].map(|x| dense::tr_mul(x, x));
+        if is_principal(&grams) {
+            return true;
+        }
+        let Some(turns) = principal_turns(&grams) else { return false };
+        let mut turned = Factors(x.0.iter().zip(&turns).map(|(x, t)| dense::mul(x, t)).collect());
+        drop_zero(problem, &mut turned);
+        *x = turned;
+    }
+    false
+}
+
+/// Whether the factors of these Gram matrices have orthogonal columns, of the same lengths in both.
+fn is_principal([gu, gv]: &[Mat; 2]) -> bool {
+    let small = |a: f64, of: f64| a.abs() <= ORTHOGONAL * of;
+    (0..gu.ncols()).all(|j| {
+        small(gu[(j, j)] - gv[(j, j)], gu[(j, j)])
+            && [gu, gv].iter().all(|g| (0..j).all(|i| small(g[(i, j)], (g[(i, i)] * g[(j, j)]).sqrt())))
+    })
+}
+
+/// S and T with S T' = I and U S, V T orthogonal and balanced: with U = Q R and V = P L,
+///
+/// ```text
+/// R L' = A D B'     S = R^-1 A D^(1/2)     T = L^-1 B D^(1/2)
+/// ```
+///
+/// R from the Cholesky factor of U'U. `None` where columns are nearly dependent.
+fn principal_turns(grams: &[Mat; 2]) -> Option<[Mat; 2]> {
+    let [r, l] = [triangle(&grams[0])?, triangle(&grams[1])?];
+    let (a, d, b) = dense::thin_svd(&dense::mul_tr(&r, &l))?;
+    let root = |mut x: Mat| {
+        x.column_iter_mut().zip(&d).for_each(|(mut c, d)| c *= d.sqrt());
+        x
+    };
+    Some([r.solve_upper_triangular(&root(a))?, l.solve_upper_triangular(&root(b))?])
+}
+
+/// R of U = Q R from U'U, if the columns of U are far from dependent.
+fn triangle(gram: &Mat) -> Option<Mat> {
+    let lengths: Vec<f64> = gram.diagonal().iter().map(|d| d.sqrt()).collect();
+    if lengths.iter().any(|l| !(*l > 0.0 && l.is_finite())) {
+        return None;
+    }
+    let cosines = Mat::from_fn(gram.nrows(), gram.ncols(), |i, j| gram[(i, j)] / (lengths[i] * lengths[j]));
+    let mut r = cosines.cholesky()?.unpack().transpose();
+    if r.diagonal().iter().any(|p| *p < INDEPENDENT) {
+        return None;
+    }
+    r.column_iter_mut().zip(&lengths).for_each(|(mut c, l)| c *= *l);
+    Some(r)
 }
 
 fn thin_eigen(u: &Mat) -> Option<Factors> {
@@ -161,4 +228,53 @@ fn drop_dependent(problem: &Problem, x: &mut Factors) -> bool {
         return true;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::lanczos::gaussian;
+
+    /// Slices whose columns have lengths from 1 down to `least`, the second of U at this share from the first.
+    fn factors(least: f64, share: f64) -> Factors {
+        let (mut u, mut v) = (gaussian(30, 4, 1), gaussian(50, 4, 2));
+        let beside = u.column(1) * share;
+        let first = u.column(0).into_owned();
+        u.set_column(1, &(first + beside));
+        for (k, (mut a, mut b)) in u.column_iter_mut().zip(v.column_iter_mut()).enumerate() {
+            a *= least.powf(k as f64 / 3.0);
+            b *= least.powf(k as f64 / 3.0);
+        }
+        Factors(vec![u, v])
+    }
+
+    fn turned(x: &Factors) -> Option<Factors> {
+        let grams = [&x.0[0], &x.0[1]].map(|x| dense::tr_mul(x, x));
+        let [s, t] = principal_turns(&grams)?;
+        Some(Factors(vec![dense::mul(&x.0[0], &s), dense::mul(&x.0[1], &t)]))
+    }
+
+    #[test]
+    fn principal_turns_leave_the_product_and_make_it_an_svd() {
+        for (least, share) in [(1.0, 1.0), (1e-5, 1.0), (1e-2, 0.3)] {
+            let x = factors(least, share);
+            let phi = dense::mul_tr(&x.0[0], &x.0[1]);
+            let c = turned(&x).expect("independent");
+            assert!((dense::mul_tr(&c.0[0], &c.0[1]) - &phi).norm() <= 1e-14 * phi.norm());
+            let sigma = dense::singular_values(&phi).unwrap();
+            for x in &c.0 {
+                let gram = dense::tr_mul(x, x);
+                for (i, s) in sigma.iter().take(4).enumerate() {
+                    assert!((gram[(i, i)] - s).abs() <= 1e-12 * sigma[0], "{} and {s}", gram[(i, i)]);
+                }
+                assert!(is_principal(&[gram.clone(), gram]));
+            }
+        }
+    }
+
+    #[test]
+    fn nearly_dependent_slices_are_left_to_the_exact_way() {
+        assert!(turned(&factors(1.0, 2e-3)).is_none());
+        assert!(turned(&factors(1.0, 0.0)).is_none());
+    }
 }

@@ -17,6 +17,7 @@
 use super::{Effort, Goal, Relaxation, source};
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
+use crate::data::Observations;
 use crate::linalg::lanczos::{self, Krylov};
 use crate::linalg::{Mat, dense};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
@@ -157,11 +158,21 @@ fn step(problem: &Problem, x: &Factors, curvature: &[f64], found: &Found) -> Mat
             target[(i, i)] = missing;
         }
     }
-    let apply = |core: &Mat| {
-        let moved = Factors(vec![dense::mul(u, core), v.clone()]);
-        let mut moved = problem.mapping.apply(&problem.observations, &moved);
-        moved.iter_mut().zip(curvature).for_each(|(x, c)| *x *= c);
-        dense::tr_mul(u, &problem.mapping.pullback(&problem.observations, &moved, &pairs, 0))
+    let turned = [u, v].map(dense::transpose);
+    let apply = |core: &Mat| match &problem.observations {
+        // what does not change is turned once
+        Observations::Coordinates(at) => {
+            let moved = dense::tr_mul(core, &turned[0]);
+            let mut moved = at.sampled_product_lines(moved.as_slice(), turned[1].as_slice(), k);
+            moved.iter_mut().zip(curvature).for_each(|(x, c)| *x *= c);
+            dense::mul_tr(&turned[0], &at.mul_lines(&moved, &turned[1]))
+        }
+        Observations::Full { .. } => {
+            let moved = Factors(vec![dense::mul(u, core), v.clone()]);
+            let mut moved = problem.mapping.apply(&problem.observations, &moved);
+            moved.iter_mut().zip(curvature).for_each(|(x, c)| *x *= c);
+            dense::tr_mul(u, &problem.mapping.pullback(&problem.observations, &moved, &pairs, 0))
+        }
     };
     conjugate_gradients(apply, target)
 }

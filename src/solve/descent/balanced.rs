@@ -48,6 +48,8 @@ pub(super) struct Balanced<'a> {
     /// The pattern of listed entries, which are reached line by line: the factors are then joined line by line.
     lines: Option<&'a Pattern>,
     metric: Vec<Metric>,
+    /// One over the metric's diagonal, where it has no more.
+    diagonal: Option<Vec<f64>>,
     /// ||Y||^2 / 2 where the loss needs no prediction.
     half_norm: Option<f64>,
     /// One over the curvature of every extra variable that moves along; none if they are held.
@@ -62,8 +64,12 @@ impl<'a> Balanced<'a> {
             Observations::Coordinates(p) if problem.operator.is_none() && problem.mapping.name() == "matrix" => Some(p),
             _ => None,
         };
-        let of_lines = |m: Metric| if lines.is_some() { m.by_lines() } else { m };
-        let metric = Metric::all(problem, x).into_iter().map(of_lines).collect();
+        let turned: Vec<Mat> = lines.iter().flat_map(|_| x.0.iter().map(dense::transpose)).collect();
+        let by_lines = lines.and_then(|at| Metric::by_lines(problem, at, &turned));
+        let metric = by_lines.unwrap_or_else(|| {
+            let all = Metric::all(problem, x).into_iter();
+            if lines.is_some() { all.map(Metric::turned).collect() } else { all.collect() }
+        });
         let half_norm = by_gram(problem).then(|| 0.5 * dot(&problem.y, &problem.y));
         let extra_metric = joint.then(|| {
             let curvature = problem.curvature_at(|| problem.predict(x));
@@ -75,11 +81,19 @@ impl<'a> Balanced<'a> {
             all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
         });
         let size = half_norm.unwrap_or_else(|| {
-            let prediction = problem.predict(x);
+            let mut prediction = match lines {
+                Some(at) => at.sampled_product_lines(turned[0].as_slice(), turned[1].as_slice(), x.rank()),
+                None => problem.apply(x),
+            };
+            prediction.iter_mut().zip(&problem.offset).for_each(|(p, o)| *p += o);
             let z = problem.dual_field(&prediction);
             prediction.iter().zip(&z).map(|(p, z)| (p * z).abs()).sum()
         });
-        Self { problem, rank: x.rank(), lines, metric, half_norm, extra_metric, noise: NOISE * size }
+        let diagonal = metric.iter().all(Metric::is_diagonal).then(|| {
+            let factors = metric.iter().map(|m| m.inverse.as_slice());
+            factors.chain(extra_metric.as_deref()).collect::<Vec<_>>().concat()
+        });
+        Self { problem, rank: x.rank(), lines, metric, diagonal, half_norm, extra_metric, noise: NOISE * size }
     }
 
     /// The blocks of extra variables that move along.
@@ -100,8 +114,8 @@ impl<'a> Balanced<'a> {
 
     /// The factors in one vector.
     pub(super) fn join(&self, x: &Factors) -> Vec<f64> {
-        let turned = |x: &Mat| if self.lines.is_some() { dense::transpose(x) } else { x.clone() };
-        x.0.iter().flat_map(|x| Vec::from(turned(x).data)).collect()
+        let part = |x: &Mat| Vec::from(if self.lines.is_some() { dense::transpose(x) } else { x.clone() }.data);
+        x.0.iter().map(part).collect::<Vec<_>>().concat()
     }
 
     pub(super) fn factors(&self, joined: &[f64]) -> Factors {
@@ -123,6 +137,11 @@ impl<'a> Balanced<'a> {
         self.problem.factor_rows().into_iter().map(factor).collect()
     }
 
+    /// One over the metric's diagonal, where it has no more.
+    pub(super) fn diagonal(&self) -> Option<&[f64]> {
+        self.diagonal.as_deref()
+    }
+
     /// v <- H^-1 v in every factor's metric.
     pub(super) fn precondition(&self, v: &mut [f64]) {
         let mut rest = v;
@@ -134,9 +153,13 @@ impl<'a> Balanced<'a> {
         rest.iter_mut().zip(self.extra_metric.iter().flatten()).for_each(|(v, h)| *v *= h);
     }
 
-    /// Sign every coordinate of the joined vector is confined to, 0 where free.
+    /// Sign every coordinate of the joined vector is confined to, 0 where free; empty where all are.
     pub(super) fn signs(&self, r: usize) -> Vec<f64> {
         let gauges = &self.problem.regularizer.gauges;
+        let confined = |(_, b): (usize, &Block)| matches!(b.penalty, Penalty::L1(_) | Penalty::Nonnegative);
+        if gauges.iter().all(|g| g.orthant().is_none()) && !self.blocks().any(confined) {
+            return Vec::new();
+        }
         let rows = self.problem.factor_rows();
         let factors = gauges.iter().zip(rows).map(|(g, d)| (g.orthant().unwrap_or(0.0), d * r));
         let extras = self.blocks().map(|(_, b)| match b.penalty {
@@ -157,8 +180,7 @@ impl<'a> Balanced<'a> {
             let (part, tail) = rest.split_at_mut(factor.len());
             let scale = f64::from(degree) * share * p.lambda;
             if degree == 2 && gauge.weights().is_none() {
-                long::scale(part, scale, factor);
-                penalty += dot(factor, part) / 2.0;
+                penalty += scale * long::scale(part, scale, factor) / 2.0;
                 rest = tail;
                 continue;
             }

@@ -9,7 +9,7 @@
 //! start. Cost of an iteration: one evaluation of Phi and one pullback per factor.
 
 use super::balanced::{Balanced, NOISE, coefficients, l1_weight};
-use super::memory::{Memory, hold};
+use super::memory::{Inverse, Memory};
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::extra::Coefficients;
@@ -89,6 +89,8 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
     let mut checkpoint = (value, dot(&gradient, &gradient));
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     let mut direction = vec![0.0; x.len()];
+    let precondition = |v: &mut [f64]| f.precondition(v);
+    let inverse = f.diagonal().map_or(Inverse::Map(&precondition), Inverse::Diagonal);
     let bounded = signs.iter().any(|s| *s != 0.0);
     for step in 1..=effort.sweeps {
         if budget.exhausted() {
@@ -100,22 +102,15 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         } else {
             Vec::new()
         };
-        let steepest = |direction: &mut [f64]| {
-            long::scale(direction, -1.0, &gradient);
-            hold(direction, &active);
-        };
-        steepest(&mut direction);
-        if direction.iter().all(|d| *d == 0.0) {
+        let mut slope = memory.direction(&gradient, &mut direction, &active, &inverse);
+        if !memory.is_empty() && slope.along >= -1e-12 * (slope.gradient * slope.direction).sqrt() {
+            memory = Memory::default();
+            slope = memory.direction(&gradient, &mut direction, &active, &inverse);
+        }
+        if slope.direction == 0.0 {
             break;
         }
-        memory.apply(&mut direction, &active, |v| f.precondition(v));
-        let mut slope = dot(&direction, &gradient);
-        if !memory.is_empty() && slope >= -1e-12 * (dot(&gradient, &gradient) * dot(&direction, &direction)).sqrt() {
-            memory = Memory::default();
-            steepest(&mut direction);
-            memory.apply(&mut direction, &active, |v| f.precondition(v));
-            slope = dot(&direction, &gradient);
-        }
+        let slope = slope.along;
         let mut t = 1.0;
         let mut accepted = None;
         for _ in 0..40 {
@@ -145,7 +140,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
             memory = Memory::default();
             continue;
         };
-        memory.push([x, &trial], [&gradient, &trial_gradient], |v| f.precondition(v));
+        memory.push([x, &trial], [&gradient, &trial_gradient], &inverse);
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = value.min(reached);

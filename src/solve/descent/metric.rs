@@ -1,6 +1,8 @@
 //! The metric of L-BFGS: the inverse of a model of the Hessian in one factor.
 
+use crate::gauge::Gauge;
 use crate::linalg::long;
+use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
@@ -41,6 +43,30 @@ impl Metric {
             return (0..x.0.len()).map(|k| Self::new(problem, &curvature, x, k)).collect();
         };
         diagonals.into_iter().enumerate().map(|(k, d)| Self::from_diagonal(problem, None, d, x, k)).collect()
+    }
+
+    /// One for each of two factors that are given line by line, where they are on principal axes already and g is of degree 2.
+    pub(super) fn by_lines(problem: &Problem, at: &Pattern, lines: &[Mat]) -> Option<Vec<Self>> {
+        let [u, v] = lines else { return None };
+        let (p, c) = power(problem);
+        if p != 2 || [u, v].iter().any(|x| principal_axes(&dense::mul_tr(x, x)).is_some()) {
+            return None;
+        }
+        let curvature = problem.curvature_at(|| {
+            let mut prediction = at.sampled_product_lines(u.as_slice(), v.as_slice(), u.nrows());
+            prediction.iter_mut().zip(&problem.offset).for_each(|(p, o)| *p += o);
+            prediction
+        });
+        let diagonals = [at.mul_lines(&curvature, &squares(v)), at.tr_mul_lines(&curvature, &squares(u))];
+        let of = |(mut inverse, gauge): (Mat, &Gauge)| {
+            for (i, mut line) in inverse.column_iter_mut().enumerate() {
+                let d = gauge.weights().map_or(1.0, |w| w[i]);
+                let own = problem.lambda * c * f64::from(p) * d * d;
+                line.iter_mut().for_each(|h| *h = if *h + own > 0.0 { 1.0 / (*h + own) } else { 0.0 });
+            }
+            Self { rotation: None, inverse, by_lines: true }
+        };
+        Some(diagonals.into_iter().zip(&problem.regularizer.gauges).map(of).collect())
     }
 
     fn new(problem: &Problem, curvature: &[f64], x: &Factors, k: usize) -> Self {
@@ -84,8 +110,13 @@ impl Metric {
     }
 
     /// The same for blocks that are transposed.
-    pub(super) fn by_lines(self) -> Self {
+    pub(super) fn turned(self) -> Self {
         Self { inverse: dense::transpose(&self.inverse), by_lines: true, ..self }
+    }
+
+    /// Whether it is diagonal as it is.
+    pub(super) fn is_diagonal(&self) -> bool {
+        self.rotation.is_none()
     }
 
     /// H^-1 applied to a block.

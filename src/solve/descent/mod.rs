@@ -4,6 +4,7 @@
 //! balanced point has the same value in both. None ever raises the objective. To add one: a file with a `Descent`, and its
 //! line in [`STRATEGIES`].
 
+pub mod als;
 mod balanced;
 pub mod columns;
 pub mod coordinate;
