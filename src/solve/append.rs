@@ -57,7 +57,10 @@ pub fn append(problem: &Problem, x: &mut Factors, found: &Found, room: usize, he
         *x = before;
         return (0, value);
     }
-    ((old..x.rank()).filter(|&i| problem.regularizer.value(&x.slice(i)) > 0.0).count(), reached)
+    // what got no weight would only be carried along
+    let used: Vec<bool> = (0..x.rank()).map(|i| problem.regularizer.value(&x.slice(i)) > 0.0).collect();
+    x.keep(&used);
+    (used[old..].iter().filter(|used| **used).count(), reached)
 }
 
 /// Whether a unit slice has much outside the spans of the slices at hand, bases of which are given: inside, descent gets there
