@@ -55,7 +55,14 @@ impl Norm for L2 {
 
     fn dual_argmax(&self, y: &mut [f64]) {
         let norm = self.value(y);
-        if norm > 0.0 {
+        if (1e-150..1e150).contains(&norm) {
+            // where the inverse is as good, it is faster
+            let inverse = 1.0 / norm;
+            vectorised(
+                #[inline(always)]
+                || y.iter_mut().for_each(|y| *y *= inverse),
+            );
+        } else if norm > 0.0 {
             y.iter_mut().for_each(|y| *y /= norm);
         }
     }

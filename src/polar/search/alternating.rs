@@ -8,7 +8,7 @@
 //! coordinate vectors with the best lines, and the slices at hand. After a few rounds only the distinct leaders go on.
 
 use super::{Effort, Found, PolarSearch};
-use crate::linalg::{Mat, lanczos};
+use crate::linalg::{Mat, dense, lanczos};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
 use rayon::prelude::*;
@@ -17,8 +17,11 @@ use rayon::prelude::*;
 #[derive(Debug)]
 pub struct Alternating;
 
-/// Rounds before the field of starts is thinned.
-const SCOUTING: usize = 12;
+/// Rounds after which half of the starts go.
+const SCOUTING: usize = 3;
+
+/// Cosine above which two starts are led to the same maximiser.
+const SAME: f64 = 0.9999;
 
 impl PolarSearch for Alternating {
     fn name(&self) -> &'static str {
@@ -42,11 +45,10 @@ impl PolarSearch for Alternating {
             if settled {
                 break;
             }
-            if round == SCOUTING {
-                let leaders = Found::distinct(Factors(vec![u.clone(), v.clone()]), &values, effort.keep);
-                values = leaders.values;
-                let [leading_u, leading_v] = <[Mat; 2]>::try_from(leaders.slices.0).expect("two factors");
-                (u, v) = (leading_u, leading_v);
+            if round % SCOUTING == SCOUTING - 1 && v.ncols() > effort.keep {
+                let leaders = leaders(&u, &values, effort.keep.max(v.ncols() / 2));
+                values = leaders.iter().map(|&i| values[i]).collect();
+                (u, v) = (u.select_columns(&leaders), v.select_columns(&leaders));
             }
         }
         Found::distinct(Factors(vec![u, v]), &values, effort.keep)
@@ -66,6 +68,21 @@ pub(super) fn maximise(problem: &Problem, k: usize, x: &mut Mat) -> Vec<f64> {
             value
         })
         .collect()
+}
+
+/// The best columns, without those that are led to the same maximiser: v follows from u.
+fn leaders(u: &Mat, values: &[f64], count: usize) -> Vec<usize> {
+    let cosines = dense::tr_mul(u, u);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+    let mut kept: Vec<usize> = Vec::new();
+    for i in order {
+        let near = |&k: &usize| cosines[(i, k)] > SAME * (cosines[(i, i)] * cosines[(k, k)]).sqrt();
+        if kept.len() < count && !kept.iter().any(near) {
+            kept.push(i);
+        }
+    }
+    kept
 }
 
 /// Start columns for v.
