@@ -114,7 +114,8 @@ pub(super) fn go_on(
             state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
-            let strategy = if late { descent::polisher(problem).unwrap_or(strategy) } else { strategy };
+            let strategy =
+                if late { descent::polisher(problem, state.polishing > 0).unwrap_or(strategy) } else { strategy };
             let mut descend = |problem: &mut Problem, x: &mut Factors, effort| {
                 if joint {
                     descent::lbfgs::descend_jointly(problem, x, &mut q, effort, budget);

@@ -18,6 +18,7 @@ pub mod neurons;
 pub mod prox_gradient;
 pub mod prox_neurons;
 pub mod rowwise;
+mod tiles;
 
 use crate::budget::Budget;
 use crate::mapping::Factors;
@@ -70,8 +71,10 @@ pub fn choose(problem: &Problem, name: Option<&str>) -> &'static dyn Descent {
     *named.or_else(|| applicable().next()).expect("some strategy applies to every problem")
 }
 
-/// The strategy with the fastest convergence near a minimum, where slice-wise updates that are best far from it crawl.
-pub fn polisher(problem: &Problem) -> Option<&'static dyn Descent> {
+/// The strategy with the fastest convergence near a minimum, where slice-wise updates that are best far from it crawl; row by row
+/// they keep their pace until the point is settled.
+pub fn polisher(problem: &Problem, settled: bool) -> Option<&'static dyn Descent> {
     let exact_in_one = lines::Lines.applies(problem);
-    (!exact_in_one && lbfgs::Lbfgs.applies(problem)).then_some(&lbfgs::Lbfgs)
+    let paced = rowwise::Rowwise.applies(problem) && !settled;
+    (!exact_in_one && !paced && lbfgs::Lbfgs.applies(problem)).then_some(&lbfgs::Lbfgs)
 }

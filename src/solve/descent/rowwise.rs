@@ -6,14 +6,15 @@
 //! ```
 //!
 //! P costs 2 m n r flops and a pass over the rows only 2 d r^2 (less where entries stay at zero), so passes are repeated while they
-//! pay (Gillis & Glineur 2012); extrapolation between sweeps follows Ang & Gillis 2019. Factors are held transposed, a row's
-//! entries side by side.
+//! pay (Gillis & Glineur 2012); extrapolation between sweeps follows Ang & Gillis 2019, and every sweep ends with the best weights
+//! of the slices. Factors are held transposed, a row's entries side by side.
 
 use super::hals::{Hals, Momentum};
+use super::tiles::{AGAIN, Tiles};
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::linalg::simd::vectorised;
-use crate::linalg::vector::axpy;
+use crate::linalg::vector::{axpy, dot};
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
@@ -23,14 +24,17 @@ use rayon::prelude::*;
 #[derive(Debug)]
 pub struct Rowwise;
 
-/// Rows that move at once where the rank is narrow: one after the other, each waits for its coordinates.
-const ROWS: usize = 16;
+/// Where no larger share of the entries is other than zero, which mostly stay zero, a row alone passes over those.
+const SPARSE: f64 = 0.2;
 
-/// Beyond this rank most entries are zero and stay zero, which a row alone passes over.
-const NARROW: usize = 64;
+/// Passes over many rows at once for one P: extrapolation pays only where a factor follows the other one.
+const FEW: usize = 3;
 
-/// A pass over a row goes on while it moves at least this share (squared) of what the first one did.
-const PASS_AGAIN: f64 = 0.01;
+/// Passes at most.
+const MOST: usize = 21;
+
+/// Passes that bring the weights of the slices near their best.
+const WEIGHING: usize = 10;
 
 impl Descent for Rowwise {
     fn name(&self) -> &'static str {
@@ -62,21 +66,24 @@ impl Descent for Rowwise {
             half_sweep(problem, &mut next, 0);
             let (p, gram_u) = half_sweep(problem, &mut next, 1);
             let gram_v = dense::mul_tr(&next[1], &next[1]);
-            let sizes = gram_u.diagonal().component_mul(&gram_v.diagonal());
-            let value = half_norm - p.dot(&next[1])
-                + 0.5 * gram_u.dot(&gram_v)
-                + problem.lambda * sizes.iter().map(|s| s.sqrt()).sum::<f64>();
+            let slices = Slices::new(&p, &next[1], gram_u.component_mul(&gram_v), problem.lambda);
+            let weights = slices.weights();
+            let value = half_norm + slices.value(&weights);
             if value > last && momentum.beta() > 0.0 {
                 momentum.fail();
                 previous.clone_from(&now);
                 continue;
             }
-            balance(&mut next, &gram_u, &gram_v);
+            balance(&mut next, &gram_u, &gram_v, &weights);
             previous = std::mem::replace(&mut now, next);
-            momentum.succeed();
             let decrease = last - value;
             last = value;
-            if decrease < effort.decrease {
+            if decrease >= effort.decrease {
+                momentum.succeed();
+            } else if momentum.beta() > 0.0 {
+                // a step too far brings little: whether that is all there is, a plain sweep tells
+                momentum.fail();
+            } else {
                 break;
             }
         }
@@ -109,10 +116,11 @@ fn half_sweep(problem: &Problem, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
         if k == 0 { dense::mul_field_tr(other, &problem.y, m, n) } else { dense::mul_field(other, &problem.y, m, n) };
     let gram = dense::mul_tr(other, other);
     let sign = problem.regularizer.gauges[k].orthant().unwrap_or(0.0);
-    let passes = 1 + (problem.y.len() / (x[k].ncols() * r)).min(20);
-    if r <= NARROW {
-        let inverse: Vec<f64> = gram.diagonal().iter().map(|g| 1.0 / (g + problem.lambda)).collect();
-        Model { gram: gram.as_slice(), inverse: &inverse, sign, passes }.descend(&mut x[k], &p, &gram);
+    // as many passes as the product costs, but as long as they move much, a few in any case
+    let passes = (1 + problem.y.len() / (x[k].ncols() * r)).min(MOST);
+    let filled = x[k].iter().filter(|x| **x != 0.0).count();
+    if filled as f64 > SPARSE * x[k].len() as f64 {
+        Tiles::new(&gram, problem.lambda, sign).descend(&mut x[k], &p, passes.max(FEW));
     } else {
         x[k].as_mut_slice().par_chunks_mut(r).zip(p.as_slice().par_chunks(r)).with_min_len(32).for_each_init(
             || vec![0.0; r],
@@ -126,90 +134,6 @@ fn half_sweep(problem: &Problem, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
         );
     }
     (p, gram)
-}
-
-/// The transpose of lines of this length.
-#[inline(always)]
-fn turn(lines: &[f64], length: usize, out: &mut [f64]) {
-    let count = lines.len() / length;
-    for (i, line) in lines.chunks_exact(length).enumerate() {
-        line.iter().enumerate().for_each(|(j, x)| out[j * count + i] = *x);
-    }
-}
-
-/// What the rows of a factor have in common.
-struct Model<'a> {
-    /// G.
-    gram: &'a [f64],
-    /// 1 / (G_ss + lambda).
-    inverse: &'a [f64],
-    sign: f64,
-    passes: usize,
-}
-
-impl Model<'_> {
-    /// Coordinate descent on every row of a factor held transposed; P likewise.
-    fn descend(&self, x: &mut Mat, p: &Mat, gram: &Mat) {
-        let r = self.inverse.len();
-        let slope = p - dense::mul(gram, x);
-        x.as_mut_slice().par_chunks_mut(r * ROWS).zip(slope.as_slice().par_chunks(r * ROWS)).for_each_init(
-            || [vec![0.0; ROWS * r], vec![0.0; ROWS * r]],
-            |[u, slope], (rows, slopes)| {
-                vectorised(
-                    #[inline(always)]
-                    || {
-                        let count = rows.len() / r;
-                        let (u, slope) = (&mut u[..rows.len()], &mut slope[..rows.len()]);
-                        turn(slopes, r, slope);
-                        turn(rows, r, u);
-                        self.descend_block(u, slope, count);
-                        turn(u, count, rows);
-                    },
-                );
-            },
-        );
-    }
-
-    /// Coordinate descent on `count` rows u, coordinate by coordinate; `slope` is p - G u.
-    #[inline(always)]
-    fn descend_block(&self, u: &mut [f64], slope: &mut [f64], count: usize) {
-        let r = self.inverse.len();
-        let mut step = [0.0; ROWS];
-        let step = &mut step[..count];
-        let mut first = [0.0; ROWS];
-        for pass in 0..self.passes {
-            let mut moved = [0.0; ROWS];
-            for (s, u) in u.chunks_exact_mut(count).enumerate() {
-                let line = &self.gram[s * r..(s + 1) * r];
-                let slope_s = &slope[s * count..(s + 1) * count];
-                for (((u, slope), step), moved) in u.iter_mut().zip(slope_s).zip(step.iter_mut()).zip(&mut moved) {
-                    let new = (slope + line[s] * *u) * self.inverse[s];
-                    let new = if self.sign * new < 0.0 { 0.0 } else { new };
-                    *step = new - *u;
-                    *u = new;
-                    *moved += *step * *step * line[s];
-                }
-                follow(slope, line, step);
-            }
-            if pass == 0 {
-                first = moved;
-            }
-            if moved.iter().zip(&first).all(|(moved, first)| *moved <= PASS_AGAIN * first) {
-                break;
-            }
-        }
-    }
-}
-
-/// slope <- slope - line step', unless no row moves.
-#[inline(always)]
-fn follow(slope: &mut [f64], line: &[f64], step: &[f64]) {
-    if step.iter().all(|s| *s == 0.0) {
-        return;
-    }
-    for (slope, g) in slope.chunks_exact_mut(step.len()).zip(line) {
-        slope.iter_mut().zip(step).for_each(|(slope, step)| *slope -= g * step);
-    }
 }
 
 /// Coordinate descent on one row; `slope` comes as p and is kept as p - G u.
@@ -240,19 +164,67 @@ fn descend_row(u: &mut [f64], slope: &mut [f64], gram: &[f64], lambda: f64, sign
         if pass == 0 {
             first = moved;
         }
-        if moved <= PASS_AGAIN * first {
+        if moved <= AGAIN * first {
             break;
         }
     }
 }
 
-/// Slices rescaled to equal norms; one with a zero side becomes zero.
-fn balance(x: &mut [Mat; 2], gram_u: &Mat, gram_v: &Mat) {
+/// The objective less ||Y||^2 / 2 in the weights of the slices, w'Q w / 2 - c'w, with what a sweep knows of it:
+/// Q = (U'U) o (V'V),  c_s = (Y'U)_s'v_s - lambda ||u_s|| ||v_s||.
+struct Slices {
+    q: Mat,
+    c: Vec<f64>,
+}
+
+impl Slices {
+    /// `p` is (Y'U)'.
+    fn new(p: &Mat, v: &Mat, q: Mat, lambda: f64) -> Self {
+        let r = v.nrows();
+        let mut c: Vec<f64> = q.diagonal().iter().map(|size| -lambda * size.sqrt()).collect();
+        vectorised(
+            #[inline(always)]
+            || {
+                for (p, v) in p.as_slice().chunks_exact(r).zip(v.as_slice().chunks_exact(r)) {
+                    c.iter_mut().zip(p.iter().zip(v)).for_each(|(c, (p, v))| *c += p * v);
+                }
+            },
+        );
+        Self { q, c }
+    }
+
+    /// Weights that are no worse than 1, by coordinate descent from there: how large a slice is follows at once, where its sides
+    /// would take many sweeps to grow or shrink together.
+    fn weights(&self) -> Vec<f64> {
+        let mut w = vec![1.0; self.c.len()];
+        let mut slope: Vec<f64> = self.c.iter().zip(self.q.column_iter()).map(|(c, q)| c - q.sum()).collect();
+        for _ in 0..WEIGHING {
+            for (s, column) in self.q.column_iter().enumerate() {
+                if column[s] > 0.0 {
+                    let new = (w[s] + slope[s] / column[s]).max(0.0);
+                    axpy(w[s] - new, column.as_slice(), &mut slope);
+                    w[s] = new;
+                }
+            }
+        }
+        w
+    }
+
+    fn value(&self, w: &[f64]) -> f64 {
+        let terms = w.iter().zip(&self.c).zip(self.q.column_iter());
+        terms.map(|((w_s, c), q)| w_s * (0.5 * dot(q.as_slice(), w) - c)).sum()
+    }
+}
+
+/// Slices weighted, and rescaled to equal norms; one with a zero side becomes zero.
+fn balance(x: &mut [Mat; 2], gram_u: &Mat, gram_v: &Mat, weights: &[f64]) {
     let ratio = |a: f64, b: f64| if a > 0.0 && b > 0.0 { (b / a).powf(0.25) } else { 0.0 };
-    let r = gram_u.nrows();
-    let scales: Vec<f64> = (0..r).map(|s| ratio(gram_u[(s, s)], gram_v[(s, s)])).collect();
-    let inverses: Vec<f64> = (0..r).map(|s| ratio(gram_v[(s, s)], gram_u[(s, s)])).collect();
-    for (x, scales) in x.iter_mut().zip([scales, inverses]) {
-        x.as_mut_slice().chunks_exact_mut(r).for_each(|row| row.iter_mut().zip(&scales).for_each(|(x, c)| *x *= c));
+    let scales = |[a, b]: [&Mat; 2]| -> Vec<f64> {
+        weights.iter().enumerate().map(|(s, w)| w.sqrt() * ratio(a[(s, s)], b[(s, s)])).collect()
+    };
+    for (x, scales) in x.iter_mut().zip([scales([gram_u, gram_v]), scales([gram_v, gram_u])]) {
+        x.as_mut_slice().chunks_exact_mut(scales.len()).for_each(|row| {
+            row.iter_mut().zip(&scales).for_each(|(x, c)| *x *= c);
+        });
     }
 }
