@@ -55,15 +55,11 @@ impl Norm for L2 {
 
     fn dual_argmax(&self, y: &mut [f64]) {
         let norm = self.value(y);
-        if (1e-150..1e150).contains(&norm) {
-            // where the inverse is as good, it is faster
-            let inverse = 1.0 / norm;
+        if norm > 0.0 {
             vectorised(
                 #[inline(always)]
-                || y.iter_mut().for_each(|y| *y *= inverse),
+                || y.iter_mut().for_each(|y| *y /= norm),
             );
-        } else if norm > 0.0 {
-            y.iter_mut().for_each(|y| *y /= norm);
         }
     }
 
