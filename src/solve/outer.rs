@@ -110,7 +110,7 @@ pub(super) fn go_on(
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
             let value = begun.take().unwrap_or_else(|| problem.objective(&x));
-            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value) };
+            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value, exact) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
@@ -131,7 +131,7 @@ pub(super) fn go_on(
             // many of the slices appended at once are made superfluous by the first few sweeps, unless they are orthogonal
             let orthogonal = exact && descent::hals::Hals.applies(problem);
             let mut done = false;
-            if alternates && state.appended > 0 && state.appended == reduce::drop_zero(problem, &mut x) {
+            if alternates && state.appended > 0 && state.appended == x.rank() {
                 // all slices are new: far from the optimum, and nothing is superfluous yet
                 done = descent::als::settle(problem, &mut x, effort, budget);
             } else if state.appended > FEW && !orthogonal && x.rank() <= append::JOINT_LIMIT {

@@ -13,11 +13,15 @@ pub(super) const SETTLING: usize = 5;
 /// A start that is settled is not descended from while a sweep brings less than this share of the objective.
 const LEFT: f64 = 1e-6;
 
-/// Descent goes on while a sweep brings this share of what the last slices appended brought, times their number as far as
-/// [`MANY`]: the more of them were missing, the more still are, and what few leave to do is to descend.
-const WORTHWHILE: f64 = 1e-3;
+/// Descent goes on while a sweep brings this share of what the last slices appended brought, where the search finds all that are
+/// missing.
+const WORTHWHILE: f64 = 4e-3;
 
-/// See [`WORTHWHILE`].
+/// Elsewhere this share, times their number as far as [`MANY`]: the more of them were missing, the more still are, and what few
+/// leave to do is to descend.
+const WORTHWHILE_EACH: f64 = 1e-3;
+
+/// See [`WORTHWHILE_EACH`].
 const MANY: usize = 20;
 
 /// An objective that falls by this share of itself, or by the target gap's if that is more, falls slowly.
@@ -60,7 +64,7 @@ impl Progress {
     }
 
     /// The decrease per sweep below which appending promises more than descending.
-    pub(super) fn worthwhile(&self, objective: f64) -> f64 {
+    pub(super) fn worthwhile(&self, objective: f64, exact: bool) -> f64 {
         let floor = self.finished * objective.abs();
         if self.polishing > 0 {
             return floor;
@@ -71,7 +75,8 @@ impl Progress {
                 last * (0.25 * self.missing * self.missing).clamp(3e-4, 0.3)
             }
             None if self.settled => LEFT * objective.abs(),
-            _ => WORTHWHILE * self.appended.min(MANY) as f64 * self.gain,
+            _ if exact => WORTHWHILE * self.gain,
+            _ => WORTHWHILE_EACH * self.appended.min(MANY) as f64 * self.gain,
         };
         worth.max(floor).max(self.loose * objective.abs())
     }

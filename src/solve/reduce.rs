@@ -39,15 +39,13 @@ pub fn reduce(problem: &Problem, x: &mut Factors) -> usize {
     before - x.rank()
 }
 
-/// Removes slices that are nothing beside the largest. Returns how many are left.
-pub(super) fn drop_zero(problem: &Problem, x: &mut Factors) -> usize {
+fn drop_zero(problem: &Problem, x: &mut Factors) {
     let g: Vec<f64> = (0..x.rank()).map(|i| problem.regularizer.balanced_value(&x.slice(i))).collect();
     let top = g.iter().fold(0.0, |m: f64, g| m.max(*g));
     let flags: Vec<bool> = g.iter().map(|g| *g > NEGLIGIBLE * top).collect();
     if flags.contains(&false) {
         x.keep(&flags);
     }
-    x.rank()
 }
 
 /// Merges slices that point the same way in every factor: phi(a z) + phi(b z) = phi((a^p + b^p)^(1/p) z), at the same cost.

@@ -17,8 +17,14 @@ use rayon::prelude::*;
 #[derive(Debug)]
 pub struct Alternating;
 
-/// Rounds after which half of the starts go.
+/// Rounds after which half of the starts go, where any good slices will do.
 const SCOUTING: usize = 3;
+
+/// The same where none that is better should be missed.
+const PATIENT: usize = 12;
+
+/// Precision from which a search is asked for that.
+const EXACTING: f64 = 1e-6;
 
 /// Cosine above which two starts are led to the same maximiser.
 const SAME: f64 = 0.9999;
@@ -36,6 +42,7 @@ impl PolarSearch for Alternating {
         let mut v = starts(problem, z, warm, effort);
         let mut u = Mat::zeros(0, 0);
         let mut values = vec![0.0; v.ncols()];
+        let scouting = if effort.precision <= EXACTING { PATIENT } else { SCOUTING };
         for round in 0..effort.iterations.max(1) {
             u = field_mul(&problem.observations, z, &v);
             maximise(problem, 0, &mut u);
@@ -45,7 +52,7 @@ impl PolarSearch for Alternating {
             if settled {
                 break;
             }
-            if round % SCOUTING == SCOUTING - 1 && v.ncols() > effort.keep {
+            if round % scouting == scouting - 1 && v.ncols() > effort.keep {
                 let leaders = leaders(&u, &values, effort.keep.max(v.ncols() / 2));
                 values = leaders.iter().map(|&i| values[i]).collect();
                 (u, v) = (u.select_columns(&leaders), v.select_columns(&leaders));
