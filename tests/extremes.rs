@@ -10,6 +10,7 @@ use homfac::linalg::{Mat, Pattern};
 use homfac::mapping::{self, Factors};
 use homfac::polar::{bound, search};
 use homfac::problem::{Form, Problem, Regularizer};
+use homfac::solve::{observer::Silent, options::SolverOptions, solve};
 use homfac::{cone, loss};
 
 fn gauge(norm: &str, cone: Option<&str>, weight: Option<Vec<f64>>) -> Gauge {
@@ -44,6 +45,30 @@ fn certified(problem: &Problem, u: f64, v: f64) -> Certificate {
     let x = Factors(vec![Mat::from_element(1, 1, u), Mat::from_element(1, 1, v)]);
     let options = CertifyOptions { target_gap: 1e-4, effort: Effort::Default };
     certify(problem, &x, &[], &options, &Budget::unlimited()).unwrap()
+}
+
+/// Squares of the data are in range, their products are not: the one slice is found all the same. max(0, y - lambda) is its size.
+#[test]
+fn data_whose_fourth_powers_overflow_are_fitted() {
+    for cone in [None, Some("nonnegative")] {
+        let y = vec![1e153, 2e153, 2e153, 4e153];
+        let mut p = problem(Observations::Full { rows: 4, cols: 1 }, y, 1e153, cone);
+        let options = CertifyOptions { target_gap: 1e-9, effort: Effort::Default };
+        let solution = solve(&mut p, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+        let size: f64 = solution.factors.0.iter().map(|x| x.norm()).product();
+        assert!((size / 4e153 - 1.0).abs() <= 1e-9, "{cone:?}: {size:e}");
+    }
+}
+
+/// Squares of the data overflow, and so does the objective wherever one looks: the solver ends.
+#[test]
+fn an_objective_beyond_the_range_ends_the_solve() {
+    for cone in [None, Some("nonnegative")] {
+        let y = (1..=20).map(|k| f64::from(k) * 1e160).collect();
+        let mut p = problem(Observations::Full { rows: 5, cols: 4 }, y, 1e150, cone);
+        let options = CertifyOptions { target_gap: 1e-9, effort: Effort::Default };
+        solve(&mut p, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+    }
 }
 
 /// lambda / polar underflows: what next_down makes of 0 is no scale. min (x - 1)^2 / 2 + lambda |x| <= lambda.

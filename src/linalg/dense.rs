@@ -223,3 +223,26 @@ pub fn clip_singular_values(s: &Mat, top: f64) -> Option<Mat> {
     let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, k| q[(i, k)] * (1.0 - top / values[over[k]].sqrt()));
     Some(if tall { s - mul_tr(&mul(s, &scaled), &q) } else { s - mul(&q, &tr_mul(&scaled, s)) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::lanczos::gaussian;
+
+    #[test]
+    fn tiles_that_do_not_fit_are_turned_too() {
+        for (m, n) in [(0, 0), (0, 3), (3, 0), (1, 1), (8, 8), (7, 9), (9, 7), (16, 23), (1, 300), (5000, 11)] {
+            let x = gaussian(m, n, 1);
+            assert_eq!(transpose(&x), x.transpose(), "{m} x {n}");
+        }
+    }
+
+    #[test]
+    fn the_lower_triangle_is_that_of_the_product() {
+        for (m, n) in [(0, 3), (3, 0), (1, 5), (17, 40)] {
+            let x = gaussian(m, n, 1);
+            let expected = mul_tr(&x, &x).lower_triangle();
+            assert!((line_gram(&x) - &expected).norm() <= 1e-14 * expected.norm(), "{m} x {n}");
+        }
+    }
+}

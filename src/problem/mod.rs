@@ -99,9 +99,13 @@ impl Problem {
 
     /// Phi_r(X) + A Q at the observed entries, with the Q that is held.
     pub fn predict(&self, x: &Factors) -> Vec<f64> {
-        let mut prediction = self.apply(x);
-        prediction.iter_mut().zip(&self.offset).for_each(|(p, o)| *p += o);
-        prediction
+        self.beside_held(self.apply(x))
+    }
+
+    /// Phi + A Q from Phi at the observed entries.
+    pub fn beside_held(&self, mut phi: Vec<f64>) -> Vec<f64> {
+        phi.iter_mut().zip(&self.offset).for_each(|(p, o)| *p += o);
+        phi
     }
 
     /// Holds these extra variables.

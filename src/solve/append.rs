@@ -86,8 +86,8 @@ pub fn reweigh(problem: &Problem, x: &mut Factors) {
     reweight(problem, x, x.rank(), 0, (prediction, z));
 }
 
-/// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1. The prediction and -grad l are those of the
-/// first `old` slices.
+/// Weights the slices from `fixed` on; those from `old` on start at weight 0, the rest at 1. The prediction and -grad l are
+/// those of the first `old` slices.
 fn reweight(problem: &Problem, x: &mut Factors, old: usize, fixed: usize, (prediction, z): (Vec<f64>, Vec<f64>)) {
     let r = x.rank();
     let moving = Factors(x.0.iter().map(|f| f.columns(fixed, r - fixed).into_owned()).collect());

@@ -225,6 +225,10 @@ pub(super) fn go_on(
             if budget.interrupted() {
                 break 'outer StopReason::Interrupt;
             }
+            // one that stays so is beyond the range of numbers, and cannot be seen to fall
+            if !objective.is_finite() && state.last_objective.is_some_and(|last| !last.is_finite()) {
+                break 'outer StopReason::Stationary;
+            }
             let met = gap.is_some_and(|g| g <= MARGIN * certify.target_gap);
             if met && gap.is_some_and(|g| g <= MARGIN * GLOBAL_GAP) {
                 break 'outer StopReason::Gap;

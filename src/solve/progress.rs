@@ -13,12 +13,11 @@ pub(super) const SETTLING: usize = 5;
 /// A start that is settled is not descended from while a sweep brings less than this share of the objective.
 const LEFT: f64 = 1e-6;
 
-/// Descent goes on while a sweep brings this share of what the last slices appended brought, where the search finds all that are
-/// missing.
+/// Descent goes on while a sweep brings this share of what the last slices appended brought, where the polar is exact.
 const WORTHWHILE: f64 = 4e-3;
 
-/// Elsewhere this share, times their number as far as [`MANY`]: the more of them were missing, the more still are, and what few
-/// leave to do is to descend.
+/// Elsewhere this share, times their number as far as [`MANY`]: the more of them were missing, the more still are, and what
+/// few leave to do is to descend.
 const WORTHWHILE_EACH: f64 = 1e-3;
 
 /// See [`WORTHWHILE_EACH`].

@@ -4,8 +4,9 @@
 //! min over row u of U:   1/2 sum_(j observed) c_j (t_j - v_j'u)^2 + lambda d^2 / 2 ||u||^2        (the rows are independent)
 //! ```
 //!
-//! by a few conjugate gradients from the row at hand, so that f never rises; each passes over the row's entries once. Near the optimum
-//! a sweep gains a constant share of what is left, which limited-memory quasi-Newton steps overtake.
+//! by a few conjugate gradients from the row at hand, so that f never rises; each passes over the row's entries once. Near the
+//! optimum a sweep gains a constant share of what is left, which limited-memory quasi-Newton steps overtake: this goes before a
+//! strategy, and is none itself.
 
 use super::Effort;
 use crate::budget::Budget;
@@ -55,11 +56,12 @@ pub fn settle(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budge
     let c = problem.curvature(&[]);
     let mut turned: Vec<Mat> = x.0.iter().map(dense::transpose).collect();
     let value = |x: &[Mat]| {
-        let mut prediction = at.sampled_product_lines(x[0].as_slice(), x[1].as_slice(), r);
-        prediction.iter_mut().zip(&problem.offset).for_each(|(p, o)| *p += o);
+        let prediction = problem.beside_held(at.sampled_product_lines(x[0].as_slice(), x[1].as_slice(), r));
         let sizes = x.iter().enumerate().map(|(k, x)| 0.5 * weighted_square(problem, k, x)).sum::<f64>();
         problem.loss.value(problem.targets(), &prediction) + problem.lambda * sizes
     };
+    // the longer factor first: it has the fewest entries in a row, and follows the other one closely
+    let order = if at.rows() > at.cols() { [0, 1] } else { [1, 0] };
     let mut reached = value(&turned);
     let mut last = f64::INFINITY;
     let mut done = false;
@@ -67,8 +69,6 @@ pub fn settle(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budge
         if budget.exhausted() {
             break;
         }
-        // the longer factor first: it has the fewest entries in a row, and follows the other one closely
-        let order = if at.rows() > at.cols() { [0, 1] } else { [1, 0] };
         for k in order {
             let other = std::mem::replace(&mut turned[1 - k], Mat::zeros(0, 0));
             let weights = problem.regularizer.gauges[k].weights();
@@ -155,7 +155,7 @@ fn descend_row(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::gauge::{Gauge, l2::L2};
     use crate::linalg::lanczos::gaussian;
@@ -163,7 +163,7 @@ mod tests {
     use crate::problem::{Form, Regularizer};
 
     /// 12 x 9, two entries of three, one row and one column without any; with weights of rows, of entries, and an offset.
-    fn problem(plain: bool) -> Problem {
+    pub fn problem(plain: bool) -> Problem {
         let (m, n) = (12, 9);
         let listed = |i: usize, j: usize| i != 4 && j != 7 && !(i * 5 + j * 7).is_multiple_of(3);
         let entries: Vec<(usize, usize)> =

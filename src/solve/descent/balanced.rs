@@ -81,11 +81,10 @@ impl<'a> Balanced<'a> {
             all.map(|h| if h > 0.0 { 1.0 / h } else { 1.0 }).collect()
         });
         let size = half_norm.unwrap_or_else(|| {
-            let mut prediction = match lines {
+            let prediction = problem.beside_held(match lines {
                 Some(at) => at.sampled_product_lines(turned[0].as_slice(), turned[1].as_slice(), x.rank()),
                 None => problem.apply(x),
-            };
-            prediction.iter_mut().zip(&problem.offset).for_each(|(p, o)| *p += o);
+            });
             let z = problem.dual_field(&prediction);
             prediction.iter().zip(&z).map(|(p, z)| (p * z).abs()).sum()
         });
@@ -233,7 +232,7 @@ impl<'a> Balanced<'a> {
         if self.extra_metric.is_some() {
             self.blocks().zip(q).for_each(|((_, b), q)| b.map.add(&coefficients(b, q), &mut prediction));
         } else {
-            prediction.iter_mut().zip(&p.offset).for_each(|(p, o)| *p += o);
+            prediction = p.beside_held(prediction);
         }
         let value = p.loss.value(p.targets(), &prediction);
         if value <= ceiling {

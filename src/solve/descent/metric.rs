@@ -52,17 +52,14 @@ impl Metric {
         if p != 2 || [u, v].iter().any(|x| principal_axes(&dense::mul_tr(x, x)).is_some()) {
             return None;
         }
-        let curvature = problem.curvature_at(|| {
-            let mut prediction = at.sampled_product_lines(u.as_slice(), v.as_slice(), u.nrows());
-            prediction.iter_mut().zip(&problem.offset).for_each(|(p, o)| *p += o);
-            prediction
-        });
+        let curvature = problem
+            .curvature_at(|| problem.beside_held(at.sampled_product_lines(u.as_slice(), v.as_slice(), u.nrows())));
         let diagonals = [at.mul_lines(&curvature, &squares(v)), at.tr_mul_lines(&curvature, &squares(u))];
         let of = |(mut inverse, gauge): (Mat, &Gauge)| {
             for (i, mut line) in inverse.column_iter_mut().enumerate() {
                 let d = gauge.weights().map_or(1.0, |w| w[i]);
                 let own = problem.lambda * c * f64::from(p) * d * d;
-                line.iter_mut().for_each(|h| *h = if *h + own > 0.0 { 1.0 / (*h + own) } else { 0.0 });
+                line.iter_mut().for_each(|h| *h = inverted(*h + own));
             }
             Self { rotation: None, inverse, by_lines: true }
         };
@@ -101,9 +98,7 @@ impl Metric {
         for (i, mut line) in inverse.row_iter_mut().enumerate() {
             let d = gauge.weights().map_or(1.0, |w| w[i]);
             line.iter_mut().zip(sizes.iter()).for_each(|(h, mu)| {
-                // a slice of zeros has neither at degree 3 and more, and no gradient
-                let curvature = *h + mu * d * d;
-                *h = if curvature > 0.0 { 1.0 / curvature } else { 0.0 };
+                *h = inverted(*h + mu * d * d);
             });
         }
         Self { rotation, inverse, by_lines: false }
@@ -136,6 +131,11 @@ impl Metric {
     }
 }
 
+/// One over a curvature. A slice of zeros has none at degree 3 and more, and no gradient.
+fn inverted(curvature: f64) -> f64 {
+    if curvature > 0.0 { 1.0 / curvature } else { 0.0 }
+}
+
 fn squares(x: &Mat) -> Mat {
     x.map(|x| x * x)
 }
@@ -144,4 +144,30 @@ fn squares(x: &Mat) -> Mat {
 fn principal_axes(gram: &Mat) -> Option<Mat> {
     let crossed = (0..gram.ncols()).any(|j| (0..j).any(|i| gram[(i, j)].powi(2) > 1e-12 * gram[(i, i)] * gram[(j, j)]));
     crossed.then(|| dense::symmetric_eigen(gram)).flatten().map(|e| e.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Observations;
+    use crate::linalg::lanczos::gaussian;
+    use crate::solve::descent::als;
+
+    /// Line by line the metric is what it is column by column, and is left to that where slices overlap.
+    #[test]
+    fn the_metric_line_by_line_is_the_same() {
+        for plain in [true, false] {
+            let p = als::tests::problem(plain);
+            let Observations::Coordinates(at) = &p.observations else { panic!("listed entries") };
+            let lines = |x: &Factors| x.0.iter().map(dense::transpose).collect::<Vec<_>>();
+            let overlapping = Factors(vec![gaussian(12, 3, 5), gaussian(9, 3, 6)]);
+            assert!(Metric::by_lines(&p, at, &lines(&overlapping)).is_none());
+            let x = Factors(overlapping.0.iter().map(dense::orthonormal).collect());
+            let found = Metric::by_lines(&p, at, &lines(&x)).expect("on principal axes");
+            for (found, expected) in found.iter().zip(Metric::all(&p, &x).into_iter().map(Metric::turned)) {
+                assert!(found.is_diagonal() && expected.is_diagonal());
+                assert!((&found.inverse - &expected.inverse).norm() <= 1e-14 * expected.inverse.norm());
+            }
+        }
+    }
 }

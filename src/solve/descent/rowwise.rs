@@ -197,6 +197,10 @@ impl Slices {
     /// would take many sweeps to grow or shrink together.
     fn weights(&self) -> Vec<f64> {
         let mut w = vec![1.0; self.c.len()];
+        // fourth powers of what is in range need not be
+        if self.q.iter().any(|q| !q.is_finite()) {
+            return w;
+        }
         let mut slope: Vec<f64> = self.c.iter().zip(self.q.column_iter()).map(|(c, q)| c - q.sum()).collect();
         for _ in 0..WEIGHING {
             for (s, column) in self.q.column_iter().enumerate() {
