@@ -564,13 +564,33 @@ fn a_killed_run_leaves_no_folder_or_the_old_one() {
 #[test]
 fn a_second_interrupt_aborts() {
     let place = Place::new();
-    let (mut child, log) = started(&place, &[]);
+    let (mut child, mut log) = started(&place, &[]);
     signal(&child, "-INT");
-    std::thread::sleep(Duration::from_millis(10));
+    let mut said = String::new();
+    while !said.contains("once more: stops at once") {
+        assert_ne!(log.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    // it cannot come to an end before it is a new request
+    signal(&child, "-STOP");
+    std::thread::sleep(Duration::from_millis(600));
     signal(&child, "-INT");
+    signal(&child, "-CONT");
     let text = rest(log);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!place.path("run").exists(), "it went on to the end\n{text}");
+}
+
+#[test]
+fn an_interrupt_that_comes_twice_at_once_is_one() {
+    let place = Place::new();
+    let (mut child, log) = started(&place, &[]);
+    // as from `timeout`, to the process and to its group; two of one name would be one
+    let both = format!("kill -INT {id}; kill -TERM {id}", id = child.id());
+    assert!(Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    let text = rest(log);
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    verify_run(&place.path("run"), 130);
+    assert_eq!(text.matches("once more").count(), 1, "{text}");
 }
 
 #[test]
