@@ -50,20 +50,32 @@ pub(super) fn number(cell: &str, file: &str, place: impl Fn() -> Place) -> Resul
     }
 }
 
+/// What to say of characters that part columns where another one is looked for, first the less likely in numbers and names.
+const DELIMITERS: [(char, &str); 4] = [
+    (';', "where semicolons part the columns, say `delimiter = \";\"`"),
+    ('\t', "where tabs part the columns, say `delimiter = \"tab\"`"),
+    (',', "where commas part the columns, say `delimiter = \",\"`"),
+    (' ', "where spaces part the columns, say `delimiter = \" \"`"),
+];
+
+/// What parts this line into `least` columns at least, other than `but`: spaces and commas only numbers, as they are in names and numbers too.
+fn parting(line: &str, least: usize, but: Option<u8>) -> Option<&'static str> {
+    let parts = |c: char| line.trim().split(c).count() >= least;
+    let numbers = |c: char| line.trim().split(c).all(|p| is_missing(p) || is_number(p));
+    let likely = |c: char| parts(c) && (matches!(c, ';' | '\t') || numbers(c));
+    DELIMITERS.iter().find(|(c, _)| but.is_none_or(|b| char::from(b) != *c) && likely(*c)).map(|d| d.1)
+}
+
 /// What may be meant by text where a number should be.
 fn hint(cell: &str) -> Option<&'static str> {
     const NOTHING: [&str; 8] = ["n/a", "#n/a", "null", "none", "missing", "-", "?", "."];
     let word = cell.trim().to_ascii_lowercase();
     if NOTHING.contains(&word.as_str()) {
         Some("a missing entry is an empty cell, `NA` or `NaN`")
-    } else if cell.contains(';') {
-        Some("where semicolons part the columns, say `delimiter = \";\"`")
-    } else if cell.trim().contains('\t') {
-        Some("where tabs part the columns, say `delimiter = \"tab\"`")
-    } else if cell.contains(',') {
+    } else if cell.matches(',').count() == 1 && !cell.contains([';', '\t']) {
         Some("decimal commas are not accepted")
     } else {
-        None
+        parting(cell, 2, None)
     }
 }
 
@@ -205,6 +217,19 @@ impl Layout {
     }
 }
 
+impl Table {
+    /// What to say if another character than this one parts the last row into `least` columns at least.
+    fn other_delimiter(&self, delimiter: u8, least: usize) -> Option<String> {
+        let row: Vec<&str> = match (self.rows.last(), &self.header) {
+            (Some((_, row)), _) => row.iter().collect(),
+            (None, Some(names)) => names.iter().map(String::as_str).collect(),
+            (None, None) => return None,
+        };
+        let line = row.join(std::str::from_utf8(&[delimiter]).unwrap_or(","));
+        parting(&line, least, Some(delimiter)).map(Into::into)
+    }
+}
+
 /// A dense table as read.
 pub struct Dense {
     /// One row of the file is one row of the matrix.
@@ -225,7 +250,7 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
     let width = table.header.as_ref().map_or_else(|| table.rows.first().map_or(0, |r| r.1.len()), Vec::len);
     let columns = pick_columns(source.columns.as_deref(), table.header.as_deref(), width, file)?;
     let (m, n) = (table.rows.len(), columns.len());
-    refuse_ragged(&table, width, file)?;
+    refuse_ragged(&table, width, source)?;
     let mut values = vec![0.0; m * n];
     let labels = match columns.as_slice() {
         [c] if labels => label_names(&table, *c),
@@ -250,16 +275,21 @@ pub fn read_dense(bytes: &[u8], source: &Source, labels: bool, notes: &mut Vec<S
 }
 
 /// Every row has as many cells as the first, so the table is no larger than its file.
-fn refuse_ragged(table: &Table, width: usize, file: &str) -> Result<(), DataError> {
+fn refuse_ragged(table: &Table, width: usize, source: &Source) -> Result<(), DataError> {
     match table.rows.iter().find(|(_, record)| record.len() != width) {
         None => Ok(()),
         Some((line, record)) => Err(DataError::Shape {
-            file: file.into(),
-            expected: format!("{width} cells in row {line}"),
+            file: source.shown.clone(),
+            expected: format!("{} in row {line}", counted(width, "cell")),
             found: record.len().to_string(),
-            hint: None,
+            hint: table.other_delimiter(delimiter(source), 2),
         }),
     }
+}
+
+/// "1 cell", "2 cells"
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The sorted distinct texts of a column that holds text.
@@ -284,8 +314,12 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
         return Err(DataError::Shape {
             file: file.clone(),
             expected: format!("{} columns: {order} indices and a value", order + 1),
-            found: format!("{width} columns"),
-            hint: Some("for a dense table say `format = \"csv\"`".into()),
+            found: counted(width, "column"),
+            hint: Some(
+                table
+                    .other_delimiter(delimiter(source), 3)
+                    .unwrap_or_else(|| "for a dense table say `format = \"csv\"`".into()),
+            ),
         });
     }
     if order > MOST_INDICES {
@@ -296,7 +330,7 @@ pub fn read_triplets(bytes: &[u8], source: &Source, notes: &mut Vec<String>) -> 
             hint: Some("for a dense table say `format = \"csv\"`".into()),
         });
     }
-    refuse_ragged(&table, width, file)?;
+    refuse_ragged(&table, width, source)?;
     let base = source.index_base.unwrap_or(0);
     let (mut index, mut values, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for (line, record) in &table.rows {

@@ -45,12 +45,26 @@ pub enum DataError {
         /// What to do.
         hint: Option<String>,
     },
-    /// An entry of an array of higher order does not hold what it should.
+    /// An entry of an array that is no table of cells does not hold what it should.
     #[error("{file}: entry {} (counted from 1): expected {expected}, found `{found}`", listed(.index))]
     Entry {
         /// The file.
         file: String,
         /// Where, counted from 1.
+        index: Vec<usize>,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// An entry of a list of coordinates does not hold what it should.
+    #[error("{file}: row {row}, entry {}: expected {expected}, found `{found}`", listed(.index))]
+    Listed {
+        /// The file.
+        file: String,
+        /// Row of the file.
+        row: usize,
+        /// The coordinate as in the file.
         index: Vec<usize>,
         /// What should stand there.
         expected: &'static str,
@@ -163,6 +177,7 @@ impl DataError {
             Self::Io { file, .. }
             | Self::Cell { file, .. }
             | Self::Entry { file, .. }
+            | Self::Listed { file, .. }
             | Self::Format { file, .. }
             | Self::Unknown { file, .. }
             | Self::Shape { file, .. }

@@ -26,6 +26,8 @@ pub(super) struct Cells {
     pub(super) w: Option<Vec<f64>>,
     /// Where they stand in their file, if it is a dense table.
     pub(super) layout: Option<Rc<Layout>>,
+    /// Their file, if it lists coordinates: it is read again for the row of one that is wrong.
+    pub(super) listed: Option<Rc<Source>>,
 }
 
 impl Cells {
@@ -39,7 +41,15 @@ impl Cells {
         if let Some(layout) = &self.layout {
             return cell_at(file, Some(layout), (at.0 as usize, at.1 as usize), expected, found);
         }
-        entry_error(file, &self.shape(), at.0 as usize + at.1 as usize * self.m, expected, found)
+        let sizes = self.shape();
+        let position = at.0 as usize + at.1 as usize * self.m;
+        let Some(source) = &self.listed else { return entry_error(file, &sizes, position, expected, found) };
+        // what comes through a pipe comes once
+        let again = source.path.is_file().then(|| read(source, &mut Vec::new()).ok()).flatten();
+        let is = |e: &[usize]| unfolded(&sizes, e) == at;
+        // one that is not listed is zero
+        let unlisted = || array_error(file, &folded(&sizes, position), expected, found);
+        again.and_then(|l| listed_error(&l.array, source, is, expected, found)).unwrap_or_else(unlisted)
     }
 
     /// Keeps the entries whose flag is set.
@@ -192,20 +202,21 @@ fn cells(array: Array, source: &Source, any_order: bool) -> Result<Cells, DataEr
     match array {
         Array::Dense { values, .. } => {
             memory::require(file, full_bytes)?;
-            Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None, layout: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y: values, w: None, layout: None, listed: None })
         }
         Array::Coordinates { index, values, rows, shape } => {
             refuse_unlikely(&sizes, values.len(), source)?;
             memory::require(file, (m + n) as f64 * 64.0 + values.len() as f64 * 64.0)?;
             let at: Vec<(u32, u32)> = index.chunks_exact(shape.len()).map(|e| unfolded(&sizes, e)).collect();
             refuse_duplicates(&at, &rows, &sizes, source)?;
+            let listed = Some(Rc::new(source.clone()));
             if source.absent == Absent::Missing {
-                return Ok(Cells { sizes, m, n, at, y: values, w: None, layout: None });
+                return Ok(Cells { sizes, m, n, at, y: values, w: None, layout: None, listed });
             }
             memory::require(file, full_bytes)?;
             let mut y = vec![0.0; m * n];
             at.iter().zip(&values).for_each(|(&(i, j), v)| y[j as usize * m + i as usize] = *v);
-            Ok(Cells { sizes, m, n, at: everywhere(), y, w: None, layout: None })
+            Ok(Cells { sizes, m, n, at: everywhere(), y, w: None, layout: None, listed })
         }
     }
 }
@@ -285,13 +296,44 @@ fn index_error(file: &str, index: &[usize], expected: &'static str, found: f64) 
     match *index {
         [i] => cell_error(file, (i, 0), expected, found),
         [i, j] => cell_error(file, (i, j), expected, found),
-        _ => DataError::Entry {
-            file: file.into(),
-            index: index.iter().map(|i| i + 1).collect(),
-            expected,
-            found: found.to_string(),
-        },
+        _ => array_error(file, index, expected, found),
     }
+}
+
+/// The same by all its indices.
+fn array_error(file: &str, index: &[usize], expected: &'static str, found: f64) -> DataError {
+    DataError::Entry {
+        file: file.into(),
+        index: index.iter().map(|i| i + 1).collect(),
+        expected,
+        found: found.to_string(),
+    }
+}
+
+/// The same for the entry of a list that `is` says; `None` where the array is no list, or has no such entry.
+fn listed_error(
+    array: &Array,
+    source: &Source,
+    is: impl Fn(&[usize]) -> bool,
+    expected: &'static str,
+    found: f64,
+) -> Option<DataError> {
+    let Array::Coordinates { shape, index, rows, .. } = array else { return None };
+    let mut entries = index.chunks_exact(shape.len()).zip(rows);
+    let (index, &row) = entries.find(|(e, _)| is(e))?;
+    Some(DataError::Listed {
+        file: source.shown.clone(),
+        row,
+        index: as_listed(index, source),
+        expected,
+        found: found.to_string(),
+    })
+}
+
+/// Indices as their file counts them.
+fn as_listed(index: &[usize], source: &Source) -> Vec<usize> {
+    let base = source.index_base.unwrap_or(format_of(source).map_or(0, |f| f.index_base()));
+    index.iter().map(|i| i.saturating_add(base)).collect()
 }
 
 fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], sizes: &[usize], source: &Source) -> Result<(), DataError> {
@@ -300,12 +342,11 @@ fn refuse_duplicates(at: &[(u32, u32)], rows: &[usize], sizes: &[usize], source:
     match order.windows(2).find(|w| at[w[0]] == at[w[1]]) {
         None => Ok(()),
         Some(w) => {
-            let base = source.index_base.unwrap_or(format_of(source).map_or(0, |f| f.index_base()));
             let (i, j) = at[w[0]];
             let index = folded(sizes, i as usize + j as usize * sizes[0]);
             Err(DataError::Duplicate {
                 file: source.shown.clone(),
-                index: index.iter().map(|i| i + base).collect(),
+                index: as_listed(&index, source),
                 first: rows[w[0]],
                 second: rows[w[1]],
             })
@@ -354,7 +395,7 @@ fn apply_weights(
 ) -> Result<Source, DataError> {
     let file = &weights.source.shown;
     let loaded = read(&weights.source, notes)?;
-    refuse_bad_weights(&loaded.array, file)?;
+    refuse_bad_weights(&loaded.array, &weights.source)?;
     let values: Vec<f64> = match weights.axis {
         None => {
             let value = lookup(&loaded.array, &cells.shape(), file)?;
@@ -383,8 +424,10 @@ fn apply_weights(
     };
     if let Some(k) = values.iter().position(|w| w.is_nan()) {
         let expected = "a weight for every observed entry (0 leaves it out)";
-        let position = cells.at[k].0 as usize + cells.at[k].1 as usize * cells.m;
-        return Err(entry_error(file, &cells.shape(), position, expected, values[k]));
+        let (sizes, at) = (cells.shape(), cells.at[k]);
+        let position = at.0 as usize + at.1 as usize * cells.m;
+        return Err(listed_error(&loaded.array, &weights.source, |e| unfolded(&sizes, e) == at, expected, values[k])
+            .unwrap_or_else(|| entry_error(file, &sizes, position, expected, values[k])));
     }
     files.push(loaded.record);
     let flags: Vec<bool> = values.iter().map(|w| *w > 0.0).collect();
@@ -397,13 +440,19 @@ fn apply_weights(
 }
 
 /// No weight may be negative or infinite, observed or not; the place is that in the weights' own array.
-fn refuse_bad_weights(array: &Array, file: &str) -> Result<(), DataError> {
+fn refuse_bad_weights(array: &Array, source: &Source) -> Result<(), DataError> {
     let (Array::Dense { values, .. } | Array::Coordinates { values, .. }) = array;
     let Some(k) = values.iter().position(|w| *w < 0.0 || w.is_infinite()) else { return Ok(()) };
     let shape = array.shape();
-    let index = match array {
-        Array::Dense { .. } => folded(shape, k),
-        Array::Coordinates { index, .. } => index[shape.len() * k..shape.len() * (k + 1)].to_vec(),
-    };
-    Err(index_error(file, &index, "a finite nonnegative weight", values[k]))
+    const EXPECTED: &str = "a finite nonnegative weight";
+    Err(match array {
+        Array::Dense { .. } => index_error(&source.shown, &folded(shape, k), EXPECTED, values[k]),
+        Array::Coordinates { index, rows, .. } => DataError::Listed {
+            file: source.shown.clone(),
+            row: rows[k],
+            index: as_listed(&index[shape.len() * k..shape.len() * (k + 1)], source),
+            expected: EXPECTED,
+            found: values[k].to_string(),
+        },
+    })
 }

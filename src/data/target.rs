@@ -116,6 +116,6 @@ pub(super) fn expand(cells: &mut Cells, held: &mut Vec<bool>, classes: usize, fi
     let y = columns().map(|(c, k)| f64::from(u8::from(cells.y[k] == f64::from(c)))).collect();
     let w = cells.w.as_ref().map(|w| columns().map(|(_, k)| w[k]).collect());
     *held = columns().map(|(_, k)| held[k]).collect();
-    *cells = Cells { sizes: vec![cells.m, classes], m: cells.m, n: classes, at, y, w, layout: None };
+    *cells = Cells { sizes: vec![cells.m, classes], m: cells.m, n: classes, at, y, w, layout: None, listed: None };
     Ok(())
 }

@@ -458,6 +458,61 @@ fn an_unknown_column_has_its_nearest_name() {
 }
 
 #[test]
+fn a_wrong_target_of_a_list_has_its_row_and_its_indices() {
+    let list = "row,column,count\n3,1,2\n1,2,-4\n2,2,1\n";
+    let from = |place: &Place, target: &str, loss: &str, pieces: &[&str]| {
+        let text = spec_on(target, "1.0", "matrix", L2L2, &format!("[loss]\nkind = \"{loss}\""));
+        refused(place, &text, 3, pieces);
+    };
+    let place = Place::new();
+    place.write("Y.csv", list);
+    let target = "{ path = \"Y.csv\", format = \"triplets\", index_base = 1 }";
+    let said = "Y.csv: row 3, entry (1, 2): expected a count >= 0 for this loss, found `-4`";
+    from(&place, target, "poisson", &[said, "in `data.target`"]);
+    let target = "{ path = \"Y.csv\", format = \"triplets\" }";
+    from(&place, target, "logistic", &["Y.csv: row 2, entry (3, 1): expected -1 or 1 (or else 0 or 1)"]);
+    place.write("Y.csv", "0,0,-1\n1,1,1\n");
+    let zero = "{ path = \"Y.csv\", format = \"triplets\", absent = \"zero\" }";
+    from(
+        &place,
+        zero,
+        "logistic",
+        &["Y.csv: entry (2, 1) (counted from 1): expected -1 or 1, as -1 occurs too, found `0`"],
+    );
+    place.write("Y.mtx", "%%MatrixMarket matrix coordinate real general\n% of counts\n2 2 2\n1 1 3\n2 1 -5\n");
+    from(&place, "\"Y.mtx\"", "poisson", &["Y.mtx: row 5, entry (2, 1): expected a count >= 0"]);
+    // a pipe is not read twice
+    let pipe = place.path("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "0,0,1\n1,0,-2\n"));
+    let piped = "{ path = \"pipe.csv\", format = \"triplets\" }";
+    place.write("spec.toml", spec_on(piped, "1.0", "matrix", L2L2, "[loss]\nkind = \"poisson\""));
+    let out = place.run(&["solve", "spec.toml"]).exits(3);
+    out.says(&["pipe.csv: entry (2, 1) (counted from 1): expected a count >= 0"]);
+    writer.join().unwrap().unwrap();
+}
+
+#[test]
+fn what_parts_the_columns_of_a_list_is_seen() {
+    let triplets = "{ path = \"Y.csv\", format = \"triplets\" }";
+    for (file, hint) in [
+        ("0;1;2\n1;0;3\n", "where semicolons part the columns, say `delimiter = \";\"`"),
+        ("i;j;value\n0;1;2,5\n", "where semicolons part the columns, say `delimiter = \";\"`"),
+        ("user id\titem id\tvalue\n0\t1\t2\n", "where tabs part the columns, say `delimiter = \"tab\"`"),
+        ("0 1 2\n1 0 3\n", "where spaces part the columns, say `delimiter = \" \"`"),
+        ("0,1\n1,0\n", "for a dense table say `format = \"csv\"`"),
+    ] {
+        data_error("Y.csv", file, triplets, &["expected 3 columns: 2 indices and a value, found ", hint]);
+    }
+    data_error("Y.csv", "5\n6\n", triplets, &["found 1 column\n"]);
+    let semicolons = "{ path = \"Y.csv\", format = \"triplets\", delimiter = \";\" }";
+    data_error("Y.csv", "0,1,2\n", semicolons, &["where commas part the columns, say `delimiter = \",\"`"]);
+    // and of a dense table
+    data_error("Y.csv", "1 2 3\n4 5 6\n", "\"Y.csv\"", &["found `4 5 6`", "say `delimiter = \" \"`"]);
+    data_error("Y.csv", "1;2\n4,5;6\n", "\"Y.csv\"", &["1 cell in row 2, found 2", "say `delimiter = \";\"`"]);
+}
+
+#[test]
 fn coordinates_are_checked() {
     let triplets = "{ path = \"Y.csv\", format = \"triplets\", shape = [2, 2], index_base = 1 }";
     data_error("Y.csv", "1,1,5\n2,1,6\n1,1,7\n", triplets, &["Y.csv: entry (1, 1) is listed twice, in rows 1 and 3"]);
@@ -816,7 +871,7 @@ fn cells_are_counted_as_in_the_file_and_columns_have_their_names() {
     refused(&place, &network, 3, &["V.csv: row 3, column 2 (`mass`): expected a finite number", "in `data.input`"]);
     let array = |target: &str| spec_on(target, "1.0", "cp", "{ norm = \"l2\" }", counts);
     place.write("T.tns", "1 1 1 4\n2 3 2 -7\n1 3 1 2\n");
-    let pieces = ["T.tns: entry (2, 3, 2) (counted from 1): expected a count >= 0 for this loss, found `-7`"];
+    let pieces = ["T.tns: row 2, entry (2, 3, 2): expected a count >= 0 for this loss, found `-7`"];
     refused(&place, &array("\"T.tns\""), 3, &pieces);
 }
 

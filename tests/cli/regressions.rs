@@ -254,7 +254,7 @@ fn a_negative_weight_far_out_has_its_place() {
     let place = Place::new();
     place.write("Y.csv", "1,2\n3,4\n");
     place.write("w.tns", format!("{}-1\n", "4294967295 ".repeat(32)));
-    let pieces = ["w.tns: entry (4294967295, 4294967295, ", "expected a finite nonnegative weight, found `-1`"];
+    let pieces = ["w.tns: row 1, entry (4294967295, 4294967295, ", "expected a finite nonnegative weight, found `-1`"];
     refused(&place, &spec("1.0", "matrix", L2L2, "weights = \"w.tns\""), 3, &pieces);
 }
 
@@ -323,7 +323,7 @@ fn a_list_of_entries_of_a_vector_is_a_column() {
     assert_eq!(c["data"][0]["shape"], serde_json::json!([3]));
     let text = spec_on("\"Y.tns\"", "1.0", "matrix", L2L2, "[loss]\nkind = \"logistic\"");
     place.write("spec.toml", text);
-    place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["Y.tns: row 1, column 1: expected -1 or 1"]);
+    place.run(&["solve", "spec.toml", "-o", "other"]).exits(3).says(&["Y.tns: row 1, entry (1): expected -1 or 1"]);
 }
 
 /// Every record of a CSV file took the room of the widest before it.
