@@ -19,6 +19,7 @@ use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Row-wise coordinate descent.
 #[derive(Debug)]
@@ -52,9 +53,12 @@ impl Descent for Rowwise {
         if x.rank() == 0 {
             return;
         }
-        problem.regularizer.balance(x);
-        let half_norm = 0.5 * problem.y.iter().map(|y| y * y).sum::<f64>();
-        let mut now = [x.0[0].transpose(), x.0[1].transpose()];
+        let regularizer = &problem.regularizer;
+        regularizer.balance(x);
+        let problem = &Scaled::new(problem);
+        let half_norm = half_norm(&problem.y);
+        let least = effort.decrease / problem.unit / problem.unit;
+        let mut now = [&x.0[0], &x.0[1]].map(|x| x.transpose() / problem.unit.sqrt());
         let mut previous = now.clone();
         let mut last = f64::INFINITY;
         let mut momentum = Momentum::default();
@@ -62,7 +66,7 @@ impl Descent for Rowwise {
             if budget.exhausted() {
                 break;
             }
-            let mut next = extrapolate(problem, &now, &previous, momentum.beta());
+            let mut next = extrapolate(problem.signs, &now, &previous, momentum.beta());
             half_sweep(problem, &mut next, 0);
             let (p, gram_u) = half_sweep(problem, &mut next, 1);
             let gram_v = dense::mul_tr(&next[1], &next[1]);
@@ -78,7 +82,7 @@ impl Descent for Rowwise {
             previous = std::mem::replace(&mut now, next);
             let decrease = last - value;
             last = value;
-            if decrease >= effort.decrease {
+            if decrease >= least {
                 momentum.succeed();
             } else if momentum.beta() > 0.0 {
                 // a step too far brings little: whether that is all there is, a plain sweep tells
@@ -87,19 +91,55 @@ impl Descent for Rowwise {
                 break;
             }
         }
-        let [u, v] = now;
-        *x = Factors(vec![u.transpose(), v.transpose()]);
-        problem.regularizer.balance(x);
+        *x = Factors(now.map(|x| x.transpose() * problem.unit.sqrt()).into());
+        regularizer.balance(x);
+    }
+}
+
+/// ||Y||^2 / 2
+fn half_norm(y: &[f64]) -> f64 {
+    0.5 * y.iter().map(|y| y * y).sum::<f64>()
+}
+
+/// What there is to fit, in a unit in which fourth powers of the factors are in range: Y and lambda are divided by it, factors by its
+/// root, the objective by its square.
+struct Scaled<'a> {
+    y: Cow<'a, [f64]>,
+    lambda: f64,
+    shape: (usize, usize),
+    /// Of the factors' orthants, 0 where they are free.
+    signs: [f64; 2],
+    /// A power of 4; 1 for data of common sizes.
+    unit: f64,
+}
+
+impl<'a> Scaled<'a> {
+    /// Half the squared norm of data of common sizes.
+    const COMMON: std::ops::Range<f64> = 1e-140..1e140;
+    /// What lambda is cut to beside data of about 1: beyond, it makes no difference.
+    const LAMBDA: (f64, f64) = (1e-300, 1e150);
+
+    fn new(problem: &'a Problem) -> Self {
+        let signs = [0, 1].map(|k| problem.regularizer.gauges[k].orthant().unwrap_or(0.0));
+        let (y, lambda) = (Cow::Borrowed(problem.y.as_slice()), problem.lambda);
+        let plain = Self { y, lambda, shape: problem.shape(), signs, unit: 1.0 };
+        let largest = || problem.y.iter().fold(0.0, |a: f64, y| a.max(y.abs()));
+        if Self::COMMON.contains(&half_norm(&problem.y)) || largest() == 0.0 {
+            return plain;
+        }
+        let unit = (2.0 * (largest().log2() / 2.0).floor()).exp2();
+        let y = problem.y.iter().map(|y| y / unit).collect();
+        Self { y, lambda: (problem.lambda / unit).clamp(Self::LAMBDA.0, Self::LAMBDA.1), unit, ..plain }
     }
 }
 
 /// x + beta (x - previous), projected onto the orthants.
-fn extrapolate(problem: &Problem, x: &[Mat; 2], previous: &[Mat; 2], beta: f64) -> [Mat; 2] {
+fn extrapolate(signs: [f64; 2], x: &[Mat; 2], previous: &[Mat; 2], beta: f64) -> [Mat; 2] {
     if beta == 0.0 {
         return x.clone();
     }
     std::array::from_fn(|k| {
-        let sign = problem.regularizer.gauges[k].orthant().unwrap_or(0.0);
+        let sign = signs[k];
         x[k].zip_map(&previous[k], |x, p| {
             let y = x + beta * (x - p);
             if sign * y < 0.0 { 0.0 } else { y }
@@ -108,14 +148,14 @@ fn extrapolate(problem: &Problem, x: &[Mat; 2], previous: &[Mat; 2], beta: f64) 
 }
 
 /// Updates factor k; returns P' and the Gram matrix of the other factor.
-fn half_sweep(problem: &Problem, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
-    let (m, n) = problem.shape();
+fn half_sweep(problem: &Scaled, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
+    let (m, n) = problem.shape;
     let other = &x[1 - k];
     let r = other.nrows();
     let p =
         if k == 0 { dense::mul_field_tr(other, &problem.y, m, n) } else { dense::mul_field(other, &problem.y, m, n) };
     let gram = dense::mul_tr(other, other);
-    let sign = problem.regularizer.gauges[k].orthant().unwrap_or(0.0);
+    let sign = problem.signs[k];
     // as many passes as the product costs, but as long as they move much, a few in any case
     let passes = (1 + problem.y.len() / (x[k].ncols() * r)).min(MOST);
     let filled = x[k].iter().filter(|x| **x != 0.0).count();
@@ -197,7 +237,7 @@ impl Slices {
     /// would take many sweeps to grow or shrink together.
     fn weights(&self) -> Vec<f64> {
         let mut w = vec![1.0; self.c.len()];
-        // fourth powers of what is in range need not be
+        // the start may be out of range where the data is not
         if self.q.iter().any(|q| !q.is_finite()) {
             return w;
         }
