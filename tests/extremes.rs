@@ -60,6 +60,40 @@ fn data_whose_fourth_powers_overflow_are_fitted() {
     }
 }
 
+/// The squared norm of the data overflows, half of the rest of it at the optimum does not: lambda s - lambda^2 / 2 is proven.
+#[test]
+fn data_whose_squared_norm_overflows_is_fitted() {
+    for cone in [None, Some("nonnegative")] {
+        let (y, lambda) = (vec![2.6e153, 4.2e153, 5.6e153, 7.5e153, 1.76e154], 2e153);
+        let size = 1e154 * y.iter().map(|y: &f64| (y / 1e154).powi(2)).sum::<f64>().sqrt();
+        let mut p = problem(Observations::Full { rows: 5, cols: 1 }, y, lambda, cone);
+        let options = CertifyOptions { target_gap: 1e-9, effort: Effort::Default };
+        let s = solve(&mut p, &SolverOptions::default(), &options, None, &Budget::unlimited(), &mut Silent);
+        let c = certify(&p, &s.factors, &s.witnesses, &options, &Budget::unlimited()).unwrap();
+        assert_eq!(c.verdict, Verdict::Global, "{cone:?}: {:?}", c.gap);
+        let best = lambda * (size - lambda / 2.0);
+        assert!((c.objective.total / best - 1.0).abs() <= 1e-9, "{cone:?}: {:e}", c.objective.total);
+    }
+}
+
+/// Squares of the field are subnormal, so slices that are called units are a little longer: that contradicts no proof.
+#[test]
+fn a_slice_that_is_no_unit_contradicts_no_proof() {
+    for exponent in 150..165 {
+        for k in 0..20 {
+            let y = [1.0 + f64::from(k) / 7.0, -0.3 - f64::from(k % 7)].map(|y: f64| y * 10f64.powi(-exponent));
+            let (at, _) = Pattern::new(2, 2, &[(0, 0), (0, 1)]).unwrap();
+            let lambda = 0.99 * y[0].hypot(y[1]);
+            let p = problem(Observations::Coordinates(at), y.to_vec(), lambda, None);
+            let options = CertifyOptions { target_gap: 1e-4, effort: Effort::Default };
+            let none = Factors(vec![Mat::zeros(2, 0), Mat::zeros(2, 0)]);
+            let c = certify(&p, &none, &[], &options, &Budget::unlimited());
+            let polar = c.unwrap_or_else(|e| panic!("{y:?}: {e}")).polar;
+            assert!(polar.upper.is_none_or(|u| polar.lower <= u * (1.0 + 1e-12)), "{y:?}: {polar:?}");
+        }
+    }
+}
+
 /// Squares of the data overflow, and so does the objective wherever one looks: the solver ends.
 #[test]
 fn an_objective_beyond_the_range_ends_the_solve() {

@@ -347,7 +347,7 @@ fn polar_interval(
     z: &[f64],
     upper: Option<bound::Upper>,
 ) -> Result<PolarInterval, CertifyError> {
-    let lower = found.best() / problem.lambda;
+    let mut lower = found.best() / problem.lambda;
     let Some(u) = upper else {
         return Ok(PolarInterval { lower, upper: None, method: "none".into(), exact: false, ended: None });
     };
@@ -360,10 +360,23 @@ fn polar_interval(
         0.0 => 0.0,
         moved => moved * norm_upper(&problem.on_entries(z)) / problem.lambda,
     };
-    if lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + outside + f64::MIN_POSITIVE {
+    let contradicts =
+        |lower: f64| lower > value * (1.0 + 64.0 * UNIT_ROUNDOFF * size.sqrt().max(8.0)) + outside + f64::MIN_POSITIVE;
+    if contradicts(lower) {
+        // where squares of the field underflow, a slice is not of the size that the search takes it for
+        lower = attained(problem, &best, z).map_or(lower, |a| a.min(found.best())) / problem.lambda;
+    }
+    if contradicts(lower) {
         return Err(CertifyError::PolarCrossed { lower, upper: value, method: u.method.into() });
     }
     Ok(PolarInterval { lower, upper: Some(value), method: u.method.into(), exact: u.exact, ended: None })
+}
+
+/// <Z, phi(x)> / g(x) for the one slice x.
+fn attained(problem: &Problem, x: &Factors, z: &[f64]) -> Option<f64> {
+    let size = problem.regularizer.balanced_value(&x.slice(0));
+    let value: f64 = problem.apply(x).iter().zip(z).map(|(p, z)| p * z).sum();
+    Some(value / size).filter(|a| a.is_finite() && size.is_finite())
 }
 
 /// Whether a slice that lowers the objective by `decrease` refutes a point: by more than 1e-7 of it, and than rounding.

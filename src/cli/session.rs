@@ -28,7 +28,7 @@ pub enum SessionError {
     },
     /// A relative lambda of nothing.
     #[error(
-        "lambda = {{ relative = {relative} }} needs a positive lambda_max, but it is {found:e}: {why}\n  hint: give lambda as a number"
+        "lambda = {{ relative = {relative} }} needs a positive lambda_max, but {found:e} was found: {why}\n  hint: {hint}"
     )]
     NoLambdaMax {
         /// The fraction asked for.
@@ -36,7 +36,9 @@ pub enum SessionError {
         /// lambda_max as found.
         found: f64,
         /// Why it is so.
-        why: &'static str,
+        why: String,
+        /// What to do.
+        hint: String,
     },
     /// Cross-validation that the data does not allow.
     #[error("--folds {folds}: {problem}\n  hint: ask for fewer folds")]
@@ -113,7 +115,7 @@ impl Session {
                 (lambda_max, Some(found))
             }
         };
-        problem.lambda = resolve(spec.lambda, &lambda_max)?;
+        problem.lambda = resolve(spec.lambda, &lambda_max, &problem)?;
         let files = dataset.files.iter().cloned().chain(weight_files).collect();
         Ok(Self { spec, dataset, problem, lambda_max, found, files })
     }
@@ -193,7 +195,7 @@ fn start_threads(threads: Option<usize>) -> anyhow::Result<()> {
     pool.build_global().context("the worker threads could not be started")
 }
 
-fn resolve(lambda: Lambda, lambda_max: &LambdaMax) -> Result<f64, SessionError> {
+fn resolve(lambda: Lambda, lambda_max: &LambdaMax, problem: &Problem) -> Result<f64, SessionError> {
     match lambda {
         Lambda::Absolute(x) => Ok(x),
         Lambda::Relative(relative) => {
@@ -202,12 +204,29 @@ fn resolve(lambda: Lambda, lambda_max: &LambdaMax) -> Result<f64, SessionError> 
             if found > 0.0 && lambda.is_finite() && lambda > 0.0 {
                 return Ok(lambda);
             }
-            let why = if found > 0.0 {
-                "the data is too large or too small for double precision"
-            } else {
-                "no slice lowers the loss at X = 0 (is the target zero, or of the sign that the cones exclude?)"
-            };
-            Err(SessionError::NoLambdaMax { relative, found, why })
+            let (why, hint) = no_lambda_max(problem, found);
+            Err(SessionError::NoLambdaMax { relative, found, why, hint })
         }
     }
+}
+
+/// Why lambda_max came out as it did, and what to do.
+fn no_lambda_max(problem: &Problem, found: f64) -> (String, String) {
+    let z = polar::field_at_zero(problem);
+    let largest = z.iter().fold(0.0, |a: f64, z| a.max(z.abs()));
+    let does = match z.iter().map(|z| z * z).sum::<f64>() {
+        sum if !sum.is_finite() => "overflow",
+        _ if largest > 0.0 && largest * largest < f64::MIN_POSITIVE => "underflow",
+        _ if found > 0.0 => {
+            let why = "the data is too large or too small for double precision";
+            return (why.into(), "give the data in other units".into());
+        }
+        _ => {
+            let why = "no slice lowers the loss at X = 0 (is the target zero, or of the sign that the cones exclude?)";
+            return (why.into(), "give lambda as a number".into());
+        }
+    };
+    let slopes = "the slopes of the loss at X = 0 (for squared loss the data)";
+    let why = format!("{slopes} go up to {largest:.1e}, and their squares {does}");
+    (why, "give the data in other units, so that it is about 1".into())
 }

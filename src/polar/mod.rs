@@ -46,12 +46,17 @@ pub fn at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (LambdaMax, F
     (LambdaMax { found: found.best(), upper: upper.map(|b| b.value) }, found)
 }
 
-/// -grad l at X = 0, and what is found of its polar.
-pub fn found_at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (Vec<f64>, Found) {
+/// -grad l at X = 0, with Q optimal there.
+pub fn field_at_zero(problem: &Problem) -> Vec<f64> {
     let zero = vec![0.0; problem.y.len()];
     let mut q = problem.extras.zero();
     problem.fit_extras(&zero, &mut q);
-    let z = problem.dual_field(&problem.extras.offset(&q, zero.len()));
+    problem.dual_field(&problem.extras.offset(&q, zero.len()))
+}
+
+/// -grad l at X = 0, and what is found of its polar.
+pub fn found_at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (Vec<f64>, Found) {
+    let z = field_at_zero(problem);
     let precision = if tight { search::Effort::default().precision } else { 1e-6 };
     let budget = (!tight).then_some(budget);
     let found = search::search(problem, &z, None, &search::Effort { precision, budget, ..search::Effort::default() });

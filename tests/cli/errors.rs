@@ -651,6 +651,13 @@ fn a_relative_lambda_of_nothing_is_explained() {
         3,
         &["needs a positive lambda_max", "no slice lowers the loss at X = 0", "hint: give lambda as a number"],
     );
+    place.write("Y.csv", "1e154,2e154\n3e154,4e154\n");
+    let pieces =
+        ["but 0e0 was found: ", "go up to 4.0e154, and their squares overflow", "hint: give the data in other"];
+    refused(&place, &spec.replace(NONNEGATIVE, L2L2), 3, &pieces);
+    place.write("Y.csv", "1e-163,2e-163\n2e-163,3e-163\n");
+    let pieces = ["go up to 3.0e-163, and their squares underflow"];
+    refused(&place, &spec.replace("\"matrix\"", "\"psd\""), 3, &pieces);
 }
 
 #[test]
