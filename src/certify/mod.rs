@@ -147,13 +147,13 @@ pub enum CertifyError {
         expected: String,
     },
     /// An entry lies outside its factor's cone.
-    #[error("factor {factor}, row {row}, slice {slice} (counted from 0): {value:e} lies outside the cone `{cone}`")]
+    #[error("factor {factor}, row {row}, slice {slice} (counted from 1): {value:e} lies outside the cone `{cone}`")]
     OutsideCone {
         /// 1-based.
         factor: usize,
-        /// 0-based row.
+        /// 1-based.
         row: usize,
-        /// 0-based slice.
+        /// 1-based.
         slice: usize,
         /// The entry.
         value: f64,
@@ -333,6 +333,7 @@ fn admissible(problem: &Problem, factors: &Factors) -> Result<(), CertifyError> 
         let Some(cone) = problem.regularizer.gauges[k].cone() else { continue };
         for (slice, column) in x.column_iter().enumerate() {
             if let Some((row, value)) = cone.violation(column.as_slice()) {
+                let (row, slice) = (row + 1, slice + 1);
                 return Err(CertifyError::OutsideCone { factor: k + 1, row, slice, value, cone: cone.name().into() });
             }
         }

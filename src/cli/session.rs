@@ -123,9 +123,14 @@ impl Session {
     /// The factors of `solver.warm_start`, projected onto the cones.
     ///
     /// # Errors
-    /// If they cannot be read, or do not fit.
-    pub fn warm_start(&self) -> Result<Option<Factors>, DataError> {
+    /// If they cannot be read, or do not fit; with the key.
+    pub fn warm_start(&self) -> anyhow::Result<Option<Factors>> {
         let Some(folder) = &self.spec.warm_start else { return Ok(None) };
+        let keys = self.spec.places.naming("solver.warm_start");
+        Ok(Some(self.factors_in(folder).map_err(|e| with_keys(e.into(), keys))?))
+    }
+
+    fn factors_in(&self, folder: &Path) -> Result<Factors, DataError> {
         let rows = self.problem.factor_rows();
         let mut x = load::factors(folder, rows.len())?;
         for (k, (factor, &d)) in x.0.iter_mut().zip(&rows).enumerate() {
@@ -141,7 +146,7 @@ impl Session {
                 factor.column_iter_mut().for_each(|mut c| cone.project(c.as_mut_slice()));
             }
         }
-        Ok(Some(x))
+        Ok(x)
     }
 
     /// `[certificate]` as certify takes it.
@@ -162,8 +167,16 @@ fn spec_inside(path: &Path) -> String {
 
 /// The error with the keys of the spec that name its file.
 fn located(error: DataError, spec: &Spec) -> anyhow::Error {
-    let keys = error.file().map_or(String::new(), |file| spec.places.naming(file));
-    let error = anyhow::Error::new(error);
+    let none_left: &[&str] = match error {
+        DataError::NothingObserved { .. } => &["data.mask", "data.weights", "data.holdout"],
+        _ => &[],
+    };
+    let named = error.file().into_iter().chain(none_left.iter().copied()).map(|key| spec.places.naming(key));
+    let keys: Vec<String> = named.filter(|keys| !keys.is_empty()).collect();
+    with_keys(error.into(), keys.join(", "))
+}
+
+fn with_keys(error: anyhow::Error, keys: String) -> anyhow::Error {
     if keys.is_empty() {
         return error;
     }

@@ -56,6 +56,7 @@ impl Hidden {
         fs::create_dir_all(parent).map_err(RunError::io(parent, "create this folder"))?;
         let name = format!(".{}.partial-{}", target.file_name().unwrap_or_default().to_string_lossy(), host());
         let path = parent.join(&name);
+        let mut refused = None;
         for _ in 0..ROUNDS {
             match kind.make(&path) {
                 Ok(handle) => match handle.try_lock() {
@@ -70,11 +71,17 @@ impl Hidden {
                     Ok(Found::Unknown) => return Self::numbered(target, parent, &name, kind),
                     Err(e) => return Err(RunError::io(&path, "remove what a killed run left here")(e)),
                 },
-                Err(e) if e.kind() == ErrorKind::NotFound && parent.is_dir() && kind == Kind::Folder => {}
+                // removed before it was opened, or a file system that makes no folders
+                Err(e) if e.kind() == ErrorKind::NotFound && parent.is_dir() && kind == Kind::Folder => {
+                    refused = Some(e);
+                }
                 Err(e) => return Err(RunError::io(target, "create")(e)),
             }
         }
-        Err(RunError::Busy(target.to_path_buf()))
+        Err(match refused {
+            Some(e) if fs::symlink_metadata(&path).is_err() => RunError::io(target, "create")(e),
+            _ => RunError::Busy(target.to_path_buf()),
+        })
     }
 
     fn numbered(target: &Path, parent: &Path, name: &str, kind: Kind) -> Result<Self, RunError> {

@@ -209,6 +209,11 @@ impl<'a> Reader<'a> {
         expected: Option<String>,
         hint: Option<String>,
     ) {
+        // what is no TOML on the command line is a string
+        let looks_like_toml = ["the string `[", "the string `{", "the string `\""].iter().any(|s| found.contains(s));
+        let quotes =
+            || "it is not valid TOML: are there quotes around the strings in it, such as '[{ norm = \"l2\" }]'?";
+        let hint = hint.or_else(|| (looks_like_toml && matches!(origin, Origin::Flag(_))).then(|| quotes().into()));
         self.errors.borrow_mut().push(SpecError { origin: origin.clone(), key, found, expected, hint });
     }
 

@@ -283,7 +283,9 @@ fn an_entry_outside_its_cone_is_named_and_projected_only_on_request() {
     u.set(row, slice, -1e-17);
     place.write("run/factors/X1.npy", npy_bytes(&u));
     let said = format!(
-        "error: run/factors/X1.npy: factor 1, row {row}, slice {slice} (counted from 0): -1e-17 lies outside the cone `nonnegative`"
+        "error: run/factors/X1.npy: factor 1, row {row}, slice {slice} (counted from 1): -1e-17 lies outside the cone `nonnegative`",
+        row = row + 1,
+        slice = slice + 1
     );
     place.run(&["check", "run", "-q"]).exits(3).says(&[&said]);
     let again = check(&place, &["--project"], 0);

@@ -369,6 +369,17 @@ fn flags_are_named_in_their_errors() {
 }
 
 #[test]
+fn what_is_set_says_so_where_it_is_wrong() {
+    let place = place();
+    place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+    let set = |value: &str| place.run(&["solve", "spec.toml", "--set", value]);
+    let unquoted = set("regularizer.factors=[{norm=l1}]").exits(2);
+    unquoted.says(&["--set regularizer.factors: found the string `[{norm=l1}]`", "hint: it is not valid TOML"]);
+    let all = set("data.holdout=0.9999999").exits(3);
+    all.says(&["no entry is observed", "`data.holdout` (--set data.holdout)"]);
+}
+
+#[test]
 fn check_needs_a_run_or_a_spec_with_factors() {
     let place = place();
     place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
@@ -795,6 +806,17 @@ fn folders_that_are_not_what_they_should_be() {
 }
 
 #[test]
+fn a_place_where_nothing_can_be_made_is_no_other_homfac() {
+    if !std::path::Path::new("/proc/self").exists() {
+        return;
+    }
+    let place = place();
+    place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
+    let out = place.run(&["solve", "spec.toml", "-o", "/proc/run"]).exits(3);
+    out.says(&["error: /proc/run: cannot create: "]);
+}
+
+#[test]
 fn factors_that_do_not_fit_are_refused() {
     let place = place();
     place.write("spec.toml", spec("1.0", "matrix", L2L2, ""));
@@ -957,8 +979,11 @@ fn a_warm_start_that_does_not_fit_is_refused() {
     place.solve(&spec("1.0", "matrix", L2L2, ""), "old", &[], 0);
     place.write("Y.csv", csv(&scattered(5, 3)));
     let more = "[solver]\nwarm_start = \"old\"";
-    let pieces = ["old/factors/X1.npy: expected 5 rows, as this problem has, found 4"];
+    let pieces =
+        ["old/factors/X1.npy: expected 5 rows, as this problem has, found 4", "in `solver.warm_start` (spec.toml:"];
     refused(&place, &spec("1.0", "matrix", L2L2, more), 3, &pieces);
     let more = "[solver]\nwarm_start = \"nowhere\"";
     refused(&place, &spec("1.0", "matrix", L2L2, more), 3, &["nowhere/factors/X1.npy: cannot be read"]);
+    let set = place.run(&["solve", "spec.toml", "--set", "solver.warm_start=none"]).exits(3);
+    set.says(&["none/factors/X1.npy: cannot be read", "in `solver.warm_start` (--set solver.warm_start)"]);
 }

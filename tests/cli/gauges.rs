@@ -301,7 +301,7 @@ fn a_matrix_that_is_not_semidefinite_is_named_and_can_be_projected() {
     place.write("spec.toml", spec("1.0", "matrix", "{ norm = \"nuclear\", cone = \"psd\" }, { norm = \"l2\" }", ""));
     place.write("V.csv", "1\n2\n1.5\n");
     let args = ["check", "--spec", "spec.toml", "--factors", "U.csv", "V.csv"];
-    for (u, said) in [("1\n0\n0\n-1\n", "row 3, slice 0"), ("1\n0.5\n0.4\n1\n", "row 1, slice 0")] {
+    for (u, said) in [("1\n0\n0\n-1\n", "row 4, slice 1"), ("1\n0.5\n0.4\n1\n", "row 2, slice 1")] {
         place.write("U.csv", u);
         place.run(&args).exits(3).says(&["factor 1", said, "outside the cone `psd`"]);
         let projected: Vec<&str> = args.into_iter().chain(["--project"]).collect();
@@ -316,7 +316,7 @@ fn a_factor_outside_its_cone_is_named_and_can_be_projected() {
     place.write("U.csv", "1\n1\n1\n1\n1\n1\n");
     place.write("V.csv", "1\n2\n1.5\n3\n4\n");
     let args = ["check", "--spec", "spec.toml", "--factors", "U.csv", "V.csv"];
-    place.run(&args).exits(3).says(&["factor 2, row 2, slice 0", "outside the cone `monotone`"]);
+    place.run(&args).exits(3).says(&["factor 2, row 3, slice 1", "outside the cone `monotone`"]);
     let projected: Vec<&str> = args.into_iter().chain(["--project"]).collect();
     assert_ne!(place.run(&projected).code, 3);
 }
