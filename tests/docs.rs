@@ -1,5 +1,6 @@
 //! The documents keep up with the registries, and every spec that is shown can be read.
 
+use homfac::solve::descent;
 use homfac::{cone, extra, gauge, loss, mapping, spec};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ fn every_registered_name_has_its_row_in_the_reference() {
     rows.extend(cone::KINDS.iter().map(|k| (k.name, k.summary)));
     rows.extend(extra::KINDS.iter().map(|k| (k.name, k.summary)));
     rows.extend(mapping::KINDS.iter().map(|k| (k.name, k.summary)));
+    rows.extend(descent::STRATEGIES.iter().map(|s| (s.name(), s.summary())));
     assert_eq!(missing_rows(&text, &rows), Vec::<&str>::new());
     assert_eq!(missing_rows(&text, &[("l12", "no such norm")]), ["l12"]);
 }

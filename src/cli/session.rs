@@ -106,6 +106,9 @@ impl Session {
         spec.data = dataset.resolved.clone();
         dataset.notes = with_recorded(spec::notes_of(&text), dataset.notes);
         let (mut problem, weight_files) = spec::assemble(&spec, &dataset).map_err(|e| located(e, &spec))?;
+        if known.is_none() {
+            spec::refuse_descent(&spec, &mut problem)?;
+        }
         // beside a number it is merely reported
         let tight = matches!(spec.lambda, Lambda::Relative(_));
         let (lambda_max, found) = match known {

@@ -209,12 +209,12 @@ fn some(known: &[String]) -> String {
 /// Names longer than this are like no other: comparing takes the product of their lengths.
 const LONGEST_NAME: usize = 200;
 
-/// "; did you mean `x`?" for the nearest known name, if it is near.
+/// "; did you mean `x`?" for the nearest known name, if it is near; capitals do not count.
 fn did_you_mean(name: &str, known: &[String]) -> String {
     known
         .iter()
         .filter(|k| name.len() <= LONGEST_NAME && k.len() <= LONGEST_NAME)
-        .map(|k| (strsim::jaro_winkler(name, k), k))
+        .map(|k| (strsim::jaro_winkler(&name.to_ascii_lowercase(), &k.to_ascii_lowercase()), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or(String::new(), |(_, k)| format!("\n  hint: did you mean `{k}`?"))

@@ -120,6 +120,11 @@ pub struct Warm<'a> {
     pub until: Until,
 }
 
+/// The descents that [`solve`] can use on this problem, the one that it chooses first. The problem is left as it was.
+pub fn descents(problem: &mut Problem) -> Vec<&'static dyn descent::Descent> {
+    narrow::descents(problem)
+}
+
 /// Algorithm 1 from `start`, or from `initial_rank` random slices. The problem holds the extra variables of the moment while it is
 /// solved, and none afterwards.
 pub fn solve(

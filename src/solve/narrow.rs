@@ -9,6 +9,7 @@
 //! cost in one network what they cost alone: as many as fit go together again.
 
 use super::checkpoint::Checkpoint;
+use super::descent::{self, Descent};
 use super::observer::{Iteration, Observer};
 use super::options::SolverOptions;
 use super::{Solution, Warm};
@@ -60,6 +61,16 @@ pub(super) fn solved(
     }
 }
 
+/// The descents that apply to the problem in the form that it is solved in.
+pub(super) fn descents(problem: &mut Problem) -> Vec<&'static dyn Descent> {
+    let wide = Wide::narrow(problem);
+    let all = descent::applicable(problem).collect();
+    if let Some(wide) = wide {
+        wide.restore(problem);
+    }
+    all
+}
+
 impl Wide {
     /// Makes the problem narrow.
     fn narrow(problem: &mut Problem) -> Option<Self> {
@@ -101,10 +112,15 @@ impl Wide {
         let mut solution = solve(problem, &options, start, &mut Networks { width: self.width, inner: observer });
         problem.regularizer.balance(&mut solution.factors);
         solution.factors = self.networks(&solution.factors);
-        problem.mapping = self.mapping;
-        problem.regularizer = self.regularizer;
+        self.restore(problem);
         problem.regularizer.balance(&mut solution.factors);
         solution
+    }
+
+    /// Makes the problem wide again.
+    fn restore(self, problem: &mut Problem) {
+        problem.mapping = self.mapping;
+        problem.regularizer = self.regularizer;
     }
 
     /// The units of networks: of linear ones the singular vectors of their products.

@@ -8,7 +8,7 @@ use crate::gauge::Gauge;
 use crate::linalg::Mat;
 use crate::loss::profiled::Profiled;
 use crate::problem::{Problem, Regularizer};
-use crate::{loss, mapping};
+use crate::{loss, mapping, solve};
 use std::sync::Arc;
 
 /// Builds the problem with `lambda` set to 1: resolve it with the problem's lambda_max where it is relative. Also returns the
@@ -86,6 +86,27 @@ fn refuse_unbalanced(spec: &Spec, degree: usize, dataset: &Dataset) -> Result<()
         }),
         _ => Ok(()),
     }
+}
+
+/// A `solver.descent` that does not apply to the problem, which [`solve::solve`] would pass over.
+///
+/// # Errors
+/// The key, with the descents that apply.
+pub fn refuse_descent(spec: &Spec, problem: &mut Problem) -> Result<(), DataError> {
+    let Some(name) = &spec.solver.descent else { return Ok(()) };
+    let applicable = solve::descents(problem);
+    let Some(named) = solve::descent::STRATEGIES.iter().find(|s| s.name() == name) else { return Ok(()) };
+    if applicable.iter().any(|s| s.name() == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = applicable.iter().map(|s| s.name()).collect();
+    Err(DataError::Key {
+        place: spec.places.key("solver.descent"),
+        key: "solver.descent".into(),
+        found: format!("found `{name}`, which does not apply to this problem ({})", named.summary()),
+        expected: format!("one of: {}", names.join(", ")),
+        hint: Some(format!("without the key `{}` is chosen", names[0])),
+    })
 }
 
 /// One entry per factor, where the data decides how many there are.

@@ -69,13 +69,15 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(name, known).map(|k| format!("did you mean `{k}`?"))
 }
 
-/// The nearest name, if it is near.
+/// The nearest name, if it is near; capitals do not count.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // comparing takes the product of the lengths
+    let comparable = |k: &str| name.len().max(k.len()) <= LONGEST_NAME;
+    let lower = str::to_ascii_lowercase;
     known
         .into_iter()
-        // comparing takes the product of the lengths
-        .filter(|k| name.len().max(k.len()) <= LONGEST_NAME)
-        .map(|k| (strsim::jaro_winkler(name, k), k))
+        .filter(|k| comparable(k))
+        .map(|k| (strsim::jaro_winkler(&lower(name), &lower(k)), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)

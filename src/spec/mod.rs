@@ -23,7 +23,7 @@ fn unbalanced(power: f64, degree: usize) -> String {
     format!("unbalanced: the regularizer would have degree {power}, the mapping has degree {degree}")
 }
 
-pub use assemble::{assemble, build_extra, build_gauges, build_loss, build_mapping, outlier_ends};
+pub use assemble::{assemble, build_extra, build_gauges, build_loss, build_mapping, outlier_ends, refuse_descent};
 pub use error::SpecErrors;
 pub use model::Spec;
 pub use parse::{MOST_THREADS, Override, parse};

@@ -327,6 +327,29 @@ fn an_unknown_effort_descent_and_form_are_refused() {
     );
 }
 
+#[test]
+fn a_descent_that_does_not_apply_is_refused_with_those_that_do() {
+    let gaps = place();
+    gaps.write("Y.csv", "4,0,1\n0,,2\n1,2,3\n");
+    let text = broken("seed = 0", "descent = \"hals\"");
+    let pieces = [
+        "error: spec.toml:12: found `hals`, which does not apply to this problem (best updates slice by slice: `matrix`",
+        "in `solver.descent`\n  expected one of: lbfgs, coordinate, prox_gradient\n",
+        "hint: without the key `lbfgs` is chosen",
+    ];
+    refused(&gaps, &text, 3, &pieces);
+    gaps.run(&["explain", "spec.toml"]).exits(3).says(&pieces);
+    gaps.solve(&broken("seed = 0", "descent = \"coordinate\""), "run", &[], 0);
+    // what applies to all entries need not do so where a fold lacks some
+    let full = place();
+    full.solve(&text, "run", &[], 0);
+    let folds = full.run(&["path", "spec.toml", "--folds", "3", "-o", "path"]).exits(3);
+    folds.says(&["--folds 3: without fold 1", "found `hals`, which does not apply", "`solver.descent`"]);
+    assert!(!full.path("path").exists());
+    let capitals = ["unknown descent `LBFGS` in `solver.descent`", "hint: did you mean `lbfgs`?"];
+    spec_error("seed = 0", "descent = \"LBFGS\"", &capitals);
+}
+
 // --- the command line ---
 
 #[test]

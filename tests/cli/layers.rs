@@ -186,6 +186,20 @@ fn weights_whose_product_vanishes_bound_nothing() {
 }
 
 #[test]
+fn the_descents_of_a_wide_network_are_those_of_its_units() {
+    let place = place();
+    let asked = |widths: &str, descent: &str, code: i32| {
+        let mapping = format!("kind = \"relu_deep\"\nwidths = {widths}");
+        place.write("spec.toml", spec_of("y", &mapping, &format!("[solver]\ndescent = \"{descent}\"")));
+        place.run(&["explain", "spec.toml"]).exits(code)
+    };
+    asked("[3]", "neurons", 0);
+    asked("[3]", "lbfgs", 3).says(&["found `lbfgs`, which does not apply", "expected one of: neurons\n"]);
+    asked("[3, 2]", "lbfgs", 0);
+    asked("[3, 2]", "neurons", 3).says(&["expected one of: lbfgs\n"]);
+}
+
+#[test]
 fn one_hidden_layer_is_certified_like_relu() {
     let place = place();
     let run = |mapping: &str, name: &str| {

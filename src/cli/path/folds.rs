@@ -67,7 +67,11 @@ impl Folds {
                 return Err(SessionError::Folds { folds: count, problem }.into());
             }
             let fold = data.without(&held);
-            let (problem, _) = spec::assemble(spec, &fold.data)
+            let assembled = spec::assemble(spec, &fold.data).and_then(|(mut problem, _)| {
+                spec::refuse_descent(spec, &mut problem)?;
+                Ok(problem)
+            });
+            let problem = assembled
                 .with_context(|| format!("--folds {count}: without fold {} the rest cannot be fitted", k + 1))?;
             let path = Path::new(&problem);
             Ok(Run { fold, problem, path })

@@ -29,6 +29,10 @@ impl Descent for Columns {
         "columns"
     }
 
+    fn summary(&self) -> &'static str {
+        "best updates of one factor of one slice: `cp`, any loss, norms and cones"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         problem.mapping.name() == "cp"
     }

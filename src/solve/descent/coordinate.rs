@@ -24,6 +24,11 @@ impl Descent for Coordinate {
         "coordinate"
     }
 
+    fn summary(&self) -> &'static str {
+        "best updates slice by slice: `matrix` with entries missing, squared loss; norms and cones but those of \
+         matrices"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         matches!(problem.observations, Observations::Coordinates(_))
             && problem.loss.is_quadratic()

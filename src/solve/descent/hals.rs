@@ -27,6 +27,10 @@ impl Descent for Hals {
         "hals"
     }
 
+    fn summary(&self) -> &'static str {
+        "best updates slice by slice: `matrix` observed in full, squared loss without weights; any norms and cones"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         matches!(problem.observations, Observations::Full { .. })
             && problem.operator.is_none()

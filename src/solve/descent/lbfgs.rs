@@ -30,6 +30,10 @@ impl Descent for Lbfgs {
         "lbfgs"
     }
 
+    fn summary(&self) -> &'static str {
+        "L-BFGS on all factors at once: every mapping but `relu`, any loss; `l2`, free or on orthants"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         let gauges = &problem.regularizer.gauges;
         (problem.mapping.is_multilinear() || problem.mapping.layers().is_some())

@@ -40,6 +40,10 @@ impl Descent for Lines {
         "lines"
     }
 
+    fn summary(&self) -> &'static str {
+        "the closed form of `matrix` with `l1` on a factor and squared loss: the optimum, line by line"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         problem.loss.is_quadratic()
             && problem.operator.is_none()

@@ -34,6 +34,10 @@ impl Descent for LinesNewton {
         "lines_newton"
     }
 
+    fn summary(&self) -> &'static str {
+        "Newton steps, line by line: `matrix` with `l1` on a factor, any loss"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         let applies = |axis| one_sign_at_a_time(problem, axis) && problem.regularizer.gauges[1 - axis].any_metric();
         problem.operator.is_none() && axis(problem).is_some_and(applies)

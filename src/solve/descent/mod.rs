@@ -38,6 +38,9 @@ pub trait Descent: Sync {
     /// Its name in `solver.descent`.
     fn name(&self) -> &'static str;
 
+    /// What it does, and where it applies, in one line.
+    fn summary(&self) -> &'static str;
+
     /// Whether it can work on this problem.
     fn applies(&self, problem: &Problem) -> bool;
 
@@ -64,11 +67,15 @@ pub fn names() -> Vec<&'static str> {
     STRATEGIES.iter().map(|s| s.name()).collect()
 }
 
+/// The strategies that apply, in order of preference.
+pub fn applicable(problem: &Problem) -> impl Iterator<Item = &'static dyn Descent> {
+    STRATEGIES.iter().copied().filter(|s| s.applies(problem))
+}
+
 /// The strategy named, if it applies; else the first that does.
 pub fn choose(problem: &Problem, name: Option<&str>) -> &'static dyn Descent {
-    let applicable = || STRATEGIES.iter().filter(|s| s.applies(problem));
-    let named = name.and_then(|n| applicable().find(|s| s.name() == n));
-    *named.or_else(|| applicable().next()).expect("some strategy applies to every problem")
+    let named = name.and_then(|n| applicable(problem).find(|s| s.name() == n));
+    named.or_else(|| applicable(problem).next()).expect("some strategy applies to every problem")
 }
 
 /// The strategy with the fastest convergence near a minimum, where slice-wise updates that are best far from it crawl; row by row

@@ -45,6 +45,10 @@ impl Descent for Neurons {
         "neurons"
     }
 
+    fn summary(&self) -> &'static str {
+        "L-BFGS, then Newton steps that hold kinks: `relu` with `l2`"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         problem.mapping.name() == relu::KIND.name && applies(problem)
     }

@@ -23,6 +23,10 @@ impl Descent for ProxGradient {
         "prox_gradient"
     }
 
+    fn summary(&self) -> &'static str {
+        "proximal gradient steps: `matrix`, any loss, norms and cones"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         problem.mapping.name() == "matrix"
     }

@@ -33,6 +33,10 @@ impl Descent for ProxNeurons {
         "prox_neurons"
     }
 
+    fn summary(&self) -> &'static str {
+        "proximal steps neuron by neuron: `relu` with other norms, cones or weights per coordinate"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         gauged::applies(problem)
     }

@@ -42,6 +42,11 @@ impl Descent for Rowwise {
         "rowwise"
     }
 
+    fn summary(&self) -> &'static str {
+        "coordinate descent by rows: `matrix` observed in full, squared loss without weights; `l2` without \
+         weights, free or on orthants"
+    }
+
     fn applies(&self, problem: &Problem) -> bool {
         let plain = |g: &crate::gauge::Gauge| {
             g.norm().name() == "l2" && g.weights().is_none() && (g.cone().is_none() || g.orthant().is_some())
