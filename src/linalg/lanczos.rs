@@ -169,19 +169,18 @@ const WATCHED: usize = 4;
 /// A value that stays below the floor even if it rises by this many times its last rise is left where it is.
 const FORESIGHT: f64 = 3.0;
 
-/// Leading singular triplets (U, s, V), s descending, of a linear map R^n -> R^m given by block products, from a block
+/// Leading singular triplets (U, s, V), s descending, of a linear map A: R^n -> R^m given by A X and A'A X, from a block
 /// Krylov space. Each s_i is attained by its vectors up to rounding. `known` spans directions that are nearly invariant: they
 /// join the basis and the Krylov space is built beside them, so that a cluster which they span does not hide what is new;
 /// or it begins with them, where they are to turn.
 pub fn top_singular(
     mul: impl Fn(&Mat) -> Mat,
-    tr_mul: impl Fn(&Mat) -> Mat,
+    square: impl Fn(&Mat) -> Mat,
     n: usize,
     known: Option<&Mat>,
     effort: Krylov,
 ) -> (Mat, Vec<f64>, Mat) {
     let mut ritz = Ritz { basis: Mat::zeros(n, 0), gram: Mat::zeros(0, 0) };
-    let square = |x: &Mat| tr_mul(&mul(x));
     let known = known.filter(|v| v.ncols() > 0 && v.ncols() <= n / 2);
     let mut watched = WATCHED;
     let mut next = gaussian(n, effort.block.min(n), effort.seed);
@@ -190,12 +189,12 @@ pub fn top_singular(
             watched += v.ncols();
             next = hcat(v, &next);
         }
-        Some(v) => watched += ritz.extend(square, v.clone()).map_or(0, |image| image.ncols()),
+        Some(v) => watched += ritz.extend(&square, v.clone()).map_or(0, |image| image.ncols()),
         None => {}
     }
     let mut leading: Vec<f64> = Vec::new();
     for level in 0..=effort.depth {
-        let Some(image) = ritz.extend(square, next) else { break };
+        let Some(image) = ritz.extend(&square, next) else { break };
         let Some(values) = ritz.values(watched) else { break };
         let settled = values.len() == leading.len()
             && values.iter().zip(&leading).all(|(v, last)| {

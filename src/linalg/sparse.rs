@@ -2,8 +2,8 @@
 //!
 //! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
 
-use super::simd::vectorised;
-use super::vector::{axpy, dot};
+use super::simd::{self, Simd, WithSimd};
+use super::vector::axpy;
 use super::{Mat, dense};
 use rayon::prelude::*;
 
@@ -108,6 +108,21 @@ impl Pattern {
         (self.col_start[j]..self.col_start[j + 1]).map(|q| (self.row_of[q] as usize, self.position[q]))
     }
 
+    /// The columns of row `i`, and the field position of the first.
+    pub fn along_row(&self, i: usize) -> (&[u32], usize) {
+        (&self.col[self.row_range(i)], self.row_start[i])
+    }
+
+    /// The rows of column `j`, and where the first is in the order of [`in_column_order`](Self::in_column_order).
+    pub fn along_column(&self, j: usize) -> (&[u32], usize) {
+        (&self.row_of[self.col_start[j]..self.col_start[j + 1]], self.col_start[j])
+    }
+
+    /// A field column by column, rows ascending.
+    pub fn in_column_order(&self, w: &[f64]) -> Vec<f64> {
+        self.position.par_iter().with_min_len(4096).map(|&p| w[p]).collect()
+    }
+
     /// (row, column) of every field position, in field order.
     pub fn entries(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         (0..self.rows).flat_map(move |i| self.row(i).map(move |(j, _)| (i, j)))
@@ -133,10 +148,7 @@ impl Pattern {
     /// out <- out + a (W X)', where the lines of X, of length r, lie side by side, as those of `out` do.
     pub fn add_mul_lines(&self, a: f64, w: &[f64], (x, r): (&[f64], usize), out: &mut [f64]) {
         out.par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(i, o)| {
-            vectorised(
-                #[inline(always)]
-                || combine(self.row(i), a, w, x, o),
-            );
+            simd::run(Combine { entries: self.row(i), a, w, x, out: o });
         });
     }
 
@@ -150,10 +162,7 @@ impl Pattern {
     /// out <- out + a (W' X)', likewise.
     pub fn add_tr_mul_lines(&self, a: f64, w: &[f64], (x, r): (&[f64], usize), out: &mut [f64]) {
         out.par_chunks_mut(r.max(1)).enumerate().with_min_len(64).for_each(|(j, o)| {
-            vectorised(
-                #[inline(always)]
-                || combine(self.column(j), a, w, x, o),
-            );
+            simd::run(Combine { entries: self.column(j), a, w, x, out: o });
         });
     }
 
@@ -189,17 +198,30 @@ impl Pattern {
             rest = tail;
         }
         pieces.into_par_iter().enumerate().with_min_len(64).for_each(|(i, o)| {
-            let ui = &u[i * r..(i + 1) * r];
-            vectorised(
-                #[inline(always)]
-                || {
-                    for ((j, _), x) in self.row(i).zip(o) {
-                        *x = dot(ui, &v[j * r..(j + 1) * r]);
-                    }
-                },
-            );
+            simd::run(Sampled { at: self, i, u: &u[i * r..(i + 1) * r], v, out: o });
         });
         out
+    }
+}
+
+/// u'v_j for the entries of row i.
+struct Sampled<'a> {
+    at: &'a Pattern,
+    i: usize,
+    u: &'a [f64],
+    v: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl WithSimd for Sampled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let r = self.u.len();
+        for ((j, _), x) in self.at.row(self.i).zip(self.out) {
+            *x = simd::dot(simd, self.u, &self.v[j * r..(j + 1) * r]);
+        }
     }
 }
 
@@ -224,53 +246,110 @@ fn in_order(
     (order, start)
 }
 
-/// out <- out + a sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, a block of coordinates at a
-/// time.
-#[inline(always)]
-fn combine(entries: impl Iterator<Item = (usize, usize)> + Clone, a: f64, w: &[f64], x: &[f64], out: &mut [f64]) {
-    let r = out.len();
-    let mut c = 0;
-    while c + 32 <= r {
-        add(a, &block::<32>(entries.clone(), w, x, r, c), &mut out[c..]);
-        c += 32;
-    }
-    while c + 8 <= r {
-        add(a, &block::<8>(entries.clone(), w, x, r, c), &mut out[c..]);
-        c += 8;
-    }
-    if c < r && r >= 8 {
-        // the last block overlaps the one before
-        add(a, &block::<8>(entries, w, x, r, r - 8)[c + 8 - r..], &mut out[c..]);
-    } else if c < r {
-        let mut sum = [0.0; 8];
-        for (k, p) in entries {
-            axpy(w[p], &x[k * r..(k + 1) * r], &mut sum[..r]);
+/// out <- out + a sum over the entries (k, p) of w_p x_k, x_k of length r side by side: in registers, as many coordinates at a
+/// time as those hold.
+struct Combine<'a, I> {
+    entries: I,
+    a: f64,
+    w: &'a [f64],
+    x: &'a [f64],
+    out: &'a mut [f64],
+}
+
+/// Vectors held in registers, at most.
+const HELD: usize = 8;
+
+impl<I: Iterator<Item = (usize, usize)> + Clone> WithSimd for Combine<'_, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let r = self.out.len();
+        if r < S::F64_LANES {
+            let mut sum = [0.0; 16];
+            for (k, p) in self.entries {
+                axpy(self.w[p], &self.x[k * r..(k + 1) * r], &mut sum[..r]);
+            }
+            return axpy(self.a, &sum[..r], self.out);
         }
-        add(a, &sum, out);
+        let mut c = 0;
+        while c < r {
+            let held = (r - c).div_ceil(S::F64_LANES).min(HELD);
+            let sums = match held {
+                1 => self.block::<S, 1>(simd, c),
+                2 => self.block::<S, 2>(simd, c),
+                3 => self.block::<S, 3>(simd, c),
+                4 => self.block::<S, 4>(simd, c),
+                5 => self.block::<S, 5>(simd, c),
+                6 => self.block::<S, 6>(simd, c),
+                7 => self.block::<S, 7>(simd, c),
+                _ => self.block::<S, HELD>(simd, c),
+            };
+            let next = (c + held * S::F64_LANES).min(r);
+            let whole = (next - c) / S::F64_LANES * S::F64_LANES;
+            axpy(self.a, &sums[..whole], &mut self.out[c..c + whole]);
+            // the last vector overlaps the one before
+            axpy(
+                self.a,
+                &sums[held * S::F64_LANES - (next - c - whole)..held * S::F64_LANES],
+                &mut self.out[c + whole..next],
+            );
+            c = next;
+        }
     }
 }
 
-/// sum over the entries (k, p) of w_p x_k, coordinates c to c + L.
-#[inline(always)]
-fn block<const L: usize>(
-    entries: impl Iterator<Item = (usize, usize)>,
-    w: &[f64],
-    x: &[f64],
-    r: usize,
-    c: usize,
-) -> [f64; L] {
-    let mut sum = [0.0; L];
-    for (k, p) in entries {
-        let (w, x) = (w[p], &x[k * r + c..k * r + c + L]);
-        for l in 0..L {
-            sum[l] += w * x[l];
+impl<I: Iterator<Item = (usize, usize)> + Clone> Combine<'_, I> {
+    /// The sums from coordinate c on in N vectors, the last one of which ends where the line does if it would go beyond.
+    #[inline(always)]
+    fn block<S: Simd, const N: usize>(&self, simd: S, c: usize) -> [f64; 16 * HELD] {
+        let r = self.out.len();
+        let last = (c + (N - 1) * S::F64_LANES).min(r - S::F64_LANES);
+        let mut sums = [simd.splat_f64s(0.0); N];
+        for (k, p) in self.entries.clone() {
+            let w = simd.splat_f64s(self.w[p]);
+            let line = &self.x[k * r..(k + 1) * r];
+            let end = &S::as_simd_f64s(&line[last..]).0[0];
+            let line = &S::as_simd_f64s(&line[c..]).0[..N - 1];
+            for j in 0..N - 1 {
+                sums[j] = simd.mul_add_e_f64s(w, line[j], sums[j]);
+            }
+            sums[N - 1] = simd.mul_add_e_f64s(w, *end, sums[N - 1]);
         }
+        let mut out = [0.0; 16 * HELD];
+        S::as_mut_simd_f64s(&mut out).0[..N].copy_from_slice(&sums);
+        out
     }
-    sum
 }
 
-/// out <- out + a x, as far as both go.
-#[inline(always)]
-fn add(a: f64, x: &[f64], out: &mut [f64]) {
-    out.iter_mut().zip(x).for_each(|(o, x)| *o += a * x);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::lanczos::gaussian;
+
+    /// Products of every width that registers hold in whole or in part, and of more, are those of the dense matrix.
+    #[test]
+    fn products_are_those_of_the_dense_matrix() {
+        let (m, n) = (23, 17);
+        let entries: Vec<(usize, usize)> =
+            (0..m).flat_map(|i| (0..n).map(move |j| (i, j))).filter(|(i, j)| (i * 5 + j * 3) % 7 < i % 5).collect();
+        let (at, _) = Pattern::new(m, n, &entries).unwrap();
+        let w = gaussian(at.len(), 1, 1).as_slice().to_vec();
+        let mut dense = Mat::zeros(m, n);
+        at.entries().zip(&w).for_each(|(e, w)| dense[e] = *w);
+        for r in (1..=20).chain([31, 32, 33, 63, 64, 65, 71, 140]) {
+            let (u, v) = (gaussian(m, r, 2), gaussian(n, r, 3));
+            let close = |found: Mat, expected: Mat, what: &str| {
+                assert!((found - &expected).norm() <= 1e-14 * expected.norm(), "{what}, {r} columns");
+            };
+            close(at.mul(&w, &v), &dense * &v, "W V");
+            close(at.tr_mul(&w, &u), dense.tr_mul(&u), "W'U");
+            let mut out = v.transpose();
+            at.add_tr_mul_lines(-2.0, &w, (u.transpose().as_slice(), r), out.as_mut_slice());
+            close(out.transpose(), &v - dense.tr_mul(&u) * 2.0, "V - 2 W'U");
+            let whole = &u * v.transpose();
+            let expected = Mat::from_iterator(at.len(), 1, at.entries().map(|e| whole[e]));
+            close(Mat::from_vec(at.len(), 1, at.sampled_product(&u, &v)), expected, "U V'");
+        }
+    }
 }

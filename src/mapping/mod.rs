@@ -15,8 +15,8 @@ pub use factors::Factors;
 pub use layers::{Activation, Layers, put_chain};
 
 use crate::data::Observations;
-use crate::linalg::Mat;
 use crate::linalg::sum::norm_upper;
+use crate::linalg::{Mat, dense};
 
 /// phi and Phi_r.
 pub trait Mapping: Send + Sync {
@@ -165,7 +165,7 @@ fn norm_product<'a>(columns: impl Iterator<Item = &'a &'a [f64]>, gain: f64) -> 
 /// W X^k-like products of a field with a matrix: W B (m x r).
 pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {
     match at {
-        Observations::Full { rows, cols } => crate::linalg::dense::field_mul(w, *rows, *cols, b),
+        Observations::Full { rows, cols } => dense::field_mul(w, *rows, *cols, b),
         Observations::Coordinates(p) => p.mul(w, b),
     }
 }
@@ -173,15 +173,32 @@ pub fn field_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {
 /// W' B (n x r) for a field W.
 pub fn field_tr_mul(at: &Observations, w: &[f64], b: &Mat) -> Mat {
     match at {
-        Observations::Full { rows, cols } => crate::linalg::dense::field_tr_mul(w, *rows, *cols, b),
+        Observations::Full { rows, cols } => dense::field_tr_mul(w, *rows, *cols, b),
         Observations::Coordinates(p) => p.tr_mul(w, b),
+    }
+}
+
+/// W'W B for a field W, or W W'B.
+pub fn field_square(at: &Observations, w: &[f64], b: &Mat, of_columns: bool) -> Mat {
+    match at {
+        Observations::Full { .. } if of_columns => field_tr_mul(at, w, &field_mul(at, w, b)),
+        Observations::Full { .. } => field_mul(at, w, &field_tr_mul(at, w, b)),
+        Observations::Coordinates(p) => {
+            // what is between, which may be long, is not turned
+            let b = dense::transpose(b);
+            let square = match of_columns {
+                true => p.tr_mul_lines(w, &p.mul_lines(w, &b)),
+                false => p.mul_lines(w, &p.tr_mul_lines(w, &b)),
+            };
+            dense::transpose(&square)
+        }
     }
 }
 
 /// U V' at the observed entries.
 fn product_at(at: &Observations, u: &Mat, v: &Mat) -> Vec<f64> {
     match at {
-        Observations::Full { .. } => crate::linalg::dense::mul_tr(u, v).data.into(),
+        Observations::Full { .. } => dense::mul_tr(u, v).data.into(),
         Observations::Coordinates(p) => p.sampled_product(u, v),
     }
 }

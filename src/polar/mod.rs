@@ -23,6 +23,9 @@ use crate::problem::Problem;
 use search::Found;
 use serde::{Deserialize, Serialize};
 
+/// Slices found of an exact polar at X = 0.
+const STARTS: usize = 40;
+
 /// An interval that holds lambda_max, the polar of -grad l at X = 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LambdaMax {
@@ -59,6 +62,9 @@ pub fn found_at_zero(problem: &Problem, tight: bool, budget: &Budget) -> (Vec<f6
     let z = field_at_zero(problem);
     let precision = if tight { search::Effort::default().precision } else { 1e-6 };
     let budget = (!tight).then_some(budget);
-    let found = search::search(problem, &z, None, &search::Effort { precision, budget, ..search::Effort::default() });
+    let default = search::Effort::default();
+    // orthogonal slices can be started from together
+    let keep = if bound::is_exact(problem) { STARTS } else { default.keep };
+    let found = search::search(problem, &z, None, &search::Effort { precision, budget, keep, ..default });
     (z, found)
 }

@@ -90,7 +90,9 @@ pub(super) fn go_on(
     let moves = exact && newton::applies(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
     let compressed = Compressed::new(problem);
-    let alternates = options.descent.is_none() && !joint && compressed.is_none() && descent::als::applies(problem);
+    // the rows of each factor are regressions of their own: descents are quick, beside searches and proofs
+    let by_rows =
+        options.descent.is_none() && !joint && compressed.is_none() && descent::varpro::Varpro.applies(problem);
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
     state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
@@ -110,7 +112,7 @@ pub(super) fn go_on(
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
             let value = begun.take().unwrap_or_else(|| problem.objective(&x));
-            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value, exact) };
+            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value, exact, by_rows) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
@@ -131,7 +133,7 @@ pub(super) fn go_on(
             // many of the slices appended at once are made superfluous by the first few sweeps, unless they are orthogonal
             let orthogonal = exact && descent::hals::Hals.applies(problem);
             let mut done = false;
-            if alternates && state.appended > 0 && state.appended == x.rank() {
+            if by_rows && state.appended > 0 && state.appended == x.rank() {
                 // all slices are new: far from the optimum, and nothing is superfluous yet
                 done = descent::als::settle(problem, &mut x, effort, budget);
             } else if state.appended > FEW && !orthogonal && x.rank() <= append::JOINT_LIMIT {

@@ -16,6 +16,9 @@ const LEFT: f64 = 1e-6;
 /// Descent goes on while a sweep brings this share of what the last slices appended brought, where the polar is exact.
 const WORTHWHILE: f64 = 4e-3;
 
+/// Where it is and descent is quick, this share.
+const WORTHWHILE_QUICK: f64 = 1e-6;
+
 /// Elsewhere this share, times their number as far as [`MANY`]: the more of them were missing, the more still are, and what
 /// few leave to do is to descend.
 const WORTHWHILE_EACH: f64 = 1e-3;
@@ -63,7 +66,7 @@ impl Progress {
     }
 
     /// The decrease per sweep below which appending promises more than descending.
-    pub(super) fn worthwhile(&self, objective: f64, exact: bool) -> f64 {
+    pub(super) fn worthwhile(&self, objective: f64, exact: bool, quick: bool) -> f64 {
         let floor = self.finished * objective.abs();
         if self.polishing > 0 {
             return floor;
@@ -74,6 +77,7 @@ impl Progress {
                 last * (0.25 * self.missing * self.missing).clamp(3e-4, 0.3)
             }
             None if self.settled => LEFT * objective.abs(),
+            _ if exact && quick => WORTHWHILE_QUICK * self.gain,
             _ if exact => WORTHWHILE * self.gain,
             _ => WORTHWHILE_EACH * self.appended.min(MANY) as f64 * self.gain,
         };

@@ -18,11 +18,11 @@ use super::{Effort, Goal, Relaxation, source};
 use crate::budget::Budget;
 use crate::certify::dual::{self, Keeper, relative_gap};
 use crate::data::Observations;
-use crate::linalg::lanczos::{self, Krylov};
+use crate::linalg::lanczos::Krylov;
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, field_mul, field_tr_mul};
+use crate::mapping::Factors;
 use crate::polar::bound::{self, Bounded};
-use crate::polar::search::{self, Found};
+use crate::polar::search::{self, Found, singular};
 use crate::problem::Problem;
 
 /// The steps.
@@ -130,14 +130,8 @@ fn turned(problem: &Problem, field: &[f64], pairs: &Factors, target: f64) -> Fou
     // a value is as good as the square of its vectors
     let krylov =
         Krylov { want, block, depth, tolerance: 1e-1 * target, floor: 0.0, seed: pairs.rank() as u64, turning: true };
-    let at = &problem.observations;
-    let (mul, tr_mul) = (|x: &Mat| field_mul(at, field, x), |x: &Mat| field_tr_mul(at, field, x));
-    let (u, values, v) = if m >= n {
-        lanczos::top_singular(mul, tr_mul, n, Some(&pairs.0[1]), krylov)
-    } else {
-        let (v, values, u) = lanczos::top_singular(tr_mul, mul, m, Some(&pairs.0[0]), krylov);
-        (u, values, v)
-    };
+    let known = &pairs.0[usize::from(m >= n)];
+    let (u, values, v) = singular::from_krylov(&problem.observations, field, (m, n), Some(known), krylov);
     Found { slices: Factors(vec![u, v]), values }
 }
 

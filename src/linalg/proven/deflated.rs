@@ -219,7 +219,7 @@ mod tests {
             let x = if m < n { x.transpose() } else { x };
             let (_, s, v) = lanczos::top_singular(
                 |y| &x * y,
-                |y| x.tr_mul(y),
+                |y| x.tr_mul(&(&x * y)),
                 x.ncols(),
                 None,
                 lanczos::Krylov {

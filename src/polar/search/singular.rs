@@ -4,7 +4,7 @@ use super::{Effort, Found, PolarSearch};
 use crate::data::Observations;
 use crate::linalg::lanczos::{self, Krylov};
 use crate::linalg::{Mat, dense};
-use crate::mapping::{Factors, field_mul, field_tr_mul};
+use crate::mapping::{Factors, field_mul, field_square, field_tr_mul};
 use crate::polar::bound::norms;
 use crate::polar::field::unweighted;
 use crate::problem::Problem;
@@ -70,11 +70,22 @@ fn triplets(
         seed: effort.seed,
         turning: false,
     };
-    let (mul, tr_mul) = (|x: &Mat| field_mul(at, w, x), |x: &Mat| field_tr_mul(at, w, x));
+    from_krylov(at, w, (m, n), known, krylov)
+}
+
+/// Leading singular triplets (U, s, V) of a field from a block Krylov space on its shorter side, where `known` directions are.
+pub fn from_krylov(
+    at: &Observations,
+    w: &[f64],
+    (m, n): (usize, usize),
+    known: Option<&Mat>,
+    krylov: Krylov,
+) -> (Mat, Vec<f64>, Mat) {
+    let square = |x: &Mat| field_square(at, w, x, m >= n);
     if m >= n {
-        lanczos::top_singular(mul, tr_mul, n, known, krylov)
+        lanczos::top_singular(|x| field_mul(at, w, x), square, n, known, krylov)
     } else {
-        let (v, s, u) = lanczos::top_singular(tr_mul, mul, m, known, krylov);
+        let (v, s, u) = lanczos::top_singular(|x| field_tr_mul(at, w, x), square, m, known, krylov);
         (u, s, v)
     }
 }

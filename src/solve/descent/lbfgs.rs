@@ -22,6 +22,31 @@ use crate::solve::reduce;
 #[derive(Debug)]
 pub struct Lbfgs;
 
+/// A smooth function to minimise.
+pub(super) trait Smooth {
+    /// Its value, and its gradient in `out` unless the value is above `ceiling`.
+    fn evaluate(&mut self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64;
+
+    /// Descent goes on from the point evaluated last.
+    fn accept(&mut self) {}
+
+    /// Whether a metric made where the value was higher by so much says little here.
+    fn outgrown(&self, _fell: f64, _value: f64) -> bool {
+        false
+    }
+
+    /// What rounding makes of such a value.
+    fn noise(&self, value: f64) -> f64;
+}
+
+/// How a minimisation ended.
+pub(super) enum Made {
+    /// As far as it was to go, or as it can.
+    Done,
+    /// After so many steps, as the metric is [`Smooth::outgrown`].
+    Outgrown(usize),
+}
+
 /// Steps between two looks at what they brought.
 const CHECKED: usize = 5;
 
@@ -54,7 +79,7 @@ pub(super) fn descend_smooth(problem: &Problem, x: &mut Factors, effort: Effort,
     if x.rank() > 0 {
         let balanced = Balanced::new(problem, x, false);
         let mut joined = balanced.join(x);
-        minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
+        balanced.minimise(&mut joined, x.rank(), effort, budget);
         *x = balanced.factors(&joined);
     }
     problem.regularizer.balance(x);
@@ -77,7 +102,7 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
         joined.extend(q[k].iter().map(|q| if parted { q.max(0.0) } else { *q }));
         joined.extend(q[k].iter().filter(|_| parted).map(|q| (-q).max(0.0)));
     }
-    minimise(&balanced, &mut joined, &balanced.signs(x.rank()), effort, budget);
+    balanced.minimise(&mut joined, x.rank(), effort, budget);
     *x = balanced.factors(&joined);
     for ((k, b), part) in balanced.blocks().zip(balanced.extras(&joined)) {
         q[k] = coefficients(b, part).into_owned();
@@ -85,16 +110,41 @@ pub fn descend_jointly(problem: &Problem, x: &mut Factors, q: &mut Coefficients,
     problem.regularizer.balance(x);
 }
 
-/// Moves `x` downhill on f within the orthants that `signs` names (0: free). f never rises.
-fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budget: &Budget) {
+impl Balanced<'_> {
+    fn minimise(&self, x: &mut Vec<f64>, rank: usize, effort: Effort, budget: &Budget) {
+        let precondition = |v: &mut [f64]| self.precondition(v);
+        let inverse = self.diagonal().map_or(Inverse::Map(&precondition), Inverse::Diagonal);
+        minimise(&mut &*self, x, &self.signs(rank), &inverse, effort, budget);
+    }
+}
+
+impl Smooth for &Balanced<'_> {
+    fn evaluate(&mut self, x: &[f64], ceiling: f64, out: &mut [f64]) -> f64 {
+        Balanced::evaluate(self, x, ceiling, out)
+    }
+
+    fn noise(&self, value: f64) -> f64 {
+        NOISE * value.abs() + self.noise
+    }
+}
+
+/// Moves `x` downhill on f within the orthants that `signs` names (0: free; none where all are). f never rises.
+pub(super) fn minimise(
+    f: &mut impl Smooth,
+    x: &mut Vec<f64>,
+    signs: &[f64],
+    inverse: &Inverse,
+    effort: Effort,
+    budget: &Budget,
+) -> Made {
     let mut gradient = vec![0.0; x.len()];
     let mut value = f.evaluate(x, f64::INFINITY, &mut gradient);
+    f.accept();
+    let first = value;
     let mut memory = Memory::default();
     let mut checkpoint = (value, dot(&gradient, &gradient));
     let (mut trial, mut trial_gradient) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     let mut direction = vec![0.0; x.len()];
-    let precondition = |v: &mut [f64]| f.precondition(v);
-    let inverse = f.diagonal().map_or(Inverse::Map(&precondition), Inverse::Diagonal);
     let bounded = signs.iter().any(|s| *s != 0.0);
     for step in 1..=effort.sweeps {
         if budget.exhausted() {
@@ -106,10 +156,10 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
         } else {
             Vec::new()
         };
-        let mut slope = memory.direction(&gradient, &mut direction, &active, &inverse);
+        let mut slope = memory.direction(&gradient, &mut direction, &active, inverse);
         if !memory.is_empty() && slope.along >= -1e-12 * (slope.gradient * slope.direction).sqrt() {
             memory = Memory::default();
-            slope = memory.direction(&gradient, &mut direction, &active, &inverse);
+            slope = memory.direction(&gradient, &mut direction, &active, inverse);
         }
         if slope.direction == 0.0 {
             break;
@@ -125,7 +175,7 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
                 predicted = gradient.iter().zip(trial.iter().zip(x.iter())).map(|(g, (a, b))| g * (a - b)).sum();
             }
             let ceiling = value + 1e-4 * predicted.min(0.0);
-            let noise = NOISE * value.abs() + f.noise;
+            let noise = f.noise(value);
             let reached = f.evaluate(&trial, ceiling + noise, &mut trial_gradient);
             // within rounding of the value the slope at the other end decides (Hager and Zhang 2005)
             let level = || !bounded && dot(&direction, &trial_gradient) <= (2e-4 - 1.0) * slope;
@@ -144,19 +194,24 @@ fn minimise(f: &Balanced, x: &mut Vec<f64>, signs: &[f64], effort: Effort, budge
             memory = Memory::default();
             continue;
         };
-        memory.push([x, &trial], [&gradient, &trial_gradient], &inverse);
+        memory.push([x, &trial], [&gradient, &trial_gradient], inverse);
+        f.accept();
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = value.min(reached);
         if step % CHECKED == 0 {
             let size = dot(&gradient, &gradient);
             // asked for the last digits, only the gradient still tells
-            let noise = NOISE * value.abs() + f.noise;
+            let noise = f.noise(value);
             let sharper = effort.decrease <= noise && size < 0.25 * checkpoint.1;
             if checkpoint.0 - value < CHECKED as f64 * effort.decrease && !sharper {
                 break;
             }
+            if f.outgrown(first - value, value) && step < effort.sweeps {
+                return Made::Outgrown(step);
+            }
             checkpoint = (value, size);
         }
     }
+    Made::Done
 }

@@ -151,13 +151,13 @@ mod tests {
     use super::*;
     use crate::data::Observations;
     use crate::linalg::lanczos::gaussian;
-    use crate::solve::descent::als;
+    use crate::solve::descent::ridge;
 
     /// Line by line the metric is what it is column by column, and is left to that where slices overlap.
     #[test]
     fn the_metric_line_by_line_is_the_same() {
         for plain in [true, false] {
-            let p = als::tests::problem(plain);
+            let p = ridge::tests::problem(plain);
             let Observations::Coordinates(at) = &p.observations else { panic!("listed entries") };
             let lines = |x: &Factors| x.0.iter().map(dense::transpose).collect::<Vec<_>>();
             let overlapping = Factors(vec![gaussian(12, 3, 5), gaussian(9, 3, 6)]);

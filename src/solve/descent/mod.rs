@@ -17,8 +17,10 @@ mod metric;
 pub mod neurons;
 pub mod prox_gradient;
 pub mod prox_neurons;
+mod ridge;
 pub mod rowwise;
 mod tiles;
+pub mod varpro;
 
 use crate::budget::Budget;
 use crate::mapping::Factors;
@@ -54,6 +56,7 @@ pub const STRATEGIES: &[&dyn Descent] = &[
     &lines_newton::LinesNewton,
     &rowwise::Rowwise,
     &hals::Hals,
+    &varpro::Varpro,
     &lbfgs::Lbfgs,
     &coordinate::Coordinate,
     &prox_gradient::ProxGradient,
@@ -82,6 +85,6 @@ pub fn choose(problem: &Problem, name: Option<&str>) -> &'static dyn Descent {
 /// they keep their pace until the point is settled.
 pub fn polisher(problem: &Problem, settled: bool) -> Option<&'static dyn Descent> {
     let exact_in_one = lines::Lines.applies(problem);
-    let paced = rowwise::Rowwise.applies(problem) && !settled;
+    let paced = !settled && (rowwise::Rowwise.applies(problem) || varpro::Varpro.applies(problem));
     (!exact_in_one && !paced && lbfgs::Lbfgs.applies(problem)).then_some(&lbfgs::Lbfgs)
 }

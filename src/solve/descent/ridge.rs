@@ -1,0 +1,479 @@
+//! The rows of one factor of a matrix with listed entries while the other is held: each is a ridge regression of its own,
+//!
+//! ```text
+//! min over row u of U:   1/2 sum_(j observed) c_j (t_j - v_j'u)^2 + lambda d^2 / 2 ||u||^2
+//! ```
+//!
+//! for a quadratic loss and l2 gauges. Factors are given line by line. A pass over a row's entries gathers the lines of the other
+//! factor that belong to them; what it sums up stays in registers as far as those go.
+
+use crate::data::Observations;
+use crate::linalg::simd::{self, Simd, WithSimd, axpy, dot};
+use crate::linalg::sparse::Pattern;
+use crate::linalg::{Mat, dense, vector};
+use crate::mapping::Factors;
+use crate::problem::Problem;
+use rayon::prelude::*;
+
+/// The share of a row's first gradient, squared, that is as good as none.
+const NOTHING: f64 = 1e-20;
+/// Up to so many entries a row is solved as the combination of their lines that it is.
+const DIRECT: usize = 8;
+/// A pivot below this share of its diagonal is no number to divide by.
+const PIVOT: f64 = 1e-8;
+/// Rows that a thread takes at once, at least.
+const ROWS: usize = 16;
+/// Lines are padded to a multiple of this, which vectors divide.
+const BLOCK: usize = 8;
+/// Vectors that a line makes, which are kept in registers: up to so many.
+const HELD: usize = 8;
+
+/// A factor that is turned, line by line: row i is r numbers side by side, and zeros up to a whole number of blocks.
+pub(super) fn lines(turned: &Mat) -> Vec<f64> {
+    let (r, stride) = (turned.nrows(), stride(turned.nrows()));
+    let mut out = vec![0.0; turned.ncols() * stride];
+    if r > 0 {
+        let given = turned.as_slice().chunks_exact(r);
+        out.chunks_exact_mut(stride).zip(given).for_each(|(line, x)| line[..r].copy_from_slice(x));
+    }
+    out
+}
+
+/// The factor with r columns of these lines.
+pub(super) fn factor(lines: &[f64], r: usize) -> Mat {
+    let each = lines.chunks_exact(stride(r).max(1)).flat_map(|line| &line[..r]).copied();
+    dense::transpose(&Mat::from_iterator(r, lines.len() / stride(r).max(1), each))
+}
+
+/// Numbers from one line to the next.
+pub(super) fn stride(r: usize) -> usize {
+    r.next_multiple_of(BLOCK)
+}
+
+/// The regressions of both factors.
+pub(super) struct Ridge<'a> {
+    problem: &'a Problem,
+    sides: [Side<'a>; 2],
+    /// sum b^2 / 2c
+    pub(super) at_zero: f64,
+    /// l = rest + sum (b - c o Phi)^2 / 2c
+    rest: f64,
+}
+
+/// Those of one factor: -grad l = b - c o Phi row by row.
+struct Side<'a> {
+    k: usize,
+    at: &'a Pattern,
+    b: Vec<f64>,
+    c: Vec<f64>,
+}
+
+/// Listed entries of a matrix, quadratic loss, l2 gauges without cones.
+pub(super) fn listed(problem: &Problem) -> Option<&Pattern> {
+    let plain = problem.regularizer.gauges.iter().all(|g| g.norm().name() == "l2" && g.cone().is_none());
+    let matrix = problem.mapping.name() == "matrix" && problem.operator.is_none();
+    match &problem.observations {
+        Observations::Coordinates(at) if plain && matrix && problem.loss.is_quadratic() => Some(at),
+        _ => None,
+    }
+}
+
+impl<'a> Ridge<'a> {
+    /// Those of a problem whose entries are [`listed`].
+    pub(super) fn new(problem: &'a Problem) -> Option<Self> {
+        let at = listed(problem)?;
+        let nothing = problem.predict(&Factors::empty(&problem.factor_rows()));
+        let b = problem.dual_field(&nothing);
+        let c = problem.curvature(&[]);
+        let at_zero: f64 = b.iter().zip(&c).map(|(b, c)| half_square(*b, *c)).sum();
+        let rest = problem.loss.value(problem.targets(), &nothing) - at_zero;
+        let columns = Side { k: 1, at, b: at.in_column_order(&b), c: at.in_column_order(&c) };
+        Some(Self { problem, sides: [Side { k: 0, at, b, c }, columns], at_zero, rest })
+    }
+
+    /// The longer factor first: it has the fewest entries in a row, and follows the other one closely.
+    pub(super) fn longer_first(&self) -> [usize; 2] {
+        if self.sides[0].at.rows() > self.sides[0].at.cols() { [0, 1] } else { [1, 0] }
+    }
+
+    /// lambda d_i^2
+    fn mu(&self, k: usize, i: usize) -> f64 {
+        self.problem.lambda * self.problem.regularizer.gauges[k].weights().map_or(1.0, |d| d[i] * d[i])
+    }
+
+    /// At most so many conjugate gradients on every row of factor k, of r columns: from the rows at hand, or from others. None of
+    /// them rises. The metric is one over a diagonal of their Hessians; with it, rows of few entries are solved.
+    pub(super) fn descend(
+        &self,
+        k: usize,
+        (x, from): (&mut [f64], Option<&[f64]>),
+        (other, r): (&[f64], usize),
+        steps: usize,
+        metric: Option<&[f64]>,
+    ) {
+        let side = &self.sides[k];
+        let stride = stride(r);
+        x.par_chunks_mut(stride).enumerate().with_min_len(ROWS).for_each_init(
+            || vec![0.0; 3 * stride],
+            |scratch, (i, row)| {
+                let here = i * stride..(i + 1) * stride;
+                if let Some(from) = from {
+                    row.copy_from_slice(&from[here.clone()]);
+                }
+                let metric = metric.map(|m| &m[here]);
+                let at = Row { side, i, mu: self.mu(k, i), other };
+                simd::run(Descend { at, u: row, steps, metric, scratch });
+            },
+        );
+    }
+
+    /// What the loss and factor k are worth, with the gradient in that factor: l + lambda / 2 sum_i d_i^2 ||x_i||^2.
+    pub(super) fn slope(&self, k: usize, x: &[f64], (other, r): (&[f64], usize), out: &mut [f64]) -> f64 {
+        let side = &self.sides[k];
+        let stride = stride(r);
+        let mut values = vec![0.0; x.len() / stride];
+        out.par_chunks_mut(stride).zip(&mut values).enumerate().with_min_len(ROWS).for_each(|(i, (g, value))| {
+            let at = Row { side, i, mu: self.mu(k, i), other };
+            *value = simd::run(Slope { at, u: &x[i * stride..(i + 1) * stride], g });
+        });
+        self.rest + values.iter().sum::<f64>()
+    }
+
+    /// lambda / 2 sum_i d_i^2 ||x_i||^2 over the rows of factor k.
+    pub(super) fn penalty(&self, k: usize, x: &[f64], r: usize) -> f64 {
+        x.chunks_exact(stride(r)).enumerate().map(|(i, x)| 0.5 * self.mu(k, i) * vector::dot(x, x)).sum()
+    }
+}
+
+/// z^2 / 2c, where an entry without weight has z = 0.
+#[inline(always)]
+fn half_square(z: f64, c: f64) -> f64 {
+    if c > 0.0 { 0.5 * z * z / c } else { 0.0 }
+}
+
+/// One row: its entries, lambda d^2, and the lines of the other factor.
+struct Row<'a> {
+    side: &'a Side<'a>,
+    i: usize,
+    mu: f64,
+    other: &'a [f64],
+}
+
+/// Calls a kernel's method for lines of so many vectors; 0 stands for more than are held.
+macro_rules! by_vectors {
+    ($kernel:expr, $simd:expr) => {
+        match $kernel.u.len() / S::F64_LANES {
+            1 => $kernel.with_lines::<S, 1>($simd),
+            2 => $kernel.with_lines::<S, 2>($simd),
+            3 => $kernel.with_lines::<S, 3>($simd),
+            4 => $kernel.with_lines::<S, 4>($simd),
+            5 => $kernel.with_lines::<S, 5>($simd),
+            6 => $kernel.with_lines::<S, 6>($simd),
+            7 => $kernel.with_lines::<S, 7>($simd),
+            HELD => $kernel.with_lines::<S, HELD>($simd),
+            _ => $kernel.with_lines::<S, 0>($simd),
+        }
+    };
+}
+
+/// Improves a row.
+struct Descend<'a> {
+    at: Row<'a>,
+    u: &'a mut [f64],
+    steps: usize,
+    metric: Option<&'a [f64]>,
+    scratch: &'a mut [f64],
+}
+
+impl WithSimd for Descend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let direct = self.metric.is_some() && self.at.entries().len() <= DIRECT;
+        if !(direct && self.at.solve(simd, self.u)) {
+            by_vectors!(self, simd);
+        }
+    }
+}
+
+/// The gradient in a row; returns what its entries and itself are worth.
+struct Slope<'a> {
+    at: Row<'a>,
+    u: &'a [f64],
+    g: &'a mut [f64],
+}
+
+impl WithSimd for Slope<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        by_vectors!(self, simd)
+    }
+}
+
+impl Row<'_> {
+    /// (line of the other factor, place in b and c) of its entries.
+    #[inline(always)]
+    fn entries(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
+        let Side { k, at, .. } = self.side;
+        let (others, first) = if *k == 0 { at.along_row(self.i) } else { at.along_column(self.i) };
+        others.iter().enumerate().map(move |(q, l)| (*l as usize, first + q))
+    }
+
+    /// out <- out + sum over the entries of w(p, v_l'u) v_l, for lines of N vectors, or of any number where N is 0.
+    #[inline(always)]
+    fn gather<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        u: &[f64],
+        out: &mut [f64],
+        mut w: impl FnMut(usize, f64) -> f64,
+    ) {
+        let r = u.len();
+        if N == 0 {
+            for (l, p) in self.entries() {
+                let line = &self.other[l * r..(l + 1) * r];
+                axpy(simd, w(p, dot(simd, line, u)), line, out);
+            }
+            return;
+        }
+        let zero = simd.splat_f64s(0.0);
+        let (mut here, mut sums) = ([zero; N], [zero; N]);
+        here.copy_from_slice(S::as_simd_f64s(u).0);
+        for (l, p) in self.entries() {
+            let line = &S::as_simd_f64s(&self.other[l * r..(l + 1) * r]).0[..N];
+            let mut along = zero;
+            for k in 0..N {
+                along = simd.mul_add_e_f64s(here[k], line[k], along);
+            }
+            let w = simd.splat_f64s(w(p, simd.reduce_sum_f64s(along)));
+            for k in 0..N {
+                sums[k] = simd.mul_add_e_f64s(w, line[k], sums[k]);
+            }
+        }
+        for (out, sum) in S::as_mut_simd_f64s(out).0.iter_mut().zip(sums) {
+            *out = simd.add_f64s(*out, sum);
+        }
+    }
+
+    /// The best row, where it has few entries: with w = z / c^(1/2) for the entries' z = b - c o Phi
+    ///
+    /// ```text
+    /// u = V'z / mu      (mu I + C^(1/2) V V' C^(1/2)) w = mu C^(-1/2) b
+    /// ```
+    ///
+    /// Whether it was found.
+    #[inline(always)]
+    fn solve<S: Simd>(&self, simd: S, u: &mut [f64]) -> bool {
+        let r = u.len();
+        let (b, c) = (&self.side.b, &self.side.c);
+        let line = |l: usize| &self.other[l * r..(l + 1) * r];
+        let mut lines = [0; DIRECT];
+        let mut root = [0.0; DIRECT];
+        let mut w = [0.0; DIRECT];
+        let mut n = 0;
+        for (l, p) in self.entries().filter(|(_, p)| c[*p] > 0.0) {
+            (lines[n], root[n]) = (l, c[p].sqrt());
+            w[n] = self.mu * b[p] / root[n];
+            n += 1;
+        }
+        // the factor of Cholesky, and the first half of the solution beside it
+        let mut factor = [[0.0; DIRECT]; DIRECT];
+        for i in 0..n {
+            for j in 0..=i {
+                let own = if i == j { self.mu } else { 0.0 };
+                let size = own + root[i] * root[j] * dot(simd, line(lines[i]), line(lines[j]));
+                let left = (0..j).fold(size, |a, k| a - factor[i][k] * factor[j][k]);
+                if i != j {
+                    factor[i][j] = left / factor[j][j];
+                } else if left > PIVOT * size {
+                    factor[i][i] = left.sqrt();
+                } else {
+                    return false;
+                }
+            }
+            w[i] = (0..i).fold(w[i], |w_i, k| w_i - factor[i][k] * w[k]) / factor[i][i];
+        }
+        u.fill(0.0);
+        for i in (0..n).rev() {
+            w[i] = (i + 1..n).fold(w[i], |w_i, k| w_i - factor[k][i] * w[k]) / factor[i][i];
+            axpy(simd, root[i] * w[i] / self.mu, line(lines[i]), u);
+        }
+        true
+    }
+}
+
+impl Descend<'_> {
+    /// Conjugate gradients from the row at hand.
+    #[inline(always)]
+    fn with_lines<S: Simd, const N: usize>(self, simd: S) {
+        let Self { at, u, steps, metric, scratch } = self;
+        let (b, c) = (&at.side.b, &at.side.c);
+        let (residual, rest) = scratch.split_at_mut(u.len());
+        let (direction, image) = rest.split_at_mut(u.len());
+        let precondition = |residual: &[f64], image: &mut [f64]| match metric {
+            None => image.copy_from_slice(residual),
+            Some(h) => image.iter_mut().zip(residual).zip(h).for_each(|((z, g), h)| *z = h * g),
+        };
+        residual.iter_mut().zip(&*u).for_each(|(g, u)| *g = -at.mu * u);
+        at.gather::<S, N>(simd, u, residual, |p, phi| b[p] - c[p] * phi);
+        precondition(residual, direction);
+        let mut size = dot(simd, residual, direction);
+        let enough = NOTHING * size;
+        for step in 1..=steps {
+            if size <= enough {
+                break;
+            }
+            image.iter_mut().zip(&*direction).for_each(|(a, d)| *a = at.mu * d);
+            at.gather::<S, N>(simd, direction, image, |p, phi| c[p] * phi);
+            let bend = dot(simd, direction, image);
+            if !(bend > 0.0 && bend.is_finite()) {
+                break;
+            }
+            let a = size / bend;
+            axpy(simd, a, direction, u);
+            if step == steps {
+                break;
+            }
+            axpy(simd, -a, image, residual);
+            precondition(residual, image);
+            let before = std::mem::replace(&mut size, dot(simd, residual, image));
+            direction.iter_mut().zip(&*image).for_each(|(d, z)| *d = z + *d * (size / before));
+        }
+    }
+}
+
+impl Slope<'_> {
+    #[inline(always)]
+    fn with_lines<S: Simd, const N: usize>(self, simd: S) -> f64 {
+        let Self { at, u, g } = self;
+        let (b, c) = (&at.side.b, &at.side.c);
+        g.iter_mut().zip(u).for_each(|(g, u)| *g = at.mu * u);
+        let mut value = 0.5 * dot(simd, g, u);
+        at.gather::<S, N>(simd, u, g, |p, phi| {
+            let z = b[p] - c[p] * phi;
+            value += half_square(z, c[p]);
+            -z
+        });
+        value
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::gauge::{Gauge, l2::L2};
+    use crate::linalg::lanczos::gaussian;
+    use crate::mapping::{self, Setup};
+    use crate::problem::{Form, Regularizer};
+
+    /// Rows of one to many entries, of a width that is held in registers and of one that is not.
+    fn wide(r: usize) -> (Problem, Factors) {
+        let (m, n) = (60, 40);
+        let entries: Vec<(usize, usize)> = (0..m)
+            .flat_map(|i| (0..n).map(move |j| (i, j)))
+            .filter(|(i, j)| (i * 7 + j * 3) % 23 <= (i % 9) * j / 30)
+            .collect();
+        let (pattern, _) = Pattern::new(m, n, &entries).unwrap();
+        let mut p = problem(false);
+        p.y = gaussian(pattern.len(), 1, 3).as_slice().to_vec();
+        p.w = Some((0..pattern.len()).map(|k| if k % 17 == 5 { 0.0 } else { 0.5 + (k % 3) as f64 }).collect());
+        p.mapping = (mapping::matrix::KIND.build)(&Setup { sizes: &[m, n], inputs: None, layers: None });
+        p.regularizer.gauges = vec![gauge(Some((0..m).map(|i| 0.5 + (i % 4) as f64).collect())), gauge(None)];
+        p.offset = gaussian(pattern.len(), 1, 4).as_slice().to_vec();
+        p.observations = Observations::Coordinates(pattern);
+        (p, Factors(vec![gaussian(m, r, 5), gaussian(n, r, 6)]))
+    }
+
+    /// -(grad F) in factor k.
+    fn slope_of(p: &Problem, x: &Factors, k: usize) -> Mat {
+        let mut pull = p.pullback(&p.dual_field(&p.predict(x)), x, k);
+        for (i, mut row) in pull.row_iter_mut().enumerate() {
+            let d = p.regularizer.gauges[k].weights().map_or(1.0, |d| d[i]);
+            row -= x.0[k].row(i) * (p.lambda * d * d);
+        }
+        pull
+    }
+
+    #[test]
+    fn values_and_slopes_are_those_of_the_problem() {
+        for r in [1, 3, 8, 21, 64, 70] {
+            let (p, x) = wide(r);
+            let rows = Ridge::new(&p).unwrap();
+            for k in 0..2 {
+                let lines: Vec<Vec<f64>> = x.0.iter().map(|x| lines(&dense::transpose(x))).collect();
+                let mut gradient = vec![f64::NAN; lines[k].len()];
+                let value =
+                    rows.slope(k, &lines[k], (&lines[1 - k], r), &mut gradient) + rows.penalty(1 - k, &lines[1 - k], r);
+                let weighed = |k: usize| -> f64 {
+                    let d = |i: usize| p.regularizer.gauges[k].weights().map_or(1.0, |d| d[i]);
+                    x.0[k].row_iter().enumerate().map(|(i, x)| d(i).powi(2) * x.norm_squared()).sum()
+                };
+                let expected = p.loss.value(p.targets(), &p.predict(&x)) + 0.5 * p.lambda * (weighed(0) + weighed(1));
+                assert!((value - expected).abs() <= 1e-12 * expected, "{r}, {k}: {value} for {expected}");
+                let expected = slope_of(&p, &x, k);
+                assert!((factor(&gradient, r) + &expected).norm() <= 1e-12 * expected.norm(), "{r}, {k}");
+            }
+        }
+    }
+
+    /// Many conjugate gradients find the best rows, with a metric or without; with it rows of few entries are solved at once.
+    #[test]
+    fn rows_become_the_best() {
+        for (r, k, metric) in [(3, 0, true), (3, 1, false), (21, 0, true), (21, 1, true), (70, 0, true), (70, 1, false)]
+        {
+            let (p, mut x) = wide(r);
+            let rows = Ridge::new(&p).unwrap();
+            let other = lines(&dense::transpose(&x.0[1 - k]));
+            let from = lines(&dense::transpose(&x.0[k]));
+            let diagonal: Vec<f64> = (0..from.len()).map(|i| 1.0 / (1.0 + (i % 5) as f64)).collect();
+            let before = slope_of(&p, &x, k);
+            let mut to = vec![f64::NAN; from.len()];
+            rows.descend(k, (&mut to, Some(&from)), (&other, r), 400, metric.then_some(&diagonal));
+            x.0[k] = factor(&to, r);
+            assert!(slope_of(&p, &x, k).norm() <= 1e-8 * before.norm(), "{r}, {k}");
+            if metric {
+                // no steps at all
+                rows.descend(k, (&mut to, Some(&from)), (&other, r), 0, Some(&diagonal));
+                x.0[k] = factor(&to, r);
+                let slope = slope_of(&p, &x, k);
+                let few = |i: &usize| {
+                    (1..=DIRECT).contains(&Row { side: &rows.sides[k], i: *i, mu: 1.0, other: &[] }.entries().len())
+                };
+                assert!((0..slope.nrows()).filter(few).count() > 3);
+                for i in (0..slope.nrows()).filter(few) {
+                    assert!(slope.row(i).norm() <= 1e-10 * before.row(i).norm(), "{r}, {k}, row {i}");
+                }
+            }
+        }
+    }
+
+    fn gauge(weights: Option<Vec<f64>>) -> Gauge {
+        Gauge::new(Box::new(L2), weights, None).unwrap()
+    }
+
+    /// 12 x 9, two entries of three, one row and one column without any; with weights of rows, of entries, and an offset.
+    pub fn problem(plain: bool) -> Problem {
+        let (m, n) = (12, 9);
+        let listed = |i: usize, j: usize| i != 4 && j != 7 && !(i * 5 + j * 7).is_multiple_of(3);
+        let entries: Vec<(usize, usize)> =
+            (0..m).flat_map(|i| (0..n).map(move |j| (i, j))).filter(|&(i, j)| listed(i, j)).collect();
+        let (pattern, _) = Pattern::new(m, n, &entries).unwrap();
+        let numbers = |seed: u64| gaussian(pattern.len(), 1, seed).as_slice().to_vec();
+        let weights = |n: usize| (!plain).then(|| (0..n).map(|i| 0.5 + (i % 3) as f64).collect::<Vec<_>>());
+        Problem {
+            y: numbers(1),
+            w: weights(pattern.len()),
+            loss: Box::new(crate::loss::squared::Squared),
+            mapping: (mapping::matrix::KIND.build)(&Setup { sizes: &[m, n], inputs: None, layers: None }),
+            regularizer: Regularizer { form: Form::Product, gauges: vec![gauge(weights(m)), gauge(weights(n))] },
+            extras: Default::default(),
+            offset: if plain { Vec::new() } else { numbers(2) },
+            lambda: 0.3,
+            observations: Observations::Coordinates(pattern),
+            operator: None,
+        }
+    }
+}
