@@ -37,6 +37,9 @@ const GOOD: f64 = 1e-5;
 /// The share of itself that an objective need not fall by.
 const NEGLIGIBLE: f64 = 1e-9;
 
+/// A gap of so many times the target is not closed by what an objective falls by in its last rounds.
+const FAR: f64 = 10.0;
+
 /// This times the target's square is the relative decrease below which a sweep is not worth its while, where the point need only
 /// promise to meet the target: the gap falls like the root of what is left to gain.
 const LOOSE: f64 = 0.1;
@@ -112,7 +115,8 @@ pub(super) fn go_on(
             // 1. descend; how far depends on what the last polar search promised
             observer.progress("descending");
             let value = begun.take().unwrap_or_else(|| problem.objective(&x));
-            let effort = descent::Effort { sweeps: state.sweeps(), decrease: state.worthwhile(value, exact, by_rows) };
+            let effort =
+                descent::Effort { sweeps: state.sweeps(exact), decrease: state.worthwhile(value, exact, by_rows) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
             let late =
                 options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
@@ -156,20 +160,27 @@ pub(super) fn go_on(
                 + problem.lambda * problem.regularizer.total(&x)
                 + problem.extras.value(&q);
             let z = problem.dual_field(&prediction);
-            let mut effort = search::Effort {
-                seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
-                budget: Some(budget),
-                ..state.search(problem)
+            let look = |again: Option<f64>| {
+                let mut effort = search::Effort {
+                    seed: options.seed.wrapping_mul(0x9e37).wrapping_add(iter as u64),
+                    budget: Some(budget),
+                    ..state.search(problem, x.rank(), again)
+                };
+                if moves {
+                    effort.keep = effort.keep.max(newton::wanted(x.rank()));
+                }
+                match &compressed {
+                    Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
+                    None => search::search(problem, &z, Some(&x), &effort),
+                }
             };
-            if moves {
-                effort.keep = effort.keep.max(newton::wanted(x.rank()));
+            let excess_of = |found: &Found| found.best() / problem.lambda - 1.0;
+            let mut found = at_zero.take().filter(|_| x.rank() == 0).unwrap_or_else(|| look(None));
+            let brief = excess_of(&found);
+            if state.searches_again(problem, exact, brief) {
+                found = look(Some(brief));
             }
-            let mut found = match &compressed {
-                _ if x.rank() == 0 && at_zero.is_some() => at_zero.take().expect("just seen"),
-                Some(c) => c.expand_found(search::search(&c.problem, &c.field(&z), Some(&c.shrink(&x)), &effort)),
-                None => search::search(problem, &z, Some(&x), &effort),
-            };
-            let excess = found.best() / problem.lambda - 1.0;
+            let excess = excess_of(&found);
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
             let target = certify.target_gap.min(GLOBAL_GAP);
             // a field that can be moved makes up for much
@@ -241,8 +252,10 @@ pub(super) fn go_on(
             if options.max_outer.is_some_and(|m| iter + 1 >= m) {
                 break 'outer StopReason::MaxOuter;
             }
-            let negligible = NEGLIGIBLE * objective.abs();
             let kinked = !problem.mapping.is_multilinear();
+            // where the bound is what keeps the target away, the objective's last digits bring it no nearer
+            let limited = !exact && !kinked && gap.is_some_and(|g| g > FAR * target);
+            let negligible = if limited { NEGLIGIBLE.max(1e-2 * target) } else { NEGLIGIBLE } * objective.abs();
             let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible);
             if ready && !proving {
                 break 'outer StopReason::Promise;

@@ -29,6 +29,9 @@ const MANY: usize = 20;
 /// An objective that falls by this share of itself, or by the target gap's if that is more, falls slowly.
 const SLOW: f64 = 1e-4;
 
+/// Polar excess from which on a search should miss nothing.
+const LATE: f64 = 2e-2;
+
 /// Up to this smaller side an exact proof costs next to nothing beside a descent.
 const CHEAP_SIDE: usize = 300;
 
@@ -56,11 +59,12 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Sweeps for the next descent.
-    pub(super) fn sweeps(&self) -> usize {
+    pub(super) fn sweeps(&self, exact: bool) -> usize {
         match self.polishing {
             // where it was settled, the search says first what is missing
             0 if self.settled && self.last_objective.is_none() => SETTLING,
-            0 => 300,
+            // a search may show what is missing before the last digits are reached
+            _ if self.polishing == 0 || !exact => 300,
             _ => 2000,
         }
     }
@@ -116,9 +120,21 @@ impl Progress {
         self.last_objective.is_some_and(|last| last - objective <= SLOW.max(target) * objective.abs())
     }
 
-    /// Effort of the next search.
-    pub(super) fn search(&self, problem: &Problem) -> search::Effort<'static> {
-        let late = self.polishing > 0 || (self.last_excess < 2e-2 && self.last_objective.is_some());
+    /// Whether the next search should miss nothing.
+    fn is_late(&self) -> bool {
+        self.polishing > 0 || (self.last_excess < LATE && self.last_objective.is_some())
+    }
+
+    /// Whether to search again after one for which any good direction would do: it may have missed the best ones, and what comes
+    /// next is dear.
+    pub(super) fn searches_again(&self, problem: &Problem, exact: bool, excess: f64) -> bool {
+        !exact && problem.mapping.is_multilinear() && self.last_objective.is_some() && !self.is_late() && excess < LATE
+    }
+
+    /// Effort of the next search at a point of so many slices; of one that is made `again` after it has found this excess.
+    pub(super) fn search(&self, problem: &Problem, rank: usize, again: Option<f64>) -> search::Effort<'static> {
+        let late = again.is_some() || self.is_late();
+        let excess = again.unwrap_or(self.last_excess);
         let starts = match late {
             true => 200,
             false if !problem.mapping.is_multilinear() => 40,
@@ -128,8 +144,11 @@ impl Progress {
         let brief = !late && !problem.mapping.is_multilinear();
         let iterations = if brief { 30 } else { search::Effort::default().iterations };
         // early on any good direction will do; at the end the excess itself is what is asked for
-        let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * self.last_excess).clamp(1e-8, 1e-3) };
-        search::Effort { starts, iterations, precision, floor: problem.lambda, ..search::Effort::default() }
+        let precision = if self.last_objective.is_none() { 1e-2 } else { (0.03 * excess).clamp(1e-8, 1e-3) };
+        let default = search::Effort::default();
+        // the more slices there are, the more are still missing
+        let keep = if late { default.keep.max(rank / 2) } else { default.keep };
+        search::Effort { starts, iterations, precision, keep, floor: problem.lambda, ..default }
     }
 
     /// Notes what appending brought.

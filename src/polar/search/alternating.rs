@@ -12,6 +12,7 @@ use crate::linalg::{Mat, dense, lanczos};
 use crate::mapping::{Factors, field_mul, field_tr_mul};
 use crate::problem::Problem;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Alternating maximisation.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl PolarSearch for Alternating {
         let mut v = starts(problem, z, warm, effort);
         let mut u = Mat::zeros(0, 0);
         let mut values = vec![0.0; v.ncols()];
+        let mut fresh = v.ncols() - warm.map_or(0, Factors::rank);
         let scouting = if effort.precision <= EXACTING { PATIENT } else { SCOUTING };
         for round in 0..effort.iterations.max(1) {
             u = field_mul(&problem.observations, z, &v);
@@ -53,7 +55,8 @@ impl PolarSearch for Alternating {
                 break;
             }
             if round % scouting == scouting - 1 && v.ncols() > effort.keep {
-                let leaders = leaders(&u, &values, effort.keep.max(v.ncols() / 2));
+                let (leaders, new) = leaders(&u, &values, fresh, effort.keep);
+                fresh = new;
                 values = leaders.iter().map(|&i| values[i]).collect();
                 (u, v) = (u.select_columns(&leaders), v.select_columns(&leaders));
             }
@@ -77,19 +80,27 @@ pub(super) fn maximise(problem: &Problem, k: usize, x: &mut Mat) -> Vec<f64> {
         .collect()
 }
 
-/// The best columns, without those that are led to the same maximiser: v follows from u.
-fn leaders(u: &Mat, values: &[f64], count: usize) -> Vec<usize> {
+/// The better half of the columns, but no fewer than `keep`, without those that are led to the same maximiser: v follows from u.
+/// The `fresh` ones are the first and compete among themselves, and so do the slices at hand, which have converged already and
+/// would drive them out. Returns how many of them are fresh, too.
+fn leaders(u: &Mat, values: &[f64], fresh: usize, keep: usize) -> (Vec<usize>, usize) {
     let cosines = dense::tr_mul(u, u);
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
     let mut kept: Vec<usize> = Vec::new();
-    for i in order {
-        let near = |&k: &usize| cosines[(i, k)] > SAME * (cosines[(i, i)] * cosines[(k, k)]).sqrt();
-        if kept.len() < count && !kept.iter().any(near) {
-            kept.push(i);
+    let mut best = |group: Range<usize>| {
+        let full = kept.len() + keep.max(group.len() / 2);
+        let mut order: Vec<usize> = group.collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+        for i in order {
+            let near = |&k: &usize| cosines[(i, k)] > SAME * (cosines[(i, i)] * cosines[(k, k)]).sqrt();
+            if kept.len() < full && !kept.iter().any(near) {
+                kept.push(i);
+            }
         }
-    }
-    kept
+        kept.len()
+    };
+    let new = best(0..fresh);
+    best(fresh..values.len());
+    (kept, new)
 }
 
 /// Start columns for v.
