@@ -334,8 +334,8 @@ fn a_descent_that_does_not_apply_is_refused_with_those_that_do() {
     let text = broken("seed = 0", "descent = \"hals\"");
     let pieces = [
         "error: spec.toml:12: found `hals`, which does not apply to this problem (best updates slice by slice: `matrix`",
-        "in `solver.descent`\n  expected one of: lbfgs, coordinate, prox_gradient\n",
-        "hint: without the key `lbfgs` is chosen",
+        "in `solver.descent`\n  expected one of: varpro, lbfgs, coordinate, prox_gradient\n",
+        "hint: without the key `varpro` is chosen",
     ];
     refused(&gaps, &text, 3, &pieces);
     gaps.run(&["explain", "spec.toml"]).exits(3).says(&pieces);
