@@ -58,7 +58,8 @@ const DELIMITERS: [(char, &str); 4] = [
     (' ', "where spaces part the columns, say `delimiter = \" \"`"),
 ];
 
-/// What parts this line into `least` columns at least, other than `but`: spaces and commas only numbers, as they are in names and numbers too.
+/// What parts this line into `least` columns at least, other than `but`: spaces and commas only numbers, as they are in names
+/// and numbers too.
 fn parting(line: &str, least: usize, but: Option<u8>) -> Option<&'static str> {
     let parts = |c: char| line.trim().split(c).count() >= least;
     let numbers = |c: char| line.trim().split(c).all(|p| is_missing(p) || is_number(p));

@@ -209,13 +209,21 @@ fn some(known: &[String]) -> String {
 /// Names longer than this are like no other: comparing takes the product of their lengths.
 const LONGEST_NAME: usize = 200;
 
-/// "; did you mean `x`?" for the nearest known name, if it is near; capitals do not count.
+/// "; did you mean `x`?" for the nearest known name, if it is near.
 fn did_you_mean(name: &str, known: &[String]) -> String {
+    let near = nearest(name, known.iter().map(String::as_str));
+    near.map_or(String::new(), |k| format!("\n  hint: did you mean `{k}`?"))
+}
+
+/// The nearest name, if it is near; capitals do not count.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let comparable = |k: &str| name.len().max(k.len()) <= LONGEST_NAME;
+    let lower = str::to_ascii_lowercase;
     known
-        .iter()
-        .filter(|k| name.len() <= LONGEST_NAME && k.len() <= LONGEST_NAME)
-        .map(|k| (strsim::jaro_winkler(&name.to_ascii_lowercase(), &k.to_ascii_lowercase()), k))
+        .into_iter()
+        .filter(|k| comparable(k))
+        .map(|k| (strsim::jaro_winkler(&lower(name), &lower(k)), k))
         .filter(|(score, _)| *score > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or(String::new(), |(_, k)| format!("\n  hint: did you mean `{k}`?"))
+        .map(|(_, k)| k)
 }

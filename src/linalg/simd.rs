@@ -2,6 +2,12 @@
 
 pub use pulp::{Simd, WithSimd};
 
+/// Numbers in the widest vector; those of others divide it.
+pub const WIDEST: usize = 8;
+
+/// Vectors that a kernel keeps in registers, at most.
+pub const HELD: usize = 8;
+
 /// Runs `f`, whose inlined loops the compiler vectorises for the instruction set found at run time: a portable binary would
 /// otherwise keep to the 128-bit baseline. Only what is inlined into `f` benefits.
 #[inline(always)]

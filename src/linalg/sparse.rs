@@ -2,7 +2,7 @@
 //!
 //! A *field* over a [`Pattern`] is a slice with one value per listed entry, in row order (row by row, columns ascending).
 
-use super::simd::{self, Simd, WithSimd};
+use super::simd::{self, HELD, Simd, WIDEST, WithSimd};
 use super::vector::axpy;
 use super::{Mat, dense};
 use rayon::prelude::*;
@@ -256,9 +256,6 @@ struct Combine<'a, I> {
     out: &'a mut [f64],
 }
 
-/// Vectors held in registers, at most.
-const HELD: usize = 8;
-
 impl<I: Iterator<Item = (usize, usize)> + Clone> WithSimd for Combine<'_, I> {
     type Output = ();
 
@@ -266,7 +263,7 @@ impl<I: Iterator<Item = (usize, usize)> + Clone> WithSimd for Combine<'_, I> {
     fn with_simd<S: Simd>(self, simd: S) {
         let r = self.out.len();
         if r < S::F64_LANES {
-            let mut sum = [0.0; 16];
+            let mut sum = [0.0; WIDEST];
             for (k, p) in self.entries {
                 axpy(self.w[p], &self.x[k * r..(k + 1) * r], &mut sum[..r]);
             }
@@ -302,7 +299,7 @@ impl<I: Iterator<Item = (usize, usize)> + Clone> WithSimd for Combine<'_, I> {
 impl<I: Iterator<Item = (usize, usize)> + Clone> Combine<'_, I> {
     /// The sums from coordinate c on in N vectors, the last one of which ends where the line does if it would go beyond.
     #[inline(always)]
-    fn block<S: Simd, const N: usize>(&self, simd: S, c: usize) -> [f64; 16 * HELD] {
+    fn block<S: Simd, const N: usize>(&self, simd: S, c: usize) -> [f64; WIDEST * HELD] {
         let r = self.out.len();
         let last = (c + (N - 1) * S::F64_LANES).min(r - S::F64_LANES);
         let mut sums = [simd.splat_f64s(0.0); N];
@@ -316,7 +313,7 @@ impl<I: Iterator<Item = (usize, usize)> + Clone> Combine<'_, I> {
             }
             sums[N - 1] = simd.mul_add_e_f64s(w, *end, sums[N - 1]);
         }
-        let mut out = [0.0; 16 * HELD];
+        let mut out = [0.0; WIDEST * HELD];
         S::as_mut_simd_f64s(&mut out).0[..N].copy_from_slice(&sums);
         out
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a spec: every error of a file at once, each with its line, its key, what was found and expected.
 
+use crate::data::error::nearest;
 use std::fmt;
 
 /// Where a value was written.
@@ -61,24 +62,7 @@ impl fmt::Display for SpecErrors {
 
 impl std::error::Error for SpecErrors {}
 
-/// Names longer than this are like no other.
-const LONGEST_NAME: usize = 200;
-
 /// "did you mean `x`?" for the nearest known name, if it is near.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(name, known).map(|k| format!("did you mean `{k}`?"))
-}
-
-/// The nearest name, if it is near; capitals do not count.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // comparing takes the product of the lengths
-    let comparable = |k: &str| name.len().max(k.len()) <= LONGEST_NAME;
-    let lower = str::to_ascii_lowercase;
-    known
-        .into_iter()
-        .filter(|k| comparable(k))
-        .map(|k| (strsim::jaro_winkler(&lower(name), &lower(k)), k))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| k)
 }

@@ -1,6 +1,7 @@
 //! The spec as a tree in which every value knows its line, and the reader that checks it key by key.
 
-use super::error::{Origin, SpecError, did_you_mean, nearest};
+use super::error::{Origin, SpecError, did_you_mean};
+use crate::data::error::nearest;
 use std::cell::RefCell;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -8,7 +8,7 @@
 //! factor that belong to them; what it sums up stays in registers as far as those go.
 
 use crate::data::Observations;
-use crate::linalg::simd::{self, Simd, WithSimd, axpy, dot};
+use crate::linalg::simd::{self, HELD, Simd, WIDEST, WithSimd, axpy, dot};
 use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense, vector};
 use crate::mapping::Factors;
@@ -23,12 +23,7 @@ const DIRECT: usize = 8;
 const PIVOT: f64 = 1e-8;
 /// Rows that a thread takes at once, at least.
 const ROWS: usize = 16;
-/// Lines are padded to a multiple of this, which vectors divide.
-const BLOCK: usize = 8;
-/// Vectors that a line makes, which are kept in registers: up to so many.
-const HELD: usize = 8;
-
-/// A factor that is turned, line by line: row i is r numbers side by side, and zeros up to a whole number of blocks.
+/// A factor that is turned, line by line: row i is r numbers side by side, and zeros up to a whole number of vectors.
 pub(super) fn lines(turned: &Mat) -> Vec<f64> {
     let (r, stride) = (turned.nrows(), stride(turned.nrows()));
     let mut out = vec![0.0; turned.ncols() * stride];
@@ -47,7 +42,7 @@ pub(super) fn factor(lines: &[f64], r: usize) -> Mat {
 
 /// Numbers from one line to the next.
 pub(super) fn stride(r: usize) -> usize {
-    r.next_multiple_of(BLOCK)
+    r.next_multiple_of(WIDEST)
 }
 
 /// The regressions of both factors.
@@ -388,7 +383,7 @@ pub(super) mod tests {
     }
 
     /// -(grad F) in factor k.
-    fn slope_of(p: &Problem, x: &Factors, k: usize) -> Mat {
+    pub fn slope_of(p: &Problem, x: &Factors, k: usize) -> Mat {
         let mut pull = p.pullback(&p.dual_field(&p.predict(x)), x, k);
         for (i, mut row) in pull.row_iter_mut().enumerate() {
             let d = p.regularizer.gauges[k].weights().map_or(1.0, |d| d[i]);

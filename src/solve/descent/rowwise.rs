@@ -106,8 +106,8 @@ fn half_norm(y: &[f64]) -> f64 {
     0.5 * y.iter().map(|y| y * y).sum::<f64>()
 }
 
-/// What there is to fit, in a unit in which fourth powers of the factors are in range: Y and lambda are divided by it, factors by its
-/// root, the objective by its square.
+/// What there is to fit, in a unit in which fourth powers of the factors are in range: Y and lambda are divided by it, factors by
+/// its root, the objective by its square.
 struct Scaled<'a> {
     y: Cow<'a, [f64]>,
     lambda: f64,

@@ -36,7 +36,7 @@ impl Descent for Varpro {
     }
 
     fn summary(&self) -> &'static str {
-        "variable projection, the longer factor following the shorter one: `matrix` with entries missing, squared loss, `l2`"
+        "variable projection, the longer factor following the shorter: `matrix` with entries missing, squared loss; free `l2`"
     }
 
     fn applies(&self, problem: &Problem) -> bool {
