@@ -1,5 +1,6 @@
 //! What a sweep of descent costs against observed entries, rank, rows and columns, each over a decade:
-//! `cargo bench --bench scaling` prints one JSON object. `RAYON_NUM_THREADS` says on how many threads.
+//! `cargo bench --bench scaling` prints one JSON object; `-- NAME` keeps to the series whose name has NAME in it.
+//! `RAYON_NUM_THREADS` says on how many threads.
 //!
 //! The cost of a sweep is (T(LONG) - T(SHORT)) / (LONG - SHORT) with T(k) the CPU time of k sweeps from one start, so that what
 //! a descent does once cancels. Every point is measured in turn, round after round, and the least of each time is kept.
@@ -44,9 +45,11 @@ fn points() -> Vec<Point> {
     for entries in decade(500_000) {
         add("completion: observed entries", entries, 16, support::completion(5000, 5000, entries));
     }
-    // below these ranks an entry's own cost shows
-    for rank in decade(32) {
-        add("completion: rank", rank, rank, support::completion(2000, 2000, 1_000_000));
+    // of so many rows that factors do not fit the nearest caches
+    for (name, first) in [("completion: rank", 16), ("completion: rank, higher", 32)] {
+        for rank in decade(first) {
+            add(name, rank, rank, support::completion(5000, 5000, 1_000_000));
+        }
     }
     for side in decade(1000) {
         add("completion: rows, entries fixed", side, 10, support::completion(side, 2000, 300_000));
@@ -79,6 +82,9 @@ fn main() {
         return;
     }
     let mut points = points();
+    if let Some(name) = std::env::args().skip(1).find(|a| !a.starts_with('-')) {
+        points.retain(|p| p.series.contains(&name));
+    }
     for _ in 0..ROUNDS {
         for point in &mut points {
             point.short_s = point.short_s.min(time(point, SHORT));

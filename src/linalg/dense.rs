@@ -71,8 +71,19 @@ pub fn mul_tr_into(a: &Mat, b: &Mat, out: &mut [f64]) {
     multiply_into(view(a.as_slice(), a.nrows(), a.ncols()), b, out);
 }
 
+/// A A', of which one half is formed.
+pub fn gram_of_lines(a: &Mat) -> Mat {
+    let mut gram = lower_gram(a, par(a.nrows() as f64 * a.nrows() as f64 * a.ncols() as f64));
+    gram.fill_upper_triangle_with_lower_triangle();
+    gram
+}
+
 /// The lower triangle of A A', with zeros above it, on one thread.
 pub fn line_gram(a: &Mat) -> Mat {
+    lower_gram(a, Par::Seq)
+}
+
+fn lower_gram(a: &Mat, par: Par) -> Mat {
     let mut out = Mat::zeros(a.nrows(), a.nrows());
     if a.is_empty() {
         return out;
@@ -88,7 +99,7 @@ pub fn line_gram(a: &Mat) -> Mat {
         a.transpose(),
         BlockStructure::Rectangular,
         1.0,
-        Par::Seq,
+        par,
     );
     out
 }
@@ -243,6 +254,9 @@ mod tests {
             let x = gaussian(m, n, 1);
             let expected = mul_tr(&x, &x).lower_triangle();
             assert!((line_gram(&x) - &expected).norm() <= 1e-14 * expected.norm(), "{m} x {n}");
+            let gram = gram_of_lines(&x);
+            assert!((&gram - mul_tr(&x, &x)).norm() <= 1e-14 * gram.norm(), "{m} x {n}");
+            assert_eq!(gram, gram.transpose());
         }
     }
 }

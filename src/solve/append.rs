@@ -11,6 +11,7 @@
 
 use crate::data::Observations;
 use crate::linalg::simd::vectorised;
+use crate::linalg::vector::axpy;
 use crate::linalg::{Mat, dense};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
@@ -134,24 +135,25 @@ fn inner_products(problem: &Problem, z: &[f64], x: &Factors) -> Vec<f64> {
 
 /// argmin over s >= 0 of (s - s0)'G(s - s0) / 2 - gain'(s - s0), by cyclic coordinate descent from s0.
 fn nonnegative_weights(gram: &Mat, gain: &[f64], start: &[f64]) -> Vec<f64> {
-    let n = start.len();
     let mut s = start.to_vec();
     let mut slope = gain.to_vec(); // minus the gradient
     for _ in 0..2000 {
         let mut moved: f64 = 0.0;
-        for i in 0..n {
-            if gram[(i, i)] <= 0.0 {
-                continue;
-            }
-            let next = (s[i] + slope[i] / gram[(i, i)]).max(0.0);
-            let step = next - s[i];
-            if step != 0.0 {
-                s[i] = next;
-                slope.iter_mut().zip(gram.column(i).iter()).for_each(|(l, g)| *l -= step * g);
-                moved = moved.max(step * step * gram[(i, i)]);
-            }
-        }
-        let scale = (0..n).map(|i| s[i] * s[i] * gram[(i, i)]).fold(0.0, f64::max);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (i, column) in gram.column_iter().enumerate().filter(|(i, column)| column[*i] > 0.0) {
+                    let next = (s[i] + slope[i] / column[i]).max(0.0);
+                    let step = next - s[i];
+                    if step != 0.0 {
+                        s[i] = next;
+                        axpy(-step, column.as_slice(), &mut slope);
+                        moved = moved.max(step * step * column[i]);
+                    }
+                }
+            },
+        );
+        let scale = s.iter().enumerate().map(|(i, s)| s * s * gram[(i, i)]).fold(0.0, f64::max);
         if moved <= 1e-24 * scale {
             break;
         }

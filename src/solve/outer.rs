@@ -88,7 +88,8 @@ pub(super) fn go_on(
     let (mut state, until, mut at_zero) = (from.state, from.until, from.found);
     let elapsed = || elapsed_s + clock.elapsed().as_secs_f64();
     let strategy = descent::choose(problem, options.descent.as_deref());
-    let tolerance = options.stationarity_tolerance.unwrap_or(certify.target_gap.min(GLOBAL_GAP) / 10.0);
+    let target = certify.target_gap.min(GLOBAL_GAP);
+    let tolerance = options.stationarity_tolerance.unwrap_or(target / 10.0);
     let exact = bound::is_exact(problem);
     let moves = exact && newton::applies(problem);
     let joint = descent::lbfgs::joins(problem) && options.descent.is_none();
@@ -98,8 +99,18 @@ pub(super) fn go_on(
         options.descent.is_none() && !joint && compressed.is_none() && descent::varpro::Varpro.applies(problem);
     let mut polar = None;
     // where the bound keeps a gap anyway, the last digits of the objective are not worth the sweeps
-    state.finished = if exact { FINISHED } else { 1e-7 * certify.target_gap.min(GLOBAL_GAP) };
-    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * certify.target_gap.min(GLOBAL_GAP).powi(2) };
+    state.finished = if exact { FINISHED } else { 1e-7 * target };
+    state.loose = if until == Until::Proven { 0.0 } else { LOOSE * target.powi(2) };
+
+    let kinked = !problem.mapping.is_multilinear();
+    // where the bound is what keeps the target away, the objective's last digits bring it no nearer
+    let limited = |keeper: &Keeper, objective: f64| {
+        !exact && !kinked && keeper.value().is_some_and(|b| relative_gap(objective, b) > FAR * target)
+    };
+    let negligible = |keeper: &Keeper, objective: f64| {
+        let share = if limited(keeper, objective) { NEGLIGIBLE.max(1e-2 * target) } else { NEGLIGIBLE };
+        share * objective.abs()
+    };
 
     let mut next;
     // the objective that the next iteration begins with, where it is known
@@ -118,8 +129,11 @@ pub(super) fn go_on(
             let effort =
                 descent::Effort { sweeps: state.sweeps(exact), decrease: state.worthwhile(value, exact, by_rows) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
-            let late =
-                options.descent.is_none() && (state.polishing > 0 || state.last_excess < POLISH_BELOW) && iter > 0;
+            // the last digits, unless sweeps still bring more than those
+            let late = options.descent.is_none()
+                && (state.polishing > 0 || state.last_excess < POLISH_BELOW)
+                && iter > 0
+                && !state.last_objective.is_some_and(|o| limited(&keeper, o) && state.fell > negligible(&keeper, o));
             let strategy =
                 if late { descent::polisher(problem, state.polishing > 0).unwrap_or(strategy) } else { strategy };
             let mut descend = |problem: &mut Problem, x: &mut Factors, effort| {
@@ -182,7 +196,6 @@ pub(super) fn go_on(
             }
             let excess = excess_of(&found);
             let promise = relative_gap(objective, dual::promise(problem, &z, found.best()));
-            let target = certify.target_gap.min(GLOBAL_GAP);
             // a field that can be moved makes up for much
             state.missing = if exact { target * if moves { MADE_UP } else { 1.0 } / promise } else { 0.0 };
             let proving = until != Until::Fitted;
@@ -252,10 +265,7 @@ pub(super) fn go_on(
             if options.max_outer.is_some_and(|m| iter + 1 >= m) {
                 break 'outer StopReason::MaxOuter;
             }
-            let kinked = !problem.mapping.is_multilinear();
-            // where the bound is what keeps the target away, the objective's last digits bring it no nearer
-            let limited = !exact && !kinked && gap.is_some_and(|g| g > FAR * target);
-            let negligible = if limited { NEGLIGIBLE.max(1e-2 * target) } else { NEGLIGIBLE } * objective.abs();
+            let negligible = negligible(&keeper, objective);
             let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible);
             if ready && !proving {
                 break 'outer StopReason::Promise;

@@ -52,6 +52,8 @@ pub(super) struct Progress {
     pub(super) last_decrease: Option<f64>,
     pub(super) missing: f64,
     pub(super) last_objective: Option<f64>,
+    /// What the objective fell by between the last two rounds.
+    pub(super) fell: f64,
     pub(super) last_excess: f64,
     pub(super) proven_excess: Option<f64>,
     pub(super) corrected: Option<f64>,
@@ -181,6 +183,7 @@ impl Progress {
             && (excess <= 0.0 || excess >= 0.9 * self.last_excess);
         let done = (settled && idle && self.polishing > 0 && !exact) || (stalled && self.polishing > 2);
         self.polishing = if settled || stalled { self.polishing + 1 } else { 0 };
+        self.fell = self.last_objective.map_or(0.0, |last| last - objective);
         self.last_objective = Some(objective);
         self.last_excess = excess;
         done

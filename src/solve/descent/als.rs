@@ -5,7 +5,7 @@
 //! and is none itself.
 
 use super::Effort;
-use super::ridge::{self, Ridge};
+use super::ridge::{self, Lines, Ridge};
 use crate::budget::Budget;
 use crate::linalg::dense;
 use crate::mapping::Factors;
@@ -27,11 +27,11 @@ pub fn settle(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budge
     }
     let Some(rows) = Ridge::new(problem) else { return false };
     problem.regularizer.balance(x);
-    let mut turned: Vec<Vec<f64>> = x.0.iter().map(|x| ridge::lines(&dense::transpose(x))).collect();
+    let mut turned: Vec<Lines> = x.0.iter().map(|x| ridge::lines(&dense::transpose(x))).collect();
     let order = rows.longer_first();
     let shorter = order[1];
     let mut gradient = vec![0.0; turned[shorter].len()];
-    let mut value = |x: &[Vec<f64>]| {
+    let mut value = |x: &[Lines]| {
         rows.slope(shorter, &x[shorter], (&x[1 - shorter], r), &mut gradient)
             + rows.penalty(1 - shorter, &x[1 - shorter], r)
     };
@@ -43,7 +43,7 @@ pub fn settle(problem: &Problem, x: &mut Factors, effort: Effort, budget: &Budge
             break;
         }
         for k in order {
-            let other = std::mem::take(&mut turned[1 - k]);
+            let other = std::mem::replace(&mut turned[1 - k], ridge::zeros(0));
             rows.descend(k, (&mut turned[k], None), (&other, r), STEPS, None);
             turned[1 - k] = other;
         }

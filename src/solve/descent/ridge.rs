@@ -4,8 +4,9 @@
 //! min over row u of U:   1/2 sum_(j observed) c_j (t_j - v_j'u)^2 + lambda d^2 / 2 ||u||^2
 //! ```
 //!
-//! for a quadratic loss and l2 gauges. Factors are given line by line. A pass over a row's entries gathers the lines of the other
-//! factor that belong to them; what it sums up stays in registers as far as those go.
+//! for a quadratic loss and l2 gauges. Factors are given line by line.
+
+mod pass;
 
 use crate::data::Observations;
 use crate::linalg::simd::{self, HELD, Simd, WIDEST, WithSimd, axpy, dot};
@@ -13,7 +14,9 @@ use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense, vector};
 use crate::mapping::Factors;
 use crate::problem::Problem;
+use aligned_vec::{AVec, ConstAlign};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The share of a row's first gradient, squared, that is as good as none.
 const NOTHING: f64 = 1e-20;
@@ -23,10 +26,23 @@ const DIRECT: usize = 8;
 const PIVOT: f64 = 1e-8;
 /// Rows that a thread takes at once, at least.
 const ROWS: usize = 16;
-/// A factor that is turned, line by line: row i is r numbers side by side, and zeros up to a whole number of vectors.
-pub(super) fn lines(turned: &Mat) -> Vec<f64> {
+/// Numbers in the rows that share what they gather, where lines are long.
+const SHARING: usize = 1 << 15;
+
+/// A factor line by line, from a cache line on: a vector that straddles two is read twice.
+pub(super) type Lines = AVec<f64, ConstAlign<64>>;
+
+/// So many zeros.
+pub(super) fn zeros(len: usize) -> Lines {
+    let mut out = Lines::with_capacity(0, len);
+    out.resize(len, 0.0);
+    out
+}
+
+/// A factor that is turned: row i is r numbers side by side, and zeros up to a whole number of vectors.
+pub(super) fn lines(turned: &Mat) -> Lines {
     let (r, stride) = (turned.nrows(), stride(turned.nrows()));
-    let mut out = vec![0.0; turned.ncols() * stride];
+    let mut out = zeros(turned.ncols() * stride);
     if r > 0 {
         let given = turned.as_slice().chunks_exact(r);
         out.chunks_exact_mut(stride).zip(given).for_each(|(line, x)| line[..r].copy_from_slice(x));
@@ -106,30 +122,33 @@ impl<'a> Ridge<'a> {
         steps: usize,
         metric: Option<&[f64]>,
     ) {
-        let side = &self.sides[k];
         let stride = stride(r);
-        x.par_chunks_mut(stride).enumerate().with_min_len(ROWS).for_each_init(
-            || vec![0.0; 3 * stride],
-            |scratch, (i, row)| {
-                let here = i * stride..(i + 1) * stride;
+        let share = share(stride);
+        x.par_chunks_mut(share * stride).enumerate().with_min_len(ROWS.div_ceil(share)).for_each_init(
+            || Scratch::new(share, stride),
+            |scratch, (i, u)| {
+                let first = i * share;
+                let here = first * stride..first * stride + u.len();
                 if let Some(from) = from {
-                    row.copy_from_slice(&from[here.clone()]);
+                    u.copy_from_slice(&from[here.clone()]);
                 }
                 let metric = metric.map(|m| &m[here]);
-                let at = Row { side, i, mu: self.mu(k, i), other };
-                simd::run(Descend { at, u: row, steps, metric, scratch });
+                let at = Rows { ridge: self, k, first, other, stride };
+                simd::run(Descend { at, u, steps, metric, scratch });
             },
         );
     }
 
     /// What the loss and factor k are worth, with the gradient in that factor: l + lambda / 2 sum_i d_i^2 ||x_i||^2.
     pub(super) fn slope(&self, k: usize, x: &[f64], (other, r): (&[f64], usize), out: &mut [f64]) -> f64 {
-        let side = &self.sides[k];
         let stride = stride(r);
+        let share = share(stride);
         let mut values = vec![0.0; x.len() / stride];
-        out.par_chunks_mut(stride).zip(&mut values).enumerate().with_min_len(ROWS).for_each(|(i, (g, value))| {
-            let at = Row { side, i, mu: self.mu(k, i), other };
-            *value = simd::run(Slope { at, u: &x[i * stride..(i + 1) * stride], g });
+        let groups = out.par_chunks_mut(share * stride).zip(values.par_chunks_mut(share)).enumerate();
+        groups.with_min_len(ROWS.div_ceil(share)).for_each(|(i, (g, values))| {
+            let first = i * share;
+            let at = Rows { ridge: self, k, first, other, stride };
+            simd::run(Slope { at, u: &x[first * stride..first * stride + g.len()], g, values });
         });
         self.rest + values.iter().sum::<f64>()
     }
@@ -140,24 +159,30 @@ impl<'a> Ridge<'a> {
     }
 }
 
+/// Rows whose passes are made together: one by one what they gather stays in the nearest cache, but not where lines are long.
+fn share(stride: usize) -> usize {
+    if stride > HELD * WIDEST { (SHARING / stride).max(1) } else { 1 }
+}
+
 /// z^2 / 2c, where an entry without weight has z = 0.
 #[inline(always)]
 fn half_square(z: f64, c: f64) -> f64 {
     if c > 0.0 { 0.5 * z * z / c } else { 0.0 }
 }
 
-/// One row: its entries, lambda d^2, and the lines of the other factor.
-struct Row<'a> {
-    side: &'a Side<'a>,
-    i: usize,
-    mu: f64,
+/// Some rows of factor k, from one on, and the lines of the other factor.
+struct Rows<'a> {
+    ridge: &'a Ridge<'a>,
+    k: usize,
+    first: usize,
     other: &'a [f64],
+    stride: usize,
 }
 
 /// Calls a kernel's method for lines of so many vectors; 0 stands for more than are held.
 macro_rules! by_vectors {
     ($kernel:expr, $simd:expr) => {
-        match $kernel.u.len() / S::F64_LANES {
+        match $kernel.at.stride / S::F64_LANES {
             1 => $kernel.with_lines::<S, 1>($simd),
             2 => $kernel.with_lines::<S, 2>($simd),
             3 => $kernel.with_lines::<S, 3>($simd),
@@ -171,13 +196,34 @@ macro_rules! by_vectors {
     };
 }
 
-/// Improves a row.
+/// Improves the rows.
 struct Descend<'a> {
-    at: Row<'a>,
+    at: Rows<'a>,
     u: &'a mut [f64],
     steps: usize,
     metric: Option<&'a [f64]>,
-    scratch: &'a mut [f64],
+    scratch: &'a mut Scratch,
+}
+
+/// What conjugate gradients on some rows remember.
+struct Scratch {
+    residual: Vec<f64>,
+    direction: Vec<f64>,
+    image: Vec<f64>,
+    /// Per row: the squared residual in the metric, what of it is as good as none, and the bend along the direction.
+    size: Vec<f64>,
+    enough: Vec<f64>,
+    bend: Vec<f64>,
+    /// Rows that are not done.
+    on: Vec<bool>,
+}
+
+impl Scratch {
+    fn new(rows: usize, stride: usize) -> Self {
+        let [residual, direction, image] = [(); 3].map(|()| vec![0.0; rows * stride]);
+        let [size, enough, bend] = [(); 3].map(|()| vec![0.0; rows]);
+        Self { residual, direction, image, size, enough, bend, on: vec![true; rows] }
+    }
 }
 
 impl WithSimd for Descend<'_> {
@@ -185,72 +231,48 @@ impl WithSimd for Descend<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let direct = self.metric.is_some() && self.at.entries().len() <= DIRECT;
-        if !(direct && self.at.solve(simd, self.u)) {
+        for (i, u) in self.u.chunks_exact_mut(self.at.stride).enumerate() {
+            let direct = self.metric.is_some() && self.at.entries(i).0.len() <= DIRECT;
+            self.scratch.on[i] = !(direct && self.at.solve(simd, i, u));
+        }
+        if self.scratch.on.contains(&true) {
             by_vectors!(self, simd);
         }
     }
 }
 
-/// The gradient in a row; returns what its entries and itself are worth.
+/// The gradient in the rows; what their entries and themselves are worth.
 struct Slope<'a> {
-    at: Row<'a>,
+    at: Rows<'a>,
     u: &'a [f64],
     g: &'a mut [f64],
+    values: &'a mut [f64],
 }
 
 impl WithSimd for Slope<'_> {
-    type Output = f64;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        by_vectors!(self, simd)
+    fn with_simd<S: Simd>(self, simd: S) {
+        by_vectors!(self, simd);
     }
 }
 
-impl Row<'_> {
-    /// (line of the other factor, place in b and c) of its entries.
-    #[inline(always)]
-    fn entries(&self) -> impl ExactSizeIterator<Item = (usize, usize)> {
-        let Side { k, at, .. } = self.side;
-        let (others, first) = if *k == 0 { at.along_row(self.i) } else { at.along_column(self.i) };
-        others.iter().enumerate().map(move |(q, l)| (*l as usize, first + q))
+impl Rows<'_> {
+    fn side(&self) -> &Side<'_> {
+        &self.ridge.sides[self.k]
     }
 
-    /// out <- out + sum over the entries of w(p, v_l'u) v_l, for lines of N vectors, or of any number where N is 0.
+    /// lambda d^2 of the i-th of them.
+    fn mu(&self, i: usize) -> f64 {
+        self.ridge.mu(self.k, self.first + i)
+    }
+
+    /// The lines of the other factor for the entries of the i-th of them, ascending, and the place of the first entry in b and c.
     #[inline(always)]
-    fn gather<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        u: &[f64],
-        out: &mut [f64],
-        mut w: impl FnMut(usize, f64) -> f64,
-    ) {
-        let r = u.len();
-        if N == 0 {
-            for (l, p) in self.entries() {
-                let line = &self.other[l * r..(l + 1) * r];
-                axpy(simd, w(p, dot(simd, line, u)), line, out);
-            }
-            return;
-        }
-        let zero = simd.splat_f64s(0.0);
-        let (mut here, mut sums) = ([zero; N], [zero; N]);
-        here.copy_from_slice(S::as_simd_f64s(u).0);
-        for (l, p) in self.entries() {
-            let line = &S::as_simd_f64s(&self.other[l * r..(l + 1) * r]).0[..N];
-            let mut along = zero;
-            for k in 0..N {
-                along = simd.mul_add_e_f64s(here[k], line[k], along);
-            }
-            let w = simd.splat_f64s(w(p, simd.reduce_sum_f64s(along)));
-            for k in 0..N {
-                sums[k] = simd.mul_add_e_f64s(w, line[k], sums[k]);
-            }
-        }
-        for (out, sum) in S::as_mut_simd_f64s(out).0.iter_mut().zip(sums) {
-            *out = simd.add_f64s(*out, sum);
-        }
+    fn entries(&self, i: usize) -> (&[u32], usize) {
+        let Side { k, at, .. } = self.side();
+        if *k == 0 { at.along_row(self.first + i) } else { at.along_column(self.first + i) }
     }
 
     /// The best row, where it has few entries: with w = z / c^(1/2) for the entries' z = b - c o Phi
@@ -261,24 +283,25 @@ impl Row<'_> {
     ///
     /// Whether it was found.
     #[inline(always)]
-    fn solve<S: Simd>(&self, simd: S, u: &mut [f64]) -> bool {
-        let r = u.len();
-        let (b, c) = (&self.side.b, &self.side.c);
+    fn solve<S: Simd>(&self, simd: S, i: usize, u: &mut [f64]) -> bool {
+        let (r, mu) = (u.len(), self.mu(i));
+        let Side { b, c, .. } = self.side();
+        let (others, first) = self.entries(i);
         let line = |l: usize| &self.other[l * r..(l + 1) * r];
         let mut lines = [0; DIRECT];
         let mut root = [0.0; DIRECT];
         let mut w = [0.0; DIRECT];
         let mut n = 0;
-        for (l, p) in self.entries().filter(|(_, p)| c[*p] > 0.0) {
-            (lines[n], root[n]) = (l, c[p].sqrt());
-            w[n] = self.mu * b[p] / root[n];
+        for (l, p) in others.iter().zip(first..).filter(|(_, p)| c[*p] > 0.0) {
+            (lines[n], root[n]) = (*l as usize, c[p].sqrt());
+            w[n] = mu * b[p] / root[n];
             n += 1;
         }
         // the factor of Cholesky, and the first half of the solution beside it
         let mut factor = [[0.0; DIRECT]; DIRECT];
         for i in 0..n {
             for j in 0..=i {
-                let own = if i == j { self.mu } else { 0.0 };
+                let own = if i == j { mu } else { 0.0 };
                 let size = own + root[i] * root[j] * dot(simd, line(lines[i]), line(lines[j]));
                 let left = (0..j).fold(size, |a, k| a - factor[i][k] * factor[j][k]);
                 if i != j {
@@ -294,65 +317,100 @@ impl Row<'_> {
         u.fill(0.0);
         for i in (0..n).rev() {
             w[i] = (i + 1..n).fold(w[i], |w_i, k| w_i - factor[k][i] * w[k]) / factor[i][i];
-            axpy(simd, root[i] * w[i] / self.mu, line(lines[i]), u);
+            axpy(simd, root[i] * w[i] / mu, line(lines[i]), u);
         }
         true
     }
 }
 
 impl Descend<'_> {
-    /// Conjugate gradients from the row at hand.
+    /// Conjugate gradients from the rows at hand, all of them in step.
     #[inline(always)]
     fn with_lines<S: Simd, const N: usize>(self, simd: S) {
         let Self { at, u, steps, metric, scratch } = self;
-        let (b, c) = (&at.side.b, &at.side.c);
-        let (residual, rest) = scratch.split_at_mut(u.len());
-        let (direction, image) = rest.split_at_mut(u.len());
-        let precondition = |residual: &[f64], image: &mut [f64]| match metric {
+        let Scratch { residual, direction, image, size, enough, bend, on } = scratch;
+        let (Side { b, c, .. }, n) = (at.side(), at.stride);
+        let rows = u.len() / n;
+        let [residual, direction, image] = [residual, direction, image].map(|x| &mut x[..u.len()]);
+        let precondition = |here: &Range<usize>, residual: &[f64], image: &mut [f64]| match metric {
             None => image.copy_from_slice(residual),
-            Some(h) => image.iter_mut().zip(residual).zip(h).for_each(|((z, g), h)| *z = h * g),
+            Some(h) => image.iter_mut().zip(residual).zip(&h[here.clone()]).for_each(|((z, g), h)| *z = h * g),
         };
-        residual.iter_mut().zip(&*u).for_each(|(g, u)| *g = -at.mu * u);
-        at.gather::<S, N>(simd, u, residual, |p, phi| b[p] - c[p] * phi);
-        precondition(residual, direction);
-        let mut size = dot(simd, residual, direction);
-        let enough = NOTHING * size;
+        for i in 0..rows {
+            let (here, mu) = (i * n..(i + 1) * n, at.mu(i));
+            residual[here.clone()].iter_mut().zip(&u[here]).for_each(|(g, u)| *g = -mu * u);
+        }
+        at.gather::<S, N>(simd, on, u, (residual, None), |p, phi| (b[p] - c[p] * phi, 0.0));
+        for i in 0..rows {
+            let here = i * n..(i + 1) * n;
+            let (residual, direction) = (&residual[here.clone()], &mut direction[here.clone()]);
+            precondition(&here, residual, direction);
+            size[i] = dot(simd, residual, direction);
+            enough[i] = NOTHING * size[i];
+        }
         for step in 1..=steps {
-            if size <= enough {
-                break;
+            let last = step == steps;
+            for i in 0..rows {
+                on[i] &= size[i] > enough[i];
             }
-            image.iter_mut().zip(&*direction).for_each(|(a, d)| *a = at.mu * d);
-            at.gather::<S, N>(simd, direction, image, |p, phi| c[p] * phi);
-            let bend = dot(simd, direction, image);
-            if !(bend > 0.0 && bend.is_finite()) {
-                break;
+            if !on[..rows].contains(&true) {
+                return;
             }
-            let a = size / bend;
-            axpy(simd, a, direction, u);
-            if step == steps {
-                break;
+            for i in 0..rows {
+                let (here, mu) = (i * n..(i + 1) * n, at.mu(i));
+                let (direction, image) = (&direction[here.clone()], &mut image[here]);
+                if last {
+                    bend[i] = mu * dot(simd, direction, direction);
+                } else {
+                    image.iter_mut().zip(direction).for_each(|(a, d)| *a = mu * d);
+                }
             }
-            axpy(simd, -a, image, residual);
-            precondition(residual, image);
-            let before = std::mem::replace(&mut size, dot(simd, residual, image));
-            direction.iter_mut().zip(&*image).for_each(|(d, z)| *d = z + *d * (size / before));
+            if last {
+                // what a step is made along next is not asked for
+                at.look::<S, N>(simd, on, direction, bend, |p, phi| c[p] * phi * phi);
+            } else {
+                at.gather::<S, N>(simd, on, direction, (image, None), |p, phi| (c[p] * phi, 0.0));
+            }
+            for i in 0..rows {
+                if !last {
+                    let here = i * n..(i + 1) * n;
+                    bend[i] = dot(simd, &direction[here.clone()], &image[here]);
+                }
+                on[i] &= bend[i] > 0.0 && bend[i].is_finite();
+                if !on[i] {
+                    continue;
+                }
+                let here = i * n..(i + 1) * n;
+                let (residual, direction) = (&mut residual[here.clone()], &mut direction[here.clone()]);
+                let a = size[i] / bend[i];
+                axpy(simd, a, direction, &mut u[here.clone()]);
+                if last {
+                    continue;
+                }
+                let image = &mut image[here.clone()];
+                axpy(simd, -a, image, residual);
+                precondition(&here, residual, image);
+                let before = std::mem::replace(&mut size[i], dot(simd, residual, image));
+                direction.iter_mut().zip(&*image).for_each(|(d, z)| *d = z + *d * (size[i] / before));
+            }
         }
     }
 }
 
 impl Slope<'_> {
     #[inline(always)]
-    fn with_lines<S: Simd, const N: usize>(self, simd: S) -> f64 {
-        let Self { at, u, g } = self;
-        let (b, c) = (&at.side.b, &at.side.c);
-        g.iter_mut().zip(u).for_each(|(g, u)| *g = at.mu * u);
-        let mut value = 0.5 * dot(simd, g, u);
-        at.gather::<S, N>(simd, u, g, |p, phi| {
+    fn with_lines<S: Simd, const N: usize>(self, simd: S) {
+        let Self { at, u, g, values } = self;
+        let (Side { b, c, .. }, n) = (at.side(), at.stride);
+        for (i, (g, u)) in g.chunks_exact_mut(n).zip(u.chunks_exact(n)).enumerate() {
+            let mu = at.mu(i);
+            g.iter_mut().zip(u).for_each(|(g, u)| *g = mu * u);
+            values[i] = 0.5 * dot(simd, g, u);
+        }
+        at.gather::<S, N>(simd, &[], u, (g, Some(values)), |p, phi| {
             let z = b[p] - c[p] * phi;
-            value += half_square(z, c[p]);
-            -z
+            (-z, half_square(z, c[p]))
         });
-        value
     }
 }
 
@@ -398,7 +456,7 @@ pub(super) mod tests {
             let (p, x) = wide(r);
             let rows = Ridge::new(&p).unwrap();
             for k in 0..2 {
-                let lines: Vec<Vec<f64>> = x.0.iter().map(|x| lines(&dense::transpose(x))).collect();
+                let lines: Vec<Lines> = x.0.iter().map(|x| lines(&dense::transpose(x))).collect();
                 let mut gradient = vec![f64::NAN; lines[k].len()];
                 let value =
                     rows.slope(k, &lines[k], (&lines[1 - k], r), &mut gradient) + rows.penalty(1 - k, &lines[1 - k], r);
@@ -435,7 +493,8 @@ pub(super) mod tests {
                 x.0[k] = factor(&to, r);
                 let slope = slope_of(&p, &x, k);
                 let few = |i: &usize| {
-                    (1..=DIRECT).contains(&Row { side: &rows.sides[k], i: *i, mu: 1.0, other: &[] }.entries().len())
+                    (1..=DIRECT)
+                        .contains(&Rows { ridge: &rows, k, first: *i, other: &[], stride: 8 }.entries(0).0.len())
                 };
                 assert!((0..slope.nrows()).filter(few).count() > 3);
                 for i in (0..slope.nrows()).filter(few) {

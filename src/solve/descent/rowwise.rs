@@ -74,7 +74,7 @@ impl Descent for Rowwise {
             let mut next = extrapolate(problem.signs, &now, &previous, momentum.beta());
             half_sweep(problem, &mut next, 0);
             let (p, gram_u) = half_sweep(problem, &mut next, 1);
-            let gram_v = dense::mul_tr(&next[1], &next[1]);
+            let gram_v = dense::gram_of_lines(&next[1]);
             let slices = Slices::new(&p, &next[1], gram_u.component_mul(&gram_v), problem.lambda);
             let weights = slices.weights();
             let value = half_norm + slices.value(&weights);
@@ -159,13 +159,14 @@ fn half_sweep(problem: &Scaled, x: &mut [Mat; 2], k: usize) -> (Mat, Mat) {
     let r = other.nrows();
     let p =
         if k == 0 { dense::mul_field_tr(other, &problem.y, m, n) } else { dense::mul_field(other, &problem.y, m, n) };
-    let gram = dense::mul_tr(other, other);
+    let gram = dense::gram_of_lines(other);
     let sign = problem.signs[k];
     // as many passes as the product costs, but as long as they move much, a few in any case
     let passes = (1 + problem.y.len() / (x[k].ncols() * r)).min(MOST);
     let filled = x[k].iter().filter(|x| **x != 0.0).count();
     if filled as f64 > SPARSE * x[k].len() as f64 {
-        Tiles::new(&gram, problem.lambda, sign).descend(&mut x[k], &p, passes.max(FEW));
+        let tiles = Tiles::new(other, &gram, problem.lambda, sign);
+        tiles.descend(&mut x[k], &p, passes.max(FEW));
     } else {
         x[k].as_mut_slice().par_chunks_mut(r).zip(p.as_slice().par_chunks(r)).with_min_len(32).for_each_init(
             || vec![0.0; r],

@@ -12,7 +12,7 @@ use super::balanced::NOISE;
 use super::lbfgs::{self, Made, Smooth};
 use super::memory::Inverse;
 use super::metric::Metric;
-use super::ridge::{self, Ridge};
+use super::ridge::{self, Lines, Ridge};
 use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::linalg::{Mat, dense};
@@ -63,8 +63,9 @@ impl Descent for Varpro {
             let [follower, leader] = rows.longer_first();
             let here = ridge::lines(&turned[follower]);
             let metric = ridge::lines(&metrics[follower].inverse);
-            let mut f = Reduced { rows: &rows, rank: x.rank(), leader, trial: here.clone(), here, metric };
-            let mut u = ridge::lines(&turned[leader]);
+            let leading = ridge::lines(&turned[leader]);
+            let mut u = leading.to_vec();
+            let mut f = Reduced { rows: &rows, rank: x.rank(), leader, leading, trial: here.clone(), here, metric };
             let metric = ridge::lines(&metrics[leader].inverse);
             let made = lbfgs::minimise(&mut f, &mut u, &[], &Inverse::Diagonal(&metric), effort, budget);
             x.0[leader] = ridge::factor(&u, f.rank);
@@ -81,18 +82,21 @@ struct Reduced<'a> {
     rows: &'a Ridge<'a>,
     rank: usize,
     leader: usize,
+    /// The last point seen.
+    leading: Lines,
     /// The longer factor that belongs to the point where descent goes on, and to the last point seen.
-    here: Vec<f64>,
-    trial: Vec<f64>,
+    here: Lines,
+    trial: Lines,
     /// For the longer factor.
-    metric: Vec<f64>,
+    metric: Lines,
 }
 
 impl Smooth for Reduced<'_> {
     fn evaluate(&mut self, u: &[f64], _ceiling: f64, gradient: &mut [f64]) -> f64 {
         let (follower, r) = (1 - self.leader, self.rank);
+        self.leading.copy_from_slice(u);
         let following = (self.trial.as_mut_slice(), Some(self.here.as_slice()));
-        self.rows.descend(follower, following, (u, r), STEPS, Some(&self.metric));
+        self.rows.descend(follower, following, (&self.leading, r), STEPS, Some(&self.metric));
         self.rows.slope(self.leader, u, (&self.trial, r), gradient) + self.rows.penalty(follower, &self.trial, r)
     }
 
