@@ -94,6 +94,20 @@ fn a_slice_that_is_no_unit_contradicts_no_proof() {
     }
 }
 
+/// Divided by the weights the field is beyond the range of squares: an upper end that is rounding alone is not called exact.
+#[test]
+fn an_end_that_is_rounding_alone_is_not_exact() {
+    for (y, weight, exact) in [(1.0, 2.0, true), (1e-30, 1e75, false)] {
+        let mut p = problem(Observations::Full { rows: 2, cols: 2 }, vec![y, 0.0, y, y], y * y, None);
+        p.regularizer.gauges = (0..2).map(|_| gauge("l2", None, Some(vec![weight; 2]))).collect();
+        let none = Factors(vec![Mat::zeros(2, 0), Mat::zeros(2, 0)]);
+        let options = CertifyOptions { target_gap: 1e-4, effort: Effort::Default };
+        let polar = certify(&p, &none, &[], &options, &Budget::unlimited()).unwrap().polar;
+        assert!(polar.upper.is_some_and(|upper| upper >= polar.lower));
+        assert_eq!(polar.exact, exact, "{polar:?}");
+    }
+}
+
 /// Squares of the data overflow, and so does the objective wherever one looks: the solver ends.
 #[test]
 fn an_objective_beyond_the_range_ends_the_solve() {

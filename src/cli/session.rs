@@ -3,9 +3,10 @@
 use super::args::OverrideArgs;
 use super::failure::Usage;
 use crate::budget::Budget;
-use crate::certify::CertifyOptions;
+use crate::certify::{CertifyError, CertifyOptions};
 use crate::data::{self, DataError, Dataset, FileRecord};
 use crate::mapping::Factors;
+use crate::polar::field::unweighted;
 use crate::polar::search::Found;
 use crate::polar::{self, LambdaMax};
 use crate::problem::Problem;
@@ -39,6 +40,16 @@ pub enum SessionError {
         why: String,
         /// What to do.
         hint: String,
+    },
+    /// An objective that overflows.
+    #[error(
+        "the objective is beyond the range of double precision: {slopes} go up to {largest:.1e}\n  hint: give the data in other units, so that it is about 1"
+    )]
+    OutOfRange {
+        /// What is too large.
+        slopes: &'static str,
+        /// The largest of them.
+        largest: f64,
     },
     /// Cross-validation that the data does not allow.
     #[error("--folds {folds}: {problem}\n  hint: ask for fewer folds")]
@@ -229,6 +240,9 @@ fn resolve(lambda: Lambda, lambda_max: &LambdaMax, problem: &Problem) -> Result<
 /// Why lambda_max came out as it did, and what to do.
 fn no_lambda_max(problem: &Problem, found: f64) -> (String, String) {
     let z = polar::field_at_zero(problem);
+    let weighed =
+        problem.mapping.name() == "matrix" && problem.regularizer.gauges.iter().any(|g| g.weights().is_some());
+    let z = if weighed { unweighted(problem, &problem.on_entries(&z)).field.into_owned() } else { z };
     let largest = z.iter().fold(0.0, |a: f64, z| a.max(z.abs()));
     let does = match z.iter().map(|z| z * z).sum::<f64>() {
         sum if !sum.is_finite() => "overflow",
@@ -242,7 +256,24 @@ fn no_lambda_max(problem: &Problem, found: f64) -> (String, String) {
             return (why.into(), "give lambda as a number".into());
         }
     };
-    let slopes = "the slopes of the loss at X = 0 (for squared loss the data)";
-    let why = format!("{slopes} go up to {largest:.1e}, and their squares {does}");
+    let over = if weighed { ", over the weights of the gauges" } else { "" };
+    let why = format!("{SLOPES}{over} go up to {largest:.1e}, and their squares {does}");
     (why, "give the data in other units, so that it is about 1".into())
+}
+
+/// What the range of numbers is too small for.
+const SLOPES: &str = "the slopes of the loss at X = 0 (for squared loss the data)";
+
+/// Sums of squares of numbers as large may overflow.
+const LARGE: f64 = 1e150;
+
+/// What was found of an answer whose objective is not finite, where the data is to blame for that.
+pub fn explained(problem: &Problem, error: CertifyError) -> anyhow::Error {
+    let largest = || polar::field_at_zero(problem).iter().fold(0.0, |a: f64, z| a.max(z.abs()));
+    match error {
+        CertifyError::NotFinite(_) if largest() > LARGE => {
+            SessionError::OutOfRange { slopes: SLOPES, largest: largest() }.into()
+        }
+        _ => error.into(),
+    }
 }

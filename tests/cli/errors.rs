@@ -689,6 +689,14 @@ fn a_relative_lambda_of_nothing_is_explained() {
     let pieces =
         ["but 0e0 was found: ", "go up to 4.0e154, and their squares overflow", "hint: give the data in other"];
     refused(&place, &spec.replace(NONNEGATIVE, L2L2), 3, &pieces);
+    // a number in its place does not help
+    place.write("spec.toml", spec.replace("{ relative = 0.1 }", "1.0").replace(NONNEGATIVE, L2L2));
+    place.run(&["solve", "spec.toml", "-q", "-o", "run"]).exits(3).says(&[
+        "the objective is beyond the range",
+        "go up to 4.0e154",
+        "hint: give the data in other units",
+    ]);
+    assert!(!place.path("run").exists());
     place.write("Y.csv", "1e-163,2e-163\n2e-163,3e-163\n");
     let pieces = ["go up to 3.0e-163, and their squares underflow"];
     refused(&place, &spec.replace("\"matrix\"", "\"psd\""), 3, &pieces);

@@ -16,6 +16,9 @@ use crate::mapping::Factors;
 use crate::polar::field::{layout, sigma_upper, unweighted};
 use crate::problem::Problem;
 
+/// Rounding that is no larger share of sigma_1 leaves the bound tight.
+const SLIGHT: f64 = 1e-9;
+
 /// sigma_1.
 #[derive(Debug)]
 pub struct SingularValue;
@@ -116,7 +119,8 @@ impl PolarBound for SingularValue {
         let plain = || sigma_upper(at, &z.field);
         let upper = |s: proven::SigmaUpper, exact| {
             let value = (s.value + z.rounding).next_up();
-            Upper { value, method: s.method, exact: exact && s.tight }
+            // far out of range, rounding is all that there is
+            Upper { value, method: s.method, exact: exact && s.tight && z.rounding <= SLIGHT * s.value }
         };
         let Some(part) = allowed_part(problem, &z.field) else { return upper(plain(), is_free(problem)) };
         if part == *z.field {
