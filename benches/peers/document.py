@@ -238,7 +238,7 @@ CPU time of one sweep of the descent that homfac chooses, one thread, each over 
 five points: row-wise coordinate descent for full nonnegative data; a step of variable projection for completion, where a solve
 begins with a few sweeps of alternating least squares, which are not in these numbers. 1 is linear; below 1 the cost grows more slowly than the size.
 Completion: 2000 x 2000, 300,000 entries and rank 10 unless said; 5000 x 5000 of rank 16 where entries grow, and of 1,000,000 entries where
-the rank does. Full data: 500 on the other side, rank 20; 3000 x 3000 where the rank grows.
+the rank does, where sums fit the registers up to 64. Full data: 500 on the other side, rank 20; 3000 x 3000 where the rank grows.
 
 {table(["what grows", "from .. to", "ms per sweep", "exponent"], rows)}
 """
