@@ -129,11 +129,13 @@ pub(super) fn go_on(
             let effort =
                 descent::Effort { sweeps: state.sweeps(exact), decrease: state.worthwhile(value, exact, by_rows) };
             state.last_decrease = (iter > 0).then_some(effort.decrease);
-            // the last digits, unless sweeps still bring more than those
+            // the last digits are for later while sweeps bring more than those
+            let waits =
+                state.last_objective.is_some_and(|o| limited(&keeper, o) && state.fell > negligible(&keeper, o));
             let late = options.descent.is_none()
                 && (state.polishing > 0 || state.last_excess < POLISH_BELOW)
                 && iter > 0
-                && !state.last_objective.is_some_and(|o| limited(&keeper, o) && state.fell > negligible(&keeper, o));
+                && !waits;
             let strategy =
                 if late { descent::polisher(problem, state.polishing > 0).unwrap_or(strategy) } else { strategy };
             let mut descend = |problem: &mut Problem, x: &mut Factors, effort| {
@@ -266,7 +268,7 @@ pub(super) fn go_on(
                 break 'outer StopReason::MaxOuter;
             }
             let negligible = negligible(&keeper, objective);
-            let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible);
+            let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible) && !waits;
             if ready && !proving {
                 break 'outer StopReason::Promise;
             }
