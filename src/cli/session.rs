@@ -163,6 +163,18 @@ impl Session {
         Ok(x)
     }
 
+    /// What to say where no answer can be certified: an objective that is not finite may be the data's fault.
+    pub fn explained(&self, error: CertifyError) -> anyhow::Error {
+        let largest = largest(&polar::field_at_zero(&self.problem));
+        match error {
+            CertifyError::NotFinite(_) if largest > LARGE => {
+                let error = SessionError::OutOfRange { slopes: SLOPES, largest };
+                with_keys(error.into(), self.spec.places.naming("data.target"))
+            }
+            _ => error.into(),
+        }
+    }
+
     /// `[certificate]` as certify takes it.
     pub fn certify_options(&self) -> CertifyOptions {
         CertifyOptions { target_gap: self.spec.certificate.target_gap, effort: self.spec.certificate.effort }
@@ -243,7 +255,7 @@ fn no_lambda_max(problem: &Problem, found: f64) -> (String, String) {
     let weighed =
         problem.mapping.name() == "matrix" && problem.regularizer.gauges.iter().any(|g| g.weights().is_some());
     let z = if weighed { unweighted(problem, &problem.on_entries(&z)).field.into_owned() } else { z };
-    let largest = z.iter().fold(0.0, |a: f64, z| a.max(z.abs()));
+    let largest = largest(&z);
     let does = match z.iter().map(|z| z * z).sum::<f64>() {
         sum if !sum.is_finite() => "overflow",
         _ if largest > 0.0 && largest * largest < f64::MIN_POSITIVE => "underflow",
@@ -256,9 +268,14 @@ fn no_lambda_max(problem: &Problem, found: f64) -> (String, String) {
             return (why.into(), "give lambda as a number".into());
         }
     };
-    let over = if weighed { ", over the weights of the gauges" } else { "" };
+    let over = if weighed { ", over the weights of the gauges," } else { "" };
     let why = format!("{SLOPES}{over} go up to {largest:.1e}, and their squares {does}");
     (why, "give the data in other units, so that it is about 1".into())
+}
+
+/// max |z_j|.
+fn largest(z: &[f64]) -> f64 {
+    z.iter().fold(0.0, |a: f64, z| a.max(z.abs()))
 }
 
 /// What the range of numbers is too small for.
@@ -266,14 +283,3 @@ const SLOPES: &str = "the slopes of the loss at X = 0 (for squared loss the data
 
 /// Sums of squares of numbers as large may overflow.
 const LARGE: f64 = 1e150;
-
-/// What was found of an answer whose objective is not finite, where the data is to blame for that.
-pub fn explained(problem: &Problem, error: CertifyError) -> anyhow::Error {
-    let largest = || polar::field_at_zero(problem).iter().fold(0.0, |a: f64, z| a.max(z.abs()));
-    match error {
-        CertifyError::NotFinite(_) if largest() > LARGE => {
-            SessionError::OutOfRange { slopes: SLOPES, largest: largest() }.into()
-        }
-        _ => error.into(),
-    }
-}

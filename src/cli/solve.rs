@@ -6,7 +6,7 @@ use super::console::{Console, start_tracing};
 use super::failure;
 use super::finish::{Outcome, finish};
 use super::interrupt;
-use super::session::{self, Session};
+use super::session::Session;
 use crate::certify::Certificate;
 use crate::report::describe;
 use crate::run::Staging;
@@ -57,7 +57,7 @@ pub fn run(args: &SolveArgs) -> anyhow::Result<u8> {
     };
     let Answer { solution, certificate, solving, certifying } =
         answer::answer(problem, settings, &options, &options, begin, &limits, &mut recorder)
-            .map_err(|e| session::explained(&session.problem, e))?;
+            .map_err(|e| session.explained(e))?;
     let time = Time {
         solve_s: saved.map_or(0.0, |s| s.state.elapsed_s()) + solving.as_secs_f64(),
         certify_s: certifying.as_secs_f64(),

@@ -79,7 +79,7 @@ pub fn gram_of_lines(a: &Mat) -> Mat {
 }
 
 /// The lower triangle of A A', with zeros above it, on one thread.
-pub fn line_gram(a: &Mat) -> Mat {
+pub fn half_gram_of_lines(a: &Mat) -> Mat {
     lower_gram(a, Par::Seq)
 }
 
@@ -253,7 +253,7 @@ mod tests {
         for (m, n) in [(0, 3), (3, 0), (1, 5), (17, 40)] {
             let x = gaussian(m, n, 1);
             let expected = mul_tr(&x, &x).lower_triangle();
-            assert!((line_gram(&x) - &expected).norm() <= 1e-14 * expected.norm(), "{m} x {n}");
+            assert!((half_gram_of_lines(&x) - &expected).norm() <= 1e-14 * expected.norm(), "{m} x {n}");
             let gram = gram_of_lines(&x);
             assert!((&gram - mul_tr(&x, &x)).norm() <= 1e-14 * gram.norm(), "{m} x {n}");
             assert_eq!(gram, gram.transpose());

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The first line; a new layout has a new one.
-const HEAD: &str = "homfac checkpoint 7\n";
+const HEAD: &str = "homfac checkpoint 8\n";
 
 /// Hexadecimal digits of a digest.
 const DIGITS: usize = 64;

@@ -11,8 +11,7 @@
 
 use crate::data::Observations;
 use crate::linalg::simd::vectorised;
-use crate::linalg::vector::axpy;
-use crate::linalg::{Mat, dense};
+use crate::linalg::{Mat, dense, nnls};
 use crate::mapping::Factors;
 use crate::polar::search::Found;
 use crate::problem::Problem;
@@ -138,21 +137,7 @@ fn nonnegative_weights(gram: &Mat, gain: &[f64], start: &[f64]) -> Vec<f64> {
     let mut s = start.to_vec();
     let mut slope = gain.to_vec(); // minus the gradient
     for _ in 0..2000 {
-        let mut moved: f64 = 0.0;
-        vectorised(
-            #[inline(always)]
-            || {
-                for (i, column) in gram.column_iter().enumerate().filter(|(i, column)| column[*i] > 0.0) {
-                    let next = (s[i] + slope[i] / column[i]).max(0.0);
-                    let step = next - s[i];
-                    if step != 0.0 {
-                        s[i] = next;
-                        axpy(-step, column.as_slice(), &mut slope);
-                        moved = moved.max(step * step * column[i]);
-                    }
-                }
-            },
-        );
+        let moved = nnls::sweep(gram, &mut s, &mut slope);
         let scale = s.iter().enumerate().map(|(i, s)| s * s * gram[(i, i)]).fold(0.0, f64::max);
         if moved <= 1e-24 * scale {
             break;
@@ -212,7 +197,7 @@ fn observed_gram(problem: &Problem, x: &Factors, prediction: &[f64]) -> Mat {
                 }
             },
         );
-        dense::line_gram(&phi)
+        dense::half_gram_of_lines(&phi)
     };
     // summed in their order, whoever made them
     let parts: Vec<Mat> = entries.par_chunks(CHUNK).enumerate().map(part).collect();

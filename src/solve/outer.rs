@@ -267,8 +267,9 @@ pub(super) fn go_on(
             if options.max_outer.is_some_and(|m| iter + 1 >= m) {
                 break 'outer StopReason::MaxOuter;
             }
-            let negligible = negligible(&keeper, objective);
-            let finished = state.finished(objective, excess, tolerance, exact, kinked, negligible) && !waits;
+            let little = negligible(&keeper, objective);
+            // what waits has had no turn yet
+            let finished = state.finished(objective, excess, tolerance, exact, kinked, little) && !waits;
             if ready && !proving {
                 break 'outer StopReason::Promise;
             }

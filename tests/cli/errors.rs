@@ -695,11 +695,17 @@ fn a_relative_lambda_of_nothing_is_explained() {
         "the objective is beyond the range",
         "go up to 4.0e154",
         "hint: give the data in other units",
+        "in `data.target` (spec.toml:",
     ]);
     assert!(!place.path("run").exists());
     place.write("Y.csv", "1e-163,2e-163\n2e-163,3e-163\n");
     let pieces = ["go up to 3.0e-163, and their squares underflow"];
     refused(&place, &spec.replace("\"matrix\"", "\"psd\""), 3, &pieces);
+    place.write("Y.csv", "1e10,2e10\n3e10,4e10\n");
+    place.write("d.csv", "1e-75\n1e-75\n");
+    let weighed = r#"{ norm = "l2", weight = "d.csv" }"#;
+    let pieces = ["over the weights of the gauges, go up to 4.0e160, and their squares overflow"];
+    refused(&place, &spec.replace(NONNEGATIVE, weighed), 3, &pieces);
 }
 
 #[test]

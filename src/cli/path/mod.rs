@@ -11,7 +11,7 @@ use super::console::{Console, start_tracing};
 use super::failure::{self, Usage};
 use super::finish::{document, finish};
 use super::interrupt;
-use super::session::{self, Session};
+use super::session::Session;
 use super::solve;
 use crate::budget::Budget;
 use crate::certify::{self, Certificate, CertifyOptions, Effort, Known};
@@ -310,7 +310,7 @@ fn answer(
         None => Begin::Warm(path.warm(until)),
     };
     let a = answer::answer(&mut session.problem, &solver, &target, options, begin, &limits, watch)
-        .map_err(|e| session::explained(&session.problem, e))?;
+        .map_err(|e| session.explained(e))?;
     *path = Path::from(&a.solution);
     let before = begun.map_or(0.0, |u| u.state.elapsed_s());
     let time = Time { solve_s: before + a.solving.as_secs_f64(), certify_s: a.certifying.as_secs_f64() };

@@ -6,24 +6,21 @@
 //!
 //! for a quadratic loss and l2 gauges. Factors are given line by line.
 
+mod conjugate;
+mod direct;
 mod pass;
 
 use crate::data::Observations;
-use crate::linalg::simd::{self, HELD, Simd, WIDEST, WithSimd, axpy, dot};
+use crate::linalg::simd::{self, HELD, Simd, WIDEST, WithSimd, dot};
 use crate::linalg::sparse::Pattern;
 use crate::linalg::{Mat, dense, vector};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 use aligned_vec::{AVec, ConstAlign};
+use conjugate::{Descend, Scratch};
+use pass::by_vectors;
 use rayon::prelude::*;
-use std::ops::Range;
 
-/// The share of a row's first gradient, squared, that is as good as none.
-const NOTHING: f64 = 1e-20;
-/// Up to so many entries a row is solved as the combination of their lines that it is.
-const DIRECT: usize = 8;
-/// A pivot below this share of its diagonal is no number to divide by.
-const PIVOT: f64 = 1e-8;
 /// Rows that a thread takes at once, at least.
 const ROWS: usize = 16;
 /// Numbers in the rows that share what they gather, where lines are long.
@@ -179,68 +176,6 @@ struct Rows<'a> {
     stride: usize,
 }
 
-/// Calls a kernel's method for lines of so many vectors; 0 stands for more than are held.
-macro_rules! by_vectors {
-    ($kernel:expr, $simd:expr) => {
-        match $kernel.at.stride / S::F64_LANES {
-            1 => $kernel.with_lines::<S, 1>($simd),
-            2 => $kernel.with_lines::<S, 2>($simd),
-            3 => $kernel.with_lines::<S, 3>($simd),
-            4 => $kernel.with_lines::<S, 4>($simd),
-            5 => $kernel.with_lines::<S, 5>($simd),
-            6 => $kernel.with_lines::<S, 6>($simd),
-            7 => $kernel.with_lines::<S, 7>($simd),
-            HELD => $kernel.with_lines::<S, HELD>($simd),
-            _ => $kernel.with_lines::<S, 0>($simd),
-        }
-    };
-}
-
-/// Improves the rows.
-struct Descend<'a> {
-    at: Rows<'a>,
-    u: &'a mut [f64],
-    steps: usize,
-    metric: Option<&'a [f64]>,
-    scratch: &'a mut Scratch,
-}
-
-/// What conjugate gradients on some rows remember.
-struct Scratch {
-    residual: Vec<f64>,
-    direction: Vec<f64>,
-    image: Vec<f64>,
-    /// Per row: the squared residual in the metric, what of it is as good as none, and the bend along the direction.
-    size: Vec<f64>,
-    enough: Vec<f64>,
-    bend: Vec<f64>,
-    /// Rows that are not done.
-    on: Vec<bool>,
-}
-
-impl Scratch {
-    fn new(rows: usize, stride: usize) -> Self {
-        let [residual, direction, image] = [(); 3].map(|()| vec![0.0; rows * stride]);
-        let [size, enough, bend] = [(); 3].map(|()| vec![0.0; rows]);
-        Self { residual, direction, image, size, enough, bend, on: vec![true; rows] }
-    }
-}
-
-impl WithSimd for Descend<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        for (i, u) in self.u.chunks_exact_mut(self.at.stride).enumerate() {
-            let direct = self.metric.is_some() && self.at.entries(i).0.len() <= DIRECT;
-            self.scratch.on[i] = !(direct && self.at.solve(simd, i, u));
-        }
-        if self.scratch.on.contains(&true) {
-            by_vectors!(self, simd);
-        }
-    }
-}
-
 /// The gradient in the rows; what their entries and themselves are worth.
 struct Slope<'a> {
     at: Rows<'a>,
@@ -274,127 +209,6 @@ impl Rows<'_> {
         let Side { k, at, .. } = self.side();
         if *k == 0 { at.along_row(self.first + i) } else { at.along_column(self.first + i) }
     }
-
-    /// The best row, where it has few entries: with w = z / c^(1/2) for the entries' z = b - c o Phi
-    ///
-    /// ```text
-    /// u = V'z / mu      (mu I + C^(1/2) V V' C^(1/2)) w = mu C^(-1/2) b
-    /// ```
-    ///
-    /// Whether it was found.
-    #[inline(always)]
-    fn solve<S: Simd>(&self, simd: S, i: usize, u: &mut [f64]) -> bool {
-        let (r, mu) = (u.len(), self.mu(i));
-        let Side { b, c, .. } = self.side();
-        let (others, first) = self.entries(i);
-        let line = |l: usize| &self.other[l * r..(l + 1) * r];
-        let mut lines = [0; DIRECT];
-        let mut root = [0.0; DIRECT];
-        let mut w = [0.0; DIRECT];
-        let mut n = 0;
-        for (l, p) in others.iter().zip(first..).filter(|(_, p)| c[*p] > 0.0) {
-            (lines[n], root[n]) = (*l as usize, c[p].sqrt());
-            w[n] = mu * b[p] / root[n];
-            n += 1;
-        }
-        // the factor of Cholesky, and the first half of the solution beside it
-        let mut factor = [[0.0; DIRECT]; DIRECT];
-        for i in 0..n {
-            for j in 0..=i {
-                let own = if i == j { mu } else { 0.0 };
-                let size = own + root[i] * root[j] * dot(simd, line(lines[i]), line(lines[j]));
-                let left = (0..j).fold(size, |a, k| a - factor[i][k] * factor[j][k]);
-                if i != j {
-                    factor[i][j] = left / factor[j][j];
-                } else if left > PIVOT * size {
-                    factor[i][i] = left.sqrt();
-                } else {
-                    return false;
-                }
-            }
-            w[i] = (0..i).fold(w[i], |w_i, k| w_i - factor[i][k] * w[k]) / factor[i][i];
-        }
-        u.fill(0.0);
-        for i in (0..n).rev() {
-            w[i] = (i + 1..n).fold(w[i], |w_i, k| w_i - factor[k][i] * w[k]) / factor[i][i];
-            axpy(simd, root[i] * w[i] / mu, line(lines[i]), u);
-        }
-        true
-    }
-}
-
-impl Descend<'_> {
-    /// Conjugate gradients from the rows at hand, all of them in step.
-    #[inline(always)]
-    fn with_lines<S: Simd, const N: usize>(self, simd: S) {
-        let Self { at, u, steps, metric, scratch } = self;
-        let Scratch { residual, direction, image, size, enough, bend, on } = scratch;
-        let (Side { b, c, .. }, n) = (at.side(), at.stride);
-        let rows = u.len() / n;
-        let [residual, direction, image] = [residual, direction, image].map(|x| &mut x[..u.len()]);
-        let precondition = |here: &Range<usize>, residual: &[f64], image: &mut [f64]| match metric {
-            None => image.copy_from_slice(residual),
-            Some(h) => image.iter_mut().zip(residual).zip(&h[here.clone()]).for_each(|((z, g), h)| *z = h * g),
-        };
-        for i in 0..rows {
-            let (here, mu) = (i * n..(i + 1) * n, at.mu(i));
-            residual[here.clone()].iter_mut().zip(&u[here]).for_each(|(g, u)| *g = -mu * u);
-        }
-        at.gather::<S, N>(simd, on, u, (residual, None), |p, phi| (b[p] - c[p] * phi, 0.0));
-        for i in 0..rows {
-            let here = i * n..(i + 1) * n;
-            let (residual, direction) = (&residual[here.clone()], &mut direction[here.clone()]);
-            precondition(&here, residual, direction);
-            size[i] = dot(simd, residual, direction);
-            enough[i] = NOTHING * size[i];
-        }
-        for step in 1..=steps {
-            let last = step == steps;
-            for i in 0..rows {
-                on[i] &= size[i] > enough[i];
-            }
-            if !on[..rows].contains(&true) {
-                return;
-            }
-            for i in 0..rows {
-                let (here, mu) = (i * n..(i + 1) * n, at.mu(i));
-                let (direction, image) = (&direction[here.clone()], &mut image[here]);
-                if last {
-                    bend[i] = mu * dot(simd, direction, direction);
-                } else {
-                    image.iter_mut().zip(direction).for_each(|(a, d)| *a = mu * d);
-                }
-            }
-            if last {
-                // what a step is made along next is not asked for
-                at.look::<S, N>(simd, on, direction, bend, |p, phi| c[p] * phi * phi);
-            } else {
-                at.gather::<S, N>(simd, on, direction, (image, None), |p, phi| (c[p] * phi, 0.0));
-            }
-            for i in 0..rows {
-                if !last {
-                    let here = i * n..(i + 1) * n;
-                    bend[i] = dot(simd, &direction[here.clone()], &image[here]);
-                }
-                on[i] &= bend[i] > 0.0 && bend[i].is_finite();
-                if !on[i] {
-                    continue;
-                }
-                let here = i * n..(i + 1) * n;
-                let (residual, direction) = (&mut residual[here.clone()], &mut direction[here.clone()]);
-                let a = size[i] / bend[i];
-                axpy(simd, a, direction, &mut u[here.clone()]);
-                if last {
-                    continue;
-                }
-                let image = &mut image[here.clone()];
-                axpy(simd, -a, image, residual);
-                precondition(&here, residual, image);
-                let before = std::mem::replace(&mut size[i], dot(simd, residual, image));
-                direction.iter_mut().zip(&*image).for_each(|(d, z)| *d = z + *d * (size[i] / before));
-            }
-        }
-    }
 }
 
 impl Slope<'_> {
@@ -416,13 +230,15 @@ impl Slope<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::direct::DIRECT;
     use super::*;
     use crate::gauge::{Gauge, l2::L2};
     use crate::linalg::lanczos::gaussian;
     use crate::mapping::{self, Setup};
     use crate::problem::{Form, Regularizer};
 
-    /// Rows of one to many entries, of a width that is held in registers and of one that is not.
+    /// Rows of one to many entries, of a width that is held in registers or not; of the largest one several tiles and groups of
+    /// rows are needed.
     fn wide(r: usize) -> (Problem, Factors) {
         let (m, n) = (60, 40);
         let entries: Vec<(usize, usize)> = (0..m)
@@ -452,7 +268,7 @@ pub(super) mod tests {
 
     #[test]
     fn values_and_slopes_are_those_of_the_problem() {
-        for r in [1, 3, 8, 21, 64, 70] {
+        for r in [1, 3, 8, 21, 64, 70, 2003] {
             let (p, x) = wide(r);
             let rows = Ridge::new(&p).unwrap();
             for k in 0..2 {
@@ -475,7 +291,9 @@ pub(super) mod tests {
     /// Many conjugate gradients find the best rows, with a metric or without; with it rows of few entries are solved at once.
     #[test]
     fn rows_become_the_best() {
-        for (r, k, metric) in [(3, 0, true), (3, 1, false), (21, 0, true), (21, 1, true), (70, 0, true), (70, 1, false)]
+        let narrow = [(3, 0, true), (3, 1, false), (21, 0, true), (21, 1, true)];
+        for (r, k, metric) in
+            narrow.into_iter().chain([(70, 0, true), (70, 1, false), (2003, 0, true), (2003, 1, false)])
         {
             let (p, mut x) = wide(r);
             let rows = Ridge::new(&p).unwrap();

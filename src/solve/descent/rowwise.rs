@@ -5,8 +5,8 @@
 //! u_s <- proj((p_s - sum_(t != s) G_st u_t) / (G_ss + lambda))    cyclically, several passes for one P
 //! ```
 //!
-//! P costs 2 m n r flops and a pass over the rows only 2 d r^2 (less where entries stay at zero), so passes are repeated while they
-//! pay (Gillis & Glineur 2012); extrapolation between sweeps follows Ang & Gillis 2019, and every sweep ends with the best weights
+//! P costs 2 m n r flops and a pass over the rows only 2 d r^2 (less where entries stay at zero, or where V has fewer rows than
+//! columns), so passes are repeated while they pay (Gillis & Glineur 2012); extrapolation between sweeps follows Ang & Gillis 2019, and every sweep ends with the best weights
 //! of the slices. Factors are held transposed, a row's entries side by side.
 
 use super::hals::{Hals, Momentum};
@@ -15,7 +15,7 @@ use super::{Descent, Effort};
 use crate::budget::Budget;
 use crate::linalg::simd::vectorised;
 use crate::linalg::vector::{axpy, dot};
-use crate::linalg::{Mat, dense};
+use crate::linalg::{Mat, dense, nnls};
 use crate::mapping::Factors;
 use crate::problem::Problem;
 use rayon::prelude::*;
@@ -249,13 +249,7 @@ impl Slices {
         }
         let mut slope: Vec<f64> = self.c.iter().zip(self.q.column_iter()).map(|(c, q)| c - q.sum()).collect();
         for _ in 0..WEIGHING {
-            for (s, column) in self.q.column_iter().enumerate() {
-                if column[s] > 0.0 {
-                    let new = (w[s] + slope[s] / column[s]).max(0.0);
-                    axpy(w[s] - new, column.as_slice(), &mut slope);
-                    w[s] = new;
-                }
-            }
+            nnls::sweep(&self.q, &mut w, &mut slope);
         }
         w
     }

@@ -25,7 +25,7 @@ use std::time::Duration;
 const LABEL: &str = "p";
 
 /// The first line.
-const HEAD: &[u8] = b"homfac checkpoint 7\n";
+const HEAD: &[u8] = b"homfac checkpoint 8\n";
 
 thread_local! {
     static OPEN: RefCell<Option<(Opened, f64)>> = const { RefCell::new(None) };

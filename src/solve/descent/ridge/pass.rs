@@ -11,6 +11,24 @@ const GROUP: usize = 32;
 /// Numbers in a tile of the other factor.
 const TILE: usize = 1 << 16;
 
+/// Calls a kernel's method for lines of so many vectors; 0 stands for more than are held.
+macro_rules! by_vectors {
+    ($kernel:expr, $simd:expr) => {
+        match $kernel.at.stride / S::F64_LANES {
+            1 => $kernel.with_lines::<S, 1>($simd),
+            2 => $kernel.with_lines::<S, 2>($simd),
+            3 => $kernel.with_lines::<S, 3>($simd),
+            4 => $kernel.with_lines::<S, 4>($simd),
+            5 => $kernel.with_lines::<S, 5>($simd),
+            6 => $kernel.with_lines::<S, 6>($simd),
+            7 => $kernel.with_lines::<S, 7>($simd),
+            HELD => $kernel.with_lines::<S, HELD>($simd),
+            _ => $kernel.with_lines::<S, 0>($simd),
+        }
+    };
+}
+pub(super) use by_vectors;
+
 impl Rows<'_> {
     /// With (w, t) for every place p and v_l'u_i: out_i <- out_i + sum w v_l, and total_i <- total_i + sum t where that is asked for,
     /// for the rows that are `on`, all where none are named. Lines have N vectors, or any number where N is 0.
