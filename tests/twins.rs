@@ -602,7 +602,7 @@ fn the_splitting_relaxation_reaches_the_domain_of_every_loss() {
             continue;
         }
         let total = i.certificate().objective.total;
-        let goal = relax::Goal { objective: total, target: 1e-6, start: None };
+        let goal = relax::Goal { objective: total, target: 1e-6, start: None, last: None };
         let mut keeper = Keeper::new();
         rung.offer(&i.problem, goal, Effort::Default, &Budget::unlimited(), &mut keeper);
         let bound = keeper.value().unwrap_or_else(|| panic!("{}: no bound", i.label()));

@@ -225,6 +225,7 @@ pub fn certify_at(
     let met = |keeper: &Keeper| {
         keeper.value().is_some_and(|b| relative_gap(objective.total, b) <= options.target_gap.min(GLOBAL_GAP))
     };
+    let searched = relax::priced::applies(problem);
     for w in known.witnesses {
         // a gradient from almost the same point proves nothing new
         if w.source == RESIDUAL && met(&keeper) {
@@ -238,10 +239,10 @@ pub fn certify_at(
             };
             if let Some((z, upper)) = bounded {
                 keeper.keep_witness(dual::prove_field(problem, &w.source, z, upper), &point);
-            } else if multilinear {
+            } else if !searched {
                 keeper.offer_witness(problem, &point);
             } else {
-                // a network's polar is bounded by a search, which goes on until the claim is proven
+                // this polar is bounded by a search, which goes on until the claim is proven
                 let work = relax::priced::work(options.effort);
                 keeper.offer_toward(
                     problem,
@@ -253,9 +254,13 @@ pub fn certify_at(
         }
     }
     // whoever brought a good dual point has made the search that the expensive rungs would repeat, unless more is asked for
-    let searched = keeper.best().is_some_and(|b| b.point.source != RESIDUAL) && options.effort != Effort::Thorough;
-    let start = (!searched).then_some(factors);
-    let goal = relax::Goal { objective: objective.total, target: options.target_gap.min(GLOBAL_GAP), start };
+    let climbed = keeper.best().is_some_and(|b| b.point.source != RESIDUAL) && options.effort != Effort::Thorough;
+    let goal = relax::Goal {
+        objective: objective.total,
+        target: options.target_gap.min(GLOBAL_GAP),
+        start: (!climbed).then_some(factors),
+        last: Some(factors),
+    };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     // what a search for a bound comes upon counts too

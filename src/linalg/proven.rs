@@ -45,6 +45,30 @@ pub fn lambda_max_upper(g: &Mat) -> f64 {
     (climb(n, form, start, norm_upper(g.as_slice())) / scale).next_up()
 }
 
+/// Whether the symmetric d x d matrix (its lower triangle is read) less `shift` I is proven positive semidefinite, with room for d x d
+/// numbers: a floating-point Cholesky factorization that completes on A - s I proves A >= 0 for s = 1.02 gamma_(d + 2) trace(A) / (1 - 2
+/// gamma_(d + 2)) (Rump 2006).
+pub fn positive_definite(l: &mut [f64], d: usize, shift: f64, entry: impl Fn(usize, usize) -> f64) -> bool {
+    let trace: f64 = (0..d).map(|i| entry(i, i).abs()).sum();
+    let shift = shift + 2.0 * gamma(d + 4) * trace;
+    for j in 0..d {
+        for i in j..d {
+            let dot: f64 = (0..j).map(|k| l[i * d + k] * l[j * d + k]).sum();
+            let a = if i == j { entry(i, i) - shift } else { entry(i, j) };
+            if i == j {
+                let pivot = a - dot;
+                if pivot.is_nan() || pivot <= 0.0 {
+                    return false;
+                }
+                l[j * d + j] = pivot.sqrt();
+            } else {
+                l[i * d + j] = (a - dot) / l[j * d + j];
+            }
+        }
+    }
+    true
+}
+
 /// A field brought to size 1 by a power of two, and that power; `None` if it is 0 or not finite.
 pub(super) fn scaled(w: &[f64]) -> Option<(Vec<f64>, f64)> {
     let top = w.iter().fold(0.0, |m: f64, x| m.max(x.abs()));

@@ -101,6 +101,35 @@ impl<S> Cell for Cone<S> {
     }
 }
 
+/// The two vertices of a cell that are furthest apart; `None` for a single vertex.
+pub fn longest_edge<'a>(cell: &[usize], at: impl Fn(usize) -> &'a [f64]) -> Option<(usize, usize)> {
+    let mut best = None;
+    let mut length = 0.0;
+    for i in 0..cell.len() {
+        for j in 0..i {
+            let (a, b) = (at(cell[i]), at(cell[j]));
+            let distance: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+            if distance > length {
+                (best, length) = (Some((i, j)), distance);
+            }
+        }
+    }
+    best
+}
+
+/// (a + b) / 2 if every coordinate is exact.
+pub fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
+    a.iter()
+        .zip(b)
+        .map(|(&a, &b)| {
+            let sum = a + b;
+            // Fast2Sum with the larger first: the error of the sum
+            let (large, small) = if a >= b { (a, b) } else { (b, a) };
+            (small - (sum - large) == 0.0).then_some(0.5 * sum)
+        })
+        .collect()
+}
+
 /// A cone's generators with their products.
 pub struct Span<'a> {
     g: &'a [f64],
@@ -190,6 +219,12 @@ mod tests {
             g.extend((&x / x.norm()).iter());
         }
         g
+    }
+
+    #[test]
+    fn midpoints_are_exact_or_refused() {
+        assert_eq!(exact_middle(&[1.0, 0.0], &[0.0, 1.0]), Some(vec![0.5, 0.5]));
+        assert_eq!(exact_middle(&[1.0], &[f64::EPSILON / 4.0]), None);
     }
 
     #[test]

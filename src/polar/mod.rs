@@ -12,6 +12,7 @@ pub mod gauged;
 pub mod generators;
 pub mod grouping;
 pub mod layers;
+pub mod leading;
 pub mod moments;
 pub mod neurons;
 pub mod parts;

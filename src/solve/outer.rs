@@ -212,7 +212,7 @@ pub(super) fn go_on(
                 polar = Some(bounded);
             }
             if proving && moves && state.worth_correcting(promise, target) {
-                let goal = relax::Goal { objective, target: CORRECTED * target, start: None };
+                let goal = relax::Goal { objective, target: CORRECTED * target, start: None, last: None };
                 let corrected = newton::correct(problem, &x, &prediction, &found, goal, budget);
                 if let Some(c) = corrected.filter(|c| c.promise <= goal.target) {
                     let bounded = Bounded::new(problem, c.field, &c.found, budget);
@@ -228,9 +228,8 @@ pub(super) fn go_on(
                 // the relaxations do not depend on the point, but some start from it, and pay only once it is good
                 observer.progress("climbing the ladder of relaxations");
                 let good = excess < GOOD || (excess < 1e-3 && state.polishing > 0);
-                // a network's polar is searched once, when the point is final
-                let start = (good && problem.mapping.is_multilinear()).then_some(&x);
-                let goal = relax::Goal { objective, target, start };
+                // the polar of the point itself is searched once, when that is final
+                let goal = relax::Goal { objective, target, start: good.then_some(&x), last: None };
                 relax::climb(problem, goal, certify.effort, budget, &mut keeper);
                 residual = residual.filter(|_| keeper.value() == proven);
             }

@@ -43,6 +43,11 @@ pub trait Relaxation: Sync {
         false
     }
 
+    /// Whether that must be the point that is certified.
+    fn needs_last(&self) -> bool {
+        false
+    }
+
     /// About how many flops it takes at most, if the goal is never met: for people who wonder whether to wait.
     fn flops(&self, problem: &Problem, effort: Effort) -> f64;
 
@@ -59,6 +64,8 @@ pub struct Goal<'a> {
     pub target: f64,
     /// Factors to start from; without any, only the rungs that need none are climbed.
     pub start: Option<&'a Factors>,
+    /// The point that is certified; before it is known, the rung that is about no other is left out.
+    pub last: Option<&'a Factors>,
 }
 
 impl Goal<'_> {
@@ -91,7 +98,8 @@ pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, kee
         if goal.met(keeper.value()) || budget.exhausted() {
             return;
         }
-        if r.needs_point() && (goal.start.is_none() || effort == Effort::Cheap) {
+        let point = if r.needs_last() { goal.last } else { goal.start };
+        if r.needs_point() && (point.is_none() || effort == Effort::Cheap) {
             continue;
         }
         if !keeper.mark(&source(*r)) {

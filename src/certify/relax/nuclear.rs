@@ -91,7 +91,7 @@ mod tests {
             lambda,
         };
         let mut keeper = Keeper::new();
-        let goal = Goal { objective: f64::INFINITY, target: 1e-9, start: None };
+        let goal = Goal { objective: f64::INFINITY, target: 1e-9, start: None, last: None };
         Nuclear.offer(&problem, goal, Effort::Cheap, &Budget::unlimited(), &mut keeper);
         let optimum: f64 = slices.iter().map(|s| lambda * s.0 - 0.5 * lambda * lambda).sum();
         let bound = keeper.value().unwrap();

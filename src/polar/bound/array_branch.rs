@@ -15,11 +15,12 @@
 //! bound is bisected at the exact middle of its longest edge; the largest bound of all cells holds at any time. h is even unless
 //! both other factors are confined, and half of the orthants do.
 
-use super::cone_branch::{ConeBranch, exact_middle, longest_edge};
+use super::cone_branch::ConeBranch;
 use super::slabs::Slabs;
 use super::{PolarBound, Upper, radius, singular_value::SingularValue, upper};
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::{Mat, nnls};
+use crate::polar::generators::{exact_middle, longest_edge};
 use crate::polar::search;
 use crate::problem::Problem;
 use std::cmp::Ordering;

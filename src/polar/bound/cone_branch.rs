@@ -21,8 +21,10 @@
 
 use super::{PolarBound, Upper, norms};
 use crate::linalg::Mat;
+use crate::linalg::proven::positive_definite;
 use crate::linalg::sum::{gamma, norm_upper};
 use crate::polar::field::{symmetrised, unweighted};
+use crate::polar::generators::{exact_middle, longest_edge};
 use crate::polar::search;
 use crate::problem::Problem;
 
@@ -169,34 +171,10 @@ impl Form {
         if (0..d).any(|i| entry(i, i) <= shift) {
             return false;
         }
-        positive_definite(d, shift, entry)
-            || positive_definite(d, shift, |i, j| if i == j { entry(i, i) } else { entry(i, j).min(0.0) })
+        let mut scratch = [0.0; SIDE_LIMIT * SIDE_LIMIT];
+        positive_definite(&mut scratch, d, shift, entry)
+            || positive_definite(&mut scratch, d, shift, |i, j| if i == j { entry(i, i) } else { entry(i, j).min(0.0) })
     }
-}
-
-/// Whether the symmetric d x d matrix (read from its lower triangle) less `shift` I is proven positive semidefinite: a
-/// floating-point Cholesky factorization that completes on A - s I proves A >= 0 for s = 1.02 gamma_(d + 2) trace(A) / (1 - 2
-/// gamma_(d + 2)) (Rump 2006).
-fn positive_definite(d: usize, shift: f64, entry: impl Fn(usize, usize) -> f64) -> bool {
-    let trace: f64 = (0..d).map(|i| entry(i, i).abs()).sum();
-    let shift = shift + 2.0 * gamma(d + 4) * trace;
-    let mut l = [[0.0; SIDE_LIMIT]; SIDE_LIMIT];
-    for j in 0..d {
-        for i in j..d {
-            let dot: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
-            let a = if i == j { entry(i, i) - shift } else { entry(i, j) };
-            if i == j {
-                let pivot = a - dot;
-                if pivot.is_nan() || pivot <= 0.0 {
-                    return false;
-                }
-                l[j][j] = pivot.sqrt();
-            } else {
-                l[i][j] = (a - dot) / l[j][j];
-            }
-        }
-    }
-    true
 }
 
 /// The smallest T >= start (1 + margin) that all cells pass, or `None` if the cells run out or a midpoint is not exact.
@@ -251,35 +229,6 @@ fn raise(form: &Form, v: &Vertex, t: &mut f64) {
     if inner > 0.0 && image > *t * inner {
         *t = image / inner * (1.0 + 2.0 * MARGIN);
     }
-}
-
-/// The two vertices of a cell that are furthest apart; `None` for a single vertex.
-pub(super) fn longest_edge<'a>(cell: &[usize], at: impl Fn(usize) -> &'a [f64]) -> Option<(usize, usize)> {
-    let mut best = None;
-    let mut length = 0.0;
-    for i in 0..cell.len() {
-        for j in 0..i {
-            let (a, b) = (at(cell[i]), at(cell[j]));
-            let distance: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-            if distance > length {
-                (best, length) = (Some((i, j)), distance);
-            }
-        }
-    }
-    best
-}
-
-/// (a + b) / 2 if every coordinate is exact.
-pub(super) fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
-    a.iter()
-        .zip(b)
-        .map(|(&a, &b)| {
-            let sum = a + b;
-            // Fast2Sum with the larger first: the error of the sum
-            let (large, small) = if a >= b { (a, b) } else { (b, a) };
-            (small - (sum - large) == 0.0).then_some(0.5 * sum)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -340,11 +289,5 @@ mod tests {
 
     fn horn() -> Vec<f64> {
         (0..25).map(|k| [1.0, -1.0, 1.0, 1.0, -1.0][(k / 5 + 5 - k % 5) % 5]).collect()
-    }
-
-    #[test]
-    fn midpoints_are_exact_or_refused() {
-        assert_eq!(exact_middle(&[1.0, 0.0], &[0.0, 1.0]), Some(vec![0.5, 0.5]));
-        assert_eq!(exact_middle(&[1.0], &[f64::EPSILON / 4.0]), None);
     }
 }

@@ -34,19 +34,20 @@ impl PolarBound for Eigenvalue {
     fn upper(&self, problem: &Problem, z: &[f64]) -> Upper {
         let z = unweighted(problem, z);
         let g = symmetrised(&problem.observations, &z.field);
-        let whole = (upper_of(&g) + z.rounding).next_up();
-        if problem.regularizer.gauges[0].cone().is_none() {
-            return Upper { value: whole, method: "cholesky", exact: true };
+        let upper = |top: f64, exact: bool| Upper::rounded(top, z.rounding, "cholesky", exact);
+        let gauge = &problem.regularizer.gauges[0];
+        let whole = upper_of(&g);
+        if gauge.cone().is_none() {
+            return upper(whole, true);
         }
         // u u' >= 0 on an orthant alone
-        if problem.regularizer.gauges[0].orthant().is_none() {
-            return Upper { value: whole, method: "cholesky", exact: false };
+        if gauge.orthant().is_none() {
+            return upper(whole, false);
         }
         if g.iter().all(|x| *x >= 0.0) {
-            return Upper { value: whole, method: "cholesky", exact: true };
+            return upper(whole, true);
         }
-        let part = (upper_of(&g.map(|x| x.max(0.0))) + z.rounding).next_up();
-        Upper { value: whole.min(part), method: "cholesky", exact: false }
+        upper(whole.min(upper_of(&g.map(|x| x.max(0.0)))), false)
     }
 
     fn describe(&self) -> &'static str {

@@ -49,7 +49,7 @@ impl PolarBound for GroupBlocks {
             }
         }
         let exact = gauges.iter().all(|g| g.cone().is_none());
-        Upper { value: (top + z.rounding).next_up(), method: "cholesky", exact }
+        Upper::rounded(top, z.rounding, "cholesky", exact)
     }
 
     fn describe(&self) -> &'static str {

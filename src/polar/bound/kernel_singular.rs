@@ -46,8 +46,8 @@ impl PolarBound for KernelSingular {
             }
         }
         let top = proven::sigma_max_upper(w.as_slice(), w.nrows(), w.ncols());
-        let value = ((top + norm_upper(&rounding)) * (1.0 + gamma(4))).next_up();
-        Upper { value, method: "cholesky", exact: self.applies(problem) == Some(true) }
+        let rounding = norm_upper(&rounding) * (1.0 + gamma(4));
+        Upper::rounded(top, rounding, "cholesky", self.applies(problem) == Some(true))
     }
 
     fn describe(&self) -> &'static str {

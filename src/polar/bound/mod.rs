@@ -17,6 +17,7 @@ pub mod group_blocks;
 pub mod kernel_singular;
 pub mod l1_lines;
 pub mod layers;
+pub mod leading;
 pub mod linear;
 pub mod linf_diagonal;
 pub mod linf_vertices;
@@ -46,6 +47,16 @@ pub struct Upper {
     pub method: &'static str,
     /// Whether value is the polar itself up to rounding.
     pub exact: bool,
+}
+
+/// Rounding that is no larger share of a bound leaves it the polar itself; far out of range it is all that there is.
+const SLIGHT: f64 = 1e-9;
+
+impl Upper {
+    /// A bound with what rounding of the field may have taken off, which leaves an exact one exact only where it is slight.
+    fn rounded(value: f64, rounding: f64, method: &'static str, exact: bool) -> Self {
+        Self { value: (value + rounding).next_up(), method, exact: exact && rounding <= SLIGHT * value }
+    }
 }
 
 /// How far a search for a bound goes.
@@ -111,6 +122,7 @@ pub const BOUNDS: &[&dyn PolarBound] = &[
     &kernel_singular::KernelSingular,
     &singular_value::SingularValue,
     &cone_branch::ConeBranch,
+    &leading::Leading,
     &linf_diagonal::LinfDiagonal,
     &norm_comparison::NormComparison,
     &split::Split,
@@ -137,15 +149,16 @@ pub fn upper(problem: &Problem, z: &[f64]) -> Option<Upper> {
 
 /// The same, looser where the budget ends before the searches of networks do.
 pub fn upper_within(problem: &Problem, z: &[f64], budget: &Budget) -> Option<Upper> {
-    best_of(problem, z, |bound, z| bound.upper_within(problem, z, budget))
+    best_of(problem, z, 0.0, |bound, z| bound.upper_within(problem, z, budget))
 }
 
 /// The same by methods that search as far as the aim says.
 pub fn upper_toward(problem: &Problem, z: &[f64], aim: &Aim) -> Option<Upper> {
-    best_of(problem, z, |bound, z| bound.upper_toward(problem, z, aim))
+    best_of(problem, z, aim.limit, |bound, z| bound.upper_toward(problem, z, aim))
 }
 
-fn best_of(problem: &Problem, z: &[f64], of: impl Fn(&dyn PolarBound, &[f64]) -> Upper) -> Option<Upper> {
+/// The best, or the first that is no larger than `enough`.
+fn best_of(problem: &Problem, z: &[f64], enough: f64, of: impl Fn(&dyn PolarBound, &[f64]) -> Upper) -> Option<Upper> {
     let rounding = problem.operator.as_ref().map_or(0.0, |a| a.adjoint_rounding(z) * radius(problem));
     let z = &problem.on_entries(z);
     if z.iter().any(|z| !z.is_finite()) {
@@ -160,7 +173,7 @@ fn best_of(problem: &Problem, z: &[f64], of: impl Fn(&dyn PolarBound, &[f64]) ->
         if best.is_none_or(|b| found.value < b.value) {
             best = Some(found);
         }
-        if found.exact {
+        if found.exact || found.value + rounding <= enough {
             break;
         }
     }

@@ -16,9 +16,6 @@ use crate::mapping::Factors;
 use crate::polar::field::{layout, sigma_upper, unweighted};
 use crate::problem::Problem;
 
-/// Rounding that is no larger share of sigma_1 leaves the bound tight.
-const SLIGHT: f64 = 1e-9;
-
 /// sigma_1.
 #[derive(Debug)]
 pub struct SingularValue;
@@ -117,11 +114,7 @@ impl PolarBound for SingularValue {
         let z = unweighted(problem, z);
         let at = &problem.observations;
         let plain = || sigma_upper(at, &z.field);
-        let upper = |s: proven::SigmaUpper, exact| {
-            let value = (s.value + z.rounding).next_up();
-            // far out of range, rounding is all that there is
-            Upper { value, method: s.method, exact: exact && s.tight && z.rounding <= SLIGHT * s.value }
-        };
+        let upper = |s: proven::SigmaUpper, exact| Upper::rounded(s.value, z.rounding, s.method, exact && s.tight);
         let Some(part) = allowed_part(problem, &z.field) else { return upper(plain(), is_free(problem)) };
         if part == *z.field {
             return upper(plain(), true);
