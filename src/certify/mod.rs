@@ -244,7 +244,7 @@ pub fn certify_at(
             } else {
                 // this polar is bounded by a search, which goes on until the claim is proven
                 let work = relax::priced::work(options.effort);
-                keeper.offer_toward(
+                keeper.offer_witness_toward(
                     problem,
                     &point,
                     &Aim { limit: problem.lambda, tolerance: 0.0, work, budget, seen: None, tree: None },
@@ -255,17 +255,18 @@ pub fn certify_at(
     }
     // whoever brought a good dual point has made the search that the expensive rungs would repeat, unless more is asked for
     let climbed = keeper.best().is_some_and(|b| b.point.source != RESIDUAL) && options.effort != Effort::Thorough;
+    let last = point.fitted.as_ref().unwrap_or(z);
     let goal = relax::Goal {
         objective: objective.total,
         target: options.target_gap.min(GLOBAL_GAP),
         start: (!climbed).then_some(factors),
-        last: Some(factors),
+        last: Some(last),
     };
     relax::climb(problem, goal, options.effort, budget, &mut keeper);
 
     // what a search for a bound comes upon counts too
     let found = found.with(problem, z, keeper.seen());
-    let searched = keeper.polar().filter(|p| upper.is_none_or(|u| p.value < u.value));
+    let searched = keeper.polar().filter(|p| last == z && upper.is_none_or(|u| p.value < u.value));
     let upper = searched.or(upper);
     let proven = met(&keeper);
     let cuts = keeper.cuts().filter(|_| !proven);

@@ -123,8 +123,8 @@ pub fn exact_middle(a: &[f64], b: &[f64]) -> Option<Vec<f64>> {
         .zip(b)
         .map(|(&a, &b)| {
             let sum = a + b;
-            // Fast2Sum with the larger first: the error of the sum
-            let (large, small) = if a >= b { (a, b) } else { (b, a) };
+            // Fast2Sum with the larger in size first: the error of the sum
+            let (large, small) = if a.abs() >= b.abs() { (a, b) } else { (b, a) };
             (small - (sum - large) == 0.0).then_some(0.5 * sum)
         })
         .collect()
@@ -224,7 +224,11 @@ mod tests {
     #[test]
     fn midpoints_are_exact_or_refused() {
         assert_eq!(exact_middle(&[1.0, 0.0], &[0.0, 1.0]), Some(vec![0.5, 0.5]));
-        assert_eq!(exact_middle(&[1.0], &[f64::EPSILON / 4.0]), None);
+        for sign in [1.0, -1.0] {
+            assert_eq!(exact_middle(&[sign], &[sign * f64::EPSILON / 4.0]), None);
+            assert_eq!(exact_middle(&[sign * f64::EPSILON / 4.0], &[sign]), None);
+            assert_eq!(exact_middle(&[sign * 0.25], &[-sign]), Some(vec![-sign * 0.375]));
+        }
     }
 
     #[test]

@@ -228,6 +228,26 @@ fn one_factor_in_an_orthant_is_proven_global_where_its_lift_is_loose() {
 }
 
 #[test]
+fn the_search_for_a_bound_is_about_the_residual_with_its_intercepts() {
+    let place = Place::new();
+    let mut sources = Vec::new();
+    let noise = noise(330, 5);
+    place.write("Y.csv", csv(&Grid::from_fn(330, 5, |i, j| noise.at(i, j) + j as f64 * (1.0 + (i % 3) as f64))));
+    for axis in [1, 2] {
+        let more = format!("[[extra]]\nkind = \"intercept\"\naxis = {axis}\n[certificate]\ntarget_gap = 1e-6");
+        let factors = format!("{NONNEGATIVE}, {{ norm = \"l2\" }}");
+        place.write("spec.toml", spec("{ relative = 0.5 }", "matrix", &factors, &more));
+        let run = format!("run{axis}");
+        let c = place.run(&["solve", "spec.toml", "-q", "-o", &run, "--json"]).exits(0).json();
+        sources.push((word(&c, "/bound/source").to_string(), word(&c, "/polar/method").to_string()));
+        assert!(number(&c, "/polar/lower") <= number(&c, "/polar/upper"));
+        let again = place.run(&["check", &run, "-q", "--json"]).exits(0).json();
+        assert_eq!(number(&again, "/lower_bound"), number(&c, "/lower_bound"));
+    }
+    assert!(sources.contains(&("relaxation:priced".into(), "leading_directions".into())), "{sources:?}");
+}
+
+#[test]
 fn both_forms_have_the_same_optimum() {
     for factors in [L2L2, NONNEGATIVE, "{ norm = \"l1\" }, { norm = \"linf\" }"] {
         let place = Place::new();

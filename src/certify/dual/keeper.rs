@@ -75,18 +75,18 @@ impl Keeper {
         prove(problem, point)
     }
 
-    /// Proves a field by a search that goes on as the aim says, and keeps it if it is the best so far; other points as ever.
-    pub fn offer_toward(&mut self, problem: &Problem, point: &DualPoint, aim: &bound::Aim) {
+    /// The same where a field is proven by a search that goes on as the aim says.
+    pub fn offer_witness_toward(&mut self, problem: &Problem, point: &DualPoint, aim: &bound::Aim) {
         match &point.kind {
             Kind::Field(z) => {
                 let upper = bound::upper_toward(problem, z, aim);
-                self.keep(upper.and_then(|u| prove_field(problem, &point.source, z, u)));
+                self.keep_witness(upper.and_then(|u| prove_field(problem, &point.source, z, u)), point);
             }
-            _ => self.offer(problem, point),
+            _ => self.offer_witness(problem, point),
         }
     }
 
-    /// Notes an upper end of the polar of the gradient at the point itself.
+    /// Notes an upper end of the polar of the gradient at the point itself, with the best extra variables.
     pub fn bound_polar(&mut self, upper: bound::Upper) {
         if self.polar.is_none_or(|p| upper.value < p.value) {
             self.polar = Some(upper);

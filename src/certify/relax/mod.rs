@@ -64,8 +64,9 @@ pub struct Goal<'a> {
     pub target: f64,
     /// Factors to start from; without any, only the rungs that need none are climbed.
     pub start: Option<&'a Factors>,
-    /// The point that is certified; before it is known, the rung that is about no other is left out.
-    pub last: Option<&'a Factors>,
+    /// -grad l at the point that is certified, with the best extra variables; before it is known, the rung that is about no other is
+    /// left out.
+    pub last: Option<&'a [f64]>,
 }
 
 impl Goal<'_> {
@@ -98,8 +99,8 @@ pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, kee
         if goal.met(keeper.value()) || budget.exhausted() {
             return;
         }
-        let point = if r.needs_last() { goal.last } else { goal.start };
-        if r.needs_point() && (point.is_none() || effort == Effort::Cheap) {
+        let known = if r.needs_last() { goal.last.is_some() } else { goal.start.is_some() };
+        if r.needs_point() && (!known || effort == Effort::Cheap) {
             continue;
         }
         if !keeper.mark(&source(*r)) {

@@ -55,9 +55,8 @@ impl Relaxation for Priced {
     }
 
     fn offer(&self, problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, keeper: &mut Keeper) {
-        let Some(x) = goal.last else { return };
-        let z = problem.dual_field(&problem.predict(x));
-        let (limit, tolerance) = match threshold(problem, &z, goal) {
+        let Some(z) = goal.last else { return };
+        let (limit, tolerance) = match threshold(problem, z, goal) {
             Some(limit) => (limit, (0.5 * (limit / problem.lambda - 1.0)).max(1e-9)),
             // the point misses the goal: its bound is to miss it by little more
             None => (problem.lambda, (SPARED * goal.target).max(1e-9)),
@@ -65,12 +64,12 @@ impl Relaxation for Priced {
         let seen = RefCell::new(None);
         let tree = RefCell::new(keeper.cuts());
         let aim = Aim { limit, tolerance, work: work(effort), budget, seen: Some(&seen), tree: Some(&tree) };
-        if let Some(upper) = bound::upper_toward(problem, &z, &aim) {
+        if let Some(upper) = bound::upper_toward(problem, z, &aim) {
             keeper.bound_polar(upper);
             keeper.see(seen.into_inner());
             keeper.go_on_from(tree.into_inner().filter(|_| budget.exhausted()));
             let spared = Upper { value: upper.value * (1.0 + SPARE), ..upper };
-            keeper.keep(dual::prove_field(problem, &source(self), &z, spared));
+            keeper.keep(dual::prove_field(problem, &source(self), z, spared));
         }
     }
 }

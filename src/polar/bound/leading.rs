@@ -15,9 +15,11 @@ pub struct Leading;
 
 /// What a search usually may cost.
 const WORK: f64 = 2e9;
-/// The longest short side, and the longest one: a cell goes through the matrix a few times.
+/// The longest short side, and the longest one.
 const SHORT_LIMIT: usize = 200;
 const LONG_LIMIT: usize = 20_000;
+/// A cell takes a few times m n min(m, n) flops.
+const CELL_LIMIT: usize = 20_000_000;
 
 impl PolarBound for Leading {
     fn name(&self) -> &'static str {
@@ -60,7 +62,8 @@ impl PolarBound for Leading {
 /// Whether one factor is in an orthant and the other free, both with l2 norms, and not too large.
 pub fn applies(problem: &Problem) -> bool {
     let (m, n) = problem.shape();
-    let fits = m.min(n) <= SHORT_LIMIT && m.max(n) <= LONG_LIMIT;
+    let (short, long) = (m.min(n), m.max(n));
+    let fits = short <= SHORT_LIMIT && long <= LONG_LIMIT && long * short * short <= CELL_LIMIT;
     problem.mapping.name() == "matrix" && norms(problem) == ("l2", "l2") && fits && orthant(problem).is_some()
 }
 

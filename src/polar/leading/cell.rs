@@ -21,6 +21,7 @@
 
 use super::program::{Point, Program, eliminated};
 use super::{Form, dot};
+use crate::budget::Budget;
 use crate::linalg::proven::positive_definite;
 use crate::linalg::sum::gamma;
 use crate::linalg::{Mat, dense};
@@ -116,10 +117,13 @@ impl Cell {
         &self.generators[j * k..(j + 1) * k]
     }
 
-    /// Bounded, and split if that does not settle it.
-    pub fn treated(mut self, form: &Form, level: &Level, stop: f64) -> Treated {
+    /// Bounded, and split if that does not settle it. Left as it is once the budget is exhausted.
+    pub fn treated(mut self, form: &Form, level: &Level, stop: f64, budget: &Budget) -> Treated {
         let mut rounds = 0;
         loop {
+            if budget.exhausted() {
+                return Treated { cell: self, parts: Vec::new(), seen: (0.0, Vec::new()), rounds };
+            }
             let bound = self.bound(form, level);
             rounds += 1;
             if let Some(b) = &bound
@@ -354,7 +358,7 @@ mod tests {
         let mut all = roots(&form, k);
         let mut cell = all.swap_remove(seed as usize % all.len());
         for depth in 0..12 {
-            let Treated { cell: mut done, mut parts, .. } = cell.treated(&form, &level, 0.0);
+            let Treated { cell: mut done, mut parts, .. } = cell.treated(&form, &level, 0.0, &Budget::unlimited());
             spoil(&mut done);
             tally.cells += 1;
             tally.known += form.rows() - done.crossing.len();

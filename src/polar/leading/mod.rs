@@ -15,6 +15,7 @@ mod program;
 
 use super::best_first::{Found, Queue};
 use super::bound::Aim;
+use crate::budget::Budget;
 use crate::linalg::proven::positive_definite;
 use crate::linalg::sum::{UNIT_ROUNDOFF, gamma, norm_upper};
 use crate::linalg::vector::unit_scale;
@@ -196,12 +197,12 @@ pub fn search(form: &Form, attained: f64, aim: &Aim) -> Found {
             asked = true;
             let cell = form.flops() / UNIT;
             let dives = (work / (DEEP[0] * cell)).clamp(DIVES[0], DIVES[1]) as usize;
-            let left = cells_left(form, &batch, &queue, &level, stop, dives) * cell;
+            let left = cells_left(form, &batch, &queue, &level, stop, (dives, aim.budget)) * cell;
             if left > HOPELESS * (aim.work - work) {
                 break;
             }
         }
-        let tried: Vec<_> = batch.into_par_iter().map(|c| c.treated(form, &level, stop)).collect();
+        let tried: Vec<_> = batch.into_par_iter().map(|c| c.treated(form, &level, stop, aim.budget)).collect();
         for cell::Treated { cell, parts, seen, rounds } in tried {
             found.cells += 1;
             found.see(seen.0, &seen.1);
@@ -219,8 +220,15 @@ pub fn search(form: &Form, attained: f64, aim: &Aim) -> Found {
 }
 
 /// About how many cells are still to be bounded: by dives from the open ones, each to either half with the same probability, which
-/// count a cell as often as it is likely to be missed (Knuth 1975).
-fn cells_left(form: &Form, batch: &[Cell], queue: &Queue<Cell>, level: &cell::Level, stop: f64, dives: usize) -> f64 {
+/// count a cell as often as it is likely to be missed (Knuth 1975). Fewer once the budget is exhausted.
+fn cells_left(
+    form: &Form,
+    batch: &[Cell],
+    queue: &Queue<Cell>,
+    level: &cell::Level,
+    stop: f64,
+    (dives, budget): (usize, &Budget),
+) -> f64 {
     let open: Vec<&Cell> = batch.iter().chain(queue.iter()).collect();
     let dive = |d: usize| {
         let mut cell = open[d * open.len() / dives].clone();
@@ -228,7 +236,7 @@ fn cells_left(form: &Form, batch: &[Cell], queue: &Queue<Cell>, level: &cell::Le
         let (mut weight, mut total) = (1.0, 0.0);
         for _ in 0..DEEP[1] as usize {
             total += weight;
-            let mut parts = cell.treated(form, level, stop).parts;
+            let mut parts = cell.treated(form, level, stop, budget).parts;
             if parts.is_empty() {
                 break;
             }
@@ -244,7 +252,6 @@ fn cells_left(form: &Form, batch: &[Cell], queue: &Queue<Cell>, level: &cell::Le
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Budget;
     use crate::linalg::lanczos::gaussian;
 
     /// ||(Z v)_+|| for many v, each improved by steps of the power method on its piece.
