@@ -197,11 +197,7 @@ pub fn prove_field(problem: &Problem, source: &str, z: &[f64], upper: bound::Upp
 fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
     let t = problem.targets();
     let high = problem.loss.best_scale(t, z, limit);
-    let taken = |b: &Block| match b.penalty {
-        Penalty::L2Squared(w) => b.map.adjoint(z).iter().map(|v| v * v).sum::<f64>() / w,
-        _ => 0.0,
-    };
-    let taken: f64 = problem.extras.explicit().map(|(_, b)| taken(b)).sum();
+    let taken = taken(problem, z);
     let slope = |s: f64| problem.loss.dual_slope(t, z, s) - s * taken;
     if taken == 0.0 || slope(high) >= 0.0 {
         return high;
@@ -214,11 +210,20 @@ fn best_scale(problem: &Problem, z: &[f64], limit: f64) -> f64 {
     low
 }
 
+/// 2 H*(A'z) of the quadratic penalties of extra variables, H*(s v) = s^2 H*(v).
+fn taken(problem: &Problem, z: &[f64]) -> f64 {
+    let taken = |b: &Block| match b.penalty {
+        Penalty::L2Squared(w) => b.map.adjoint(z).iter().map(|v| v * v).sum::<f64>() / w,
+        _ => 0.0,
+    };
+    problem.extras.explicit().map(|(_, b)| taken(b)).sum()
+}
+
 /// What proving a field could give at best, if its polar were as low as what has been found of it: an estimate, never a bound.
 pub fn promise(problem: &Problem, z: &[f64], found: f64) -> f64 {
     let limit = if found > 0.0 { problem.lambda / found } else { f64::INFINITY };
-    let s = problem.loss.best_scale(problem.targets(), z, limit);
-    problem.loss.dual_value(problem.targets(), z, s)
+    let s = best_scale(problem, z, limit.min(problem.extras.largest_scale(z)));
+    problem.loss.dual_value(problem.targets(), z, s) - 0.5 * s * s * taken(problem, z)
 }
 
 /// The lambda that plain l2 gauges would have, rounded down: uniform weights c_k scale g by their product (their square for
@@ -287,7 +292,7 @@ fn largest_scale(lambda: f64, upper: f64, z: &[f64], radius: f64) -> f64 {
 }
 
 /// The l2 norm of a field times this bounds its polar.
-fn radius(problem: &Problem) -> f64 {
+pub(super) fn radius(problem: &Problem) -> f64 {
     bound::radius(problem) * problem.operator.as_ref().map_or(1.0, |a| a.norm_upper() * (1.0 + 4.0 * UNIT_ROUNDOFF))
 }
 

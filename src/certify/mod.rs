@@ -266,7 +266,12 @@ pub fn certify_at(
 
     // what a search for a bound comes upon counts too
     let found = found.with(problem, z, keeper.seen());
-    let searched = keeper.polar().filter(|p| last == z && upper.is_none_or(|u| p.value < u.value));
+    // extra variables that were given are the best ones up to rounding, or the search was about another field
+    let away: Vec<f64> = last.iter().zip(z).map(|(a, b)| a - b).collect();
+    let away = norm_upper(&away) * dual::radius(problem) * (1.0 + 4.0 * UNIT_ROUNDOFF);
+    let moved = |p: bound::Upper| bound::Upper { value: (p.value + away).next_up(), exact: false, ..p };
+    let searched = keeper.polar().map(|p| if away == 0.0 { p } else { moved(p) });
+    let searched = searched.filter(|p| upper.is_none_or(|u| p.value < u.value));
     let upper = searched.or(upper);
     let proven = met(&keeper);
     let cuts = keeper.cuts().filter(|_| !proven);

@@ -121,12 +121,10 @@ impl Keeper {
         &self.tried
     }
 
-    /// Notes that a source has been used; returns whether it had been before.
-    pub fn mark(&mut self, source: &str) -> bool {
-        let seen = self.tried.iter().any(|t| t == source);
-        if !seen {
+    /// Notes that a source has been used.
+    pub fn mark(&mut self, source: &str) {
+        if !self.tried.iter().any(|t| t == source) {
             self.tried.push(source.to_string());
         }
-        seen
     }
 }

@@ -103,8 +103,13 @@ pub fn climb(problem: &Problem, goal: Goal, effort: Effort, budget: &Budget, kee
         if r.needs_point() && (!known || effort == Effort::Cheap) {
             continue;
         }
-        if !keeper.mark(&source(*r)) {
+        let source = source(*r);
+        if !keeper.tried().contains(&source) {
             r.offer(problem, goal, effort, budget, keeper);
+            // what the budget cut short is begun again by whoever goes on
+            if !budget.exhausted() {
+                keeper.mark(&source);
+            }
         }
     }
 }
