@@ -37,6 +37,9 @@ const GOOD: f64 = 1e-5;
 /// The share of itself that an objective need not fall by.
 const NEGLIGIBLE: f64 = 1e-9;
 
+/// The share of the target that it need not fall by where the bound keeps that away.
+const LITTLE: f64 = 2e-2;
+
 /// A gap of so many times the target is not closed by what an objective falls by in its last rounds.
 const FAR: f64 = 10.0;
 
@@ -108,7 +111,7 @@ pub(super) fn go_on(
         !exact && !kinked && keeper.value().is_some_and(|b| relative_gap(objective, b) > FAR * target)
     };
     let negligible = |keeper: &Keeper, objective: f64| {
-        let share = if limited(keeper, objective) { NEGLIGIBLE.max(1e-2 * target) } else { NEGLIGIBLE };
+        let share = if limited(keeper, objective) { NEGLIGIBLE.max(LITTLE * target) } else { NEGLIGIBLE };
         share * objective.abs()
     };
 
